@@ -1,0 +1,425 @@
+"""The Flow IR: a flow as structured, typed, frozen nodes, one for each thing that is durable.
+
+Comes out of the front end, goes into code targets and into the lowering to Machine IR.
+
+Control that holds no operation stays Python: a `Pure` statement keeps its `ast` nodes whole, with facts
+about them. Control that holds operations is spelled out (`If`, `Loop`, `Try`, ...). The form is A-normal
+only at operations: every operation is a statement that binds at most one slot, and temporaries named
+`_1`, `_2`, ... keep Python's order of evaluation around it (`total += await f()` reads `total` first).
+
+Expressions are `ast.expr` nodes without `await` and without operations; they and the code of `Pure` are the
+*instrumented* ones: a read of the clock is `__perdure__.now(...)`, `print` is `__perdure__.print(...)`.
+They are shared and must never be mutated. Slots are the names of locals; two variables that Python keeps
+apart (a comprehension's and the function's) have different names.
+"""
+
+import ast
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import final
+
+from perdure.source import Span
+
+type Expr = ast.expr
+type Slot = str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A function or class of a module: `flows.triage:classify`; nested ones `mod:outer.inner`."""
+
+    module: str
+    qualname: str
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.qualname}"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a piece of pure code does to slots; conservative."""
+
+    reads: frozenset[Slot] = frozenset()
+    writes: frozenset[Slot] = frozenset()
+    """Names bound (or deleted) here; mutating a container is a read."""
+    may_raise: bool = True
+    records: bool = False
+    """Reads a clock or randomness, or writes a log record: runs exactly once per pass, in order."""
+    loops: bool = False
+    """Holds a loop or calls a project function: its cost is not bounded by its length."""
+
+
+class OpKind(StrEnum):
+    """What an operation asks of the engine."""
+
+    STEP = "step"
+    FLOW = "flow"
+    TABLE = "table"
+    VALUE = "value"
+    EVENT = "event"
+    SLEEP = "sleep"
+    PROGRESS = "progress"
+    REPLY = "reply"
+    START = "start"
+    SEND = "send"
+    ASK = "ask"
+    CANCEL = "cancel"
+    RESULT = "result"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument as written: `x`, `name=x`, `*xs` (star "*"), `**kw` (star "**")."""
+
+    value: Expr
+    name: str | None = None
+    star: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Pure:
+    """Statements without operations, run by CPython as they stand."""
+
+    code: tuple[ast.stmt, ...]
+    facts: Facts
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Op:
+    """`target = await operation(arguments)`: recorded once, keyed by scope path and label.
+
+    `callee` is the expression called, where it is not one known function: the subscript of a table, a
+    local that holds a coroutine (kind VALUE without arguments) or a function value. `candidates` are the
+    steps and flows it may be: exactly one for STEP and FLOW, the members for TABLE, all that can flow
+    here for VALUE. Operands of natives are in `arguments` under the names of their signature
+    (`event`: name, type, timeout; `sleep`: duration or until; `reply`: name, value; `progress`: value).
+    """
+
+    kind: OpKind
+    label: str
+    target: Slot | None
+    arguments: tuple[Argument, ...]
+    candidates: tuple[Ref, ...]
+    callee: Expr | None
+    options: tuple[Argument, ...]
+    """Of `f.options(...)`, per call."""
+    facts: Facts
+    """Of evaluating callee, options and arguments."""
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`target = await helper(arguments)`: an undecorated project coroutine function, compiled in."""
+
+    helper: Ref
+    label: str
+    target: Slot | None
+    arguments: tuple[Argument, ...]
+    facts: Facts
+    span: Span
+
+
+class ForkKind(StrEnum):
+    """How a fork ends: with all branches, the first, or the first `k` to succeed."""
+
+    ALL = "all"
+    RACE = "race"
+    QUORUM = "quorum"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One branch, closure-converted: `body` reads `params` and `captures`, and ends in `value`.
+
+    `name` is the keyword in `race(name=...)`, the index as text otherwise. Arguments were evaluated before the
+    fork, into the captured temporaries.
+    """
+
+    name: str
+    params: tuple[Slot, ...]
+    captures: tuple[Slot, ...]
+    body: "Block"
+    value: Expr | None
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """`target = await gather|race|quorum(...)`.
+
+    Static: `branches` as written, `over` is None. Map: exactly one branch, run once for each item of `over`, an
+    expression that gives a list; the item (a tuple when the branch has several params) binds its params.
+    """
+
+    kind: ForkKind
+    label: str
+    target: Slot | None
+    branches: tuple[Branch, ...]
+    over: Expr | None
+    limit: Expr | None
+    return_exceptions: Expr | None
+    fail_fast: Expr | None
+    quorum: Expr | None
+    facts: Facts
+    """Of evaluating over, limit, return_exceptions, fail_fast and quorum."""
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`name = group.create_task(...)`: a branch of the group that starts here."""
+
+    group: str
+    target: Slot | None
+    branch: Branch
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`async with TaskGroup() as name:` joins at its end what `Task` statements of `body` started."""
+
+    label: str
+    name: Slot | None
+    body: "Block"
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """`async with timeout(delay)`; also `wait_for`. `absolute` is `timeout_at`."""
+
+    label: str
+    delay: Expr
+    absolute: bool
+    body: "Block"
+    facts: Facts
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """`except type as name:`; `type` None is the bare one."""
+
+    type: Expr | None
+    name: Slot | None
+    body: "Block"
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Try:
+    """`try` with operations somewhere inside; `star` for `except*`."""
+
+    body: "Block"
+    handlers: tuple[Handler, ...]
+    orelse: "Block"
+    final: "Block"
+    star: bool
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class If:
+    """A test (pure; awaits in it were taken out) and two blocks."""
+
+    label: str
+    test: Expr
+    then: "Block"
+    orelse: "Block"
+    facts: Facts
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`case pattern if guard:`; the guard is pure here (guards with operations become `If`)."""
+
+    label: str
+    pattern: ast.pattern
+    guard: Expr | None
+    body: "Block"
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`match subject:` with operations in its cases."""
+
+    label: str
+    subject: Expr
+    cases: tuple[Case, ...]
+    facts: Facts
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class While:
+    """`while test:`; `before` is what the test needs computed (operations taken out of it)."""
+
+    label: str
+    before: "Block"
+    test: Expr
+    body: "Block"
+    orelse: "Block"
+    facts: Facts
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class For:
+    """`for target in iterable:` with operations in it: a cursor on the live container."""
+
+    label: str
+    target: Expr
+    """An assignment target (`Store` context)."""
+    iterable: Expr
+    body: "Block"
+    orelse: "Block"
+    facts: Facts
+    span: Span
+
+
+class ExitKind(StrEnum):
+    """The ways out of a block."""
+
+    RETURN = "return"
+    BREAK = "break"
+    CONTINUE = "continue"
+    RAISE = "raise"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """`return value`, `break`, `continue`, `raise value from cause`."""
+
+    kind: ExitKind
+    value: Expr | None
+    cause: Expr | None
+    facts: Facts
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class With:
+    """`with`/`async with` on the project's own context managers, compiled in where they hold operations."""
+
+    manager: Expr
+    helper: Ref | None
+    name: Expr | None
+    body: "Block"
+    is_async: bool
+    facts: Facts
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Unlowered:
+    """Part of the language that the reference and the local engine run, but no lowering takes apart yet.
+
+    A target that meets it refuses the line with PDR390; it is never lowered as something else.
+    """
+
+    what: str
+    code: tuple[ast.stmt, ...]
+    span: Span
+
+
+type Stmt = (
+    Pure
+    | Op
+    | Call
+    | Fork
+    | Task
+    | Group
+    | Deadline
+    | Try
+    | If
+    | Match
+    | While
+    | For
+    | Exit
+    | With
+    | Unlowered
+)
+type Block = tuple[Stmt, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a flow or helper; annotation and default as written (`None`: there is none)."""
+
+    name: Slot
+    annotation: Expr | None
+    default: Expr | None
+    kind: str
+    """positional | keyword | var_positional | var_keyword."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A flow (`kind` "flow") or a helper with operations ("helper"), with all that its body does."""
+
+    ref: Ref
+    kind: str
+    parameters: tuple[Parameter, ...]
+    returns: Expr | None
+    body: Block
+    slots: frozenset[Slot]
+    """All locals and temporaries."""
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StepInfo:
+    """What a target must know of a step; durations are in seconds, None is the default."""
+
+    ref: Ref
+    name: str
+    parameters: tuple[Parameter, ...]
+    returns: Expr | None
+    decorator: Expr | None
+    """The call `step(...)` as written, for its policy; evaluated at run time by the site."""
+    group: str | None
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One flow with everything it reaches, ready for a target."""
+
+    entry: Ref
+    functions: tuple[Function, ...]
+    """The entry flow first, then helpers with operations, child flows; in order of first mention."""
+    steps: tuple[StepInfo, ...]
+    sources: tuple[tuple[str, str], ...]
+    """(path from the project root, text) of each project module reached, by path."""
+    digest: str
+    """sha256 over `sources`."""
