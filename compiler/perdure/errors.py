@@ -1,0 +1,50 @@
+"""The exceptions that are part of the language. Import-light: it travels in every bundle."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from perdure.durations import Duration
+
+__all__ = [
+    "Fatal",
+    "InvalidInput",
+    "LimitExceeded",
+    "RetryAfter",
+    "RunConflict",
+    "StepLost",
+    "Unanswered",
+]
+
+
+class Fatal(Exception):
+    """Raised in a step: no retry policy tries this again."""
+
+
+class RetryAfter(Exception):
+    """Raised in a step: try again after `delay`, if an attempt is left."""
+
+    def __init__(self, delay: "Duration", message: str = "") -> None:
+        from perdure.durations import seconds_of
+
+        super().__init__(delay, message) if message else super().__init__(delay)
+        self.delay = seconds_of(delay)
+
+
+class StepLost(RuntimeError):
+    """Five attempts in a row vanished without an outcome (their worker died)."""
+
+
+class InvalidInput(ValueError):
+    """The input of a flow, or the payload of an event, does not fit its declared type."""
+
+
+class RunConflict(RuntimeError):
+    """A run of this id exists already, with another flow or another input."""
+
+
+class Unanswered(RuntimeError):
+    """The run ended before it answered what `Handle.ask` had sent."""
+
+
+class LimitExceeded(RuntimeError):
+    """A run would pass a limit of its target; the message names the limit and the line."""

@@ -1,0 +1,1 @@
+"""The executable specification: instrumented modules under CPython's asyncio, in virtual time."""

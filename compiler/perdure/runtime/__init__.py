@@ -1,0 +1,1 @@
+"""What instrumented modules call, and the Protocol that engines implement."""

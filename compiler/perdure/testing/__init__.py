@@ -1,0 +1,1 @@
+"""Tests of flows: one call, any target, virtual time, no cloud."""
