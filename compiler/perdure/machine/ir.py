@@ -1,0 +1,577 @@
+"""The Machine IR: flows as flat control-flow graphs, and the states that an orchestrator runs.
+
+Comes out of `machine.lower` (Flow IR in), goes through `MACHINE_PASSES` into machine targets. Two layers:
+
+1. The *graph*: a `Machine` has a root `Scope`, and each branch of a fork is a `Scope` of its own. A scope maps
+   a `Pc` (a readable name: "start", "if kind", "for item", "except TimeoutError") to a node. Pure nodes
+   (`Block`, `Decision`, `Catch`) and the operands of the others are emitted as Python functions, by `emit`.
+2. The *states* (`Scope.states`, made by `place`): what the orchestrator sees. Those that run Python are
+   *sites*: `Run` (one operation with what leads to it and what the next decision needs) and `Route` (pure).
+   The others are the orchestrator's own.
+
+How a site and its orchestrator talk (the driver is `perdure.sites.driver`):
+
+- A site is entered `at` a pc, with the live slots of that pc, and perhaps one value to bind first
+  (`Edge.bind`): the result of the native state before it, or the error to handle.
+- It reports where it stopped (`at`), the live slots of that pc, `decisions` ("if kind" -> "then") and, when
+  an exception took it there, `raised`: the pc of the handler it was driven on from, or "" when the
+  scope fails. `decisions` holds only what was decided after that handler.
+- Stopping at a native operation it reports its `operands` too, at a `Return` the `value`, failing the `error`.
+
+The site's report always agrees with the edges here: following `next` (or the entry of `on_raise` whose
+`handler` equals `raised`) and then the exits of each `Choose` by `decisions` ends at the state whose
+`pc`/entry is `at`. Nothing of it depends on an engine.
+"""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+from perdure import flow
+from perdure.flow import Ref, Slot
+from perdure.source import Span
+
+__all__ = [
+    "Advance",
+    "Alternative",
+    "Await",
+    "Bind",
+    "Block",
+    "Catch",
+    "Child",
+    "Choice",
+    "Choose",
+    "Code",
+    "Decision",
+    "Done",
+    "Edge",
+    "Enter",
+    "Exit",
+    "Failed",
+    "ForkNode",
+    "Frame",
+    "Iterate",
+    "Keep",
+    "Machine",
+    "Machines",
+    "MatchCases",
+    "MatchErrors",
+    "Node",
+    "Operation",
+    "Pc",
+    "Raise",
+    "Raised",
+    "Refusal",
+    "Reraise",
+    "Return",
+    "Route",
+    "Run",
+    "Scope",
+    "Sleep",
+    "Spawn",
+    "State",
+    "Statements",
+    "Switch",
+    "Test",
+    "Unbind",
+]
+
+type Pc = str
+"""A node of one scope; unique in its scope."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What this lowering cannot take apart: `what` in a few words, for PDR390."""
+
+    what: str
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One function's locals inside a scope: which slot each of its names is.
+
+    The flow's own names are slots as they stand; a helper's `x` is the slot `helper.x`.
+    """
+
+    ref: Ref
+    """The function, whose module gives the globals of its code."""
+    names: Mapping[str, Slot]
+    """Locals of the function and of the functions it is nested in."""
+
+    def slot(self, name: str) -> Slot:
+        """The slot of a local; temporaries of the lowering are their own slot."""
+        return self.names.get(name, name)
+
+
+# --- code of pure nodes -------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """Python statements as the user wrote them; a bare `raise` in them raises the slot `active`."""
+
+    code: tuple[ast.stmt, ...]
+    facts: flow.Facts
+    active: Slot | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """`slot = value`, of a constant (return addresses, pending exits)."""
+
+    slot: Slot
+    value: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """`slot = value`, of an expression of the frame or (value a str) of another slot."""
+
+    slot: Slot
+    value: ast.expr | Slot
+    facts: flow.Facts
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Iterate:
+    """`slot = cursor(iterable)`, at the head of a `for`."""
+
+    slot: Slot
+    iterable: ast.expr
+    facts: flow.Facts
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Unbind:
+    """`del` of slots, no error for those that are not bound."""
+
+    slots: tuple[Slot, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The arguments of a helper's call become its parameters; its other locals are unbound."""
+
+    parameters: tuple[flow.Parameter, ...]
+    arguments: tuple[flow.Argument, ...]
+    callee: Frame
+    facts: flow.Facts
+
+
+type Code = Statements | Keep | Bind | Iterate | Unbind | Enter
+
+
+# --- what a decision asks -----------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Test:
+    """Exits "then" and "else"."""
+
+    test: ast.expr
+    facts: flow.Facts
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MatchCases:
+    """`match subject:`; one exit for each case, in order, then "no case"."""
+
+    subject: ast.expr
+    cases: tuple[tuple[str, ast.pattern, ast.expr | None], ...]
+    """(exit, pattern, guard)."""
+    facts: flow.Facts
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """The next item of the cursor is bound to `target`: exits "item" and "done"."""
+
+    cursor: Slot
+    target: ast.expr
+    facts: flow.Facts
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MatchErrors:
+    """Which `except` clause takes the exception in `slot`; one exit for each, then "no clause"."""
+
+    slot: Slot
+    types: tuple[tuple[str, ast.expr | None], ...]
+    """(exit, type); type None is the bare `except`."""
+    facts: flow.Facts
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The exit named by the text in `slot`: where a helper returns to, how a `finally` goes on."""
+
+    slot: Slot
+
+
+type Choice = Test | MatchCases | Advance | MatchErrors | Switch
+
+
+# --- nodes of the graph -------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Straight pure Python. An exception in it goes to `handler` (None: the scope fails), in all nodes."""
+
+    pc: Pc
+    code: tuple[Code, ...]
+    next: Pc
+    handler: Pc | None
+    frame: Frame
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """One way out of a decision."""
+
+    name: str
+    to: Pc
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A pure question with named exits; `name` is unique in the scope and shown by the orchestrator."""
+
+    pc: Pc
+    choice: Choice
+    exits: tuple[Exit, ...]
+    handler: Pc | None
+    frame: Frame
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """Where a handler begins: the exception was put into `slot`. Never raises."""
+
+    pc: Pc
+    slot: Slot
+    next: Pc
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One durable operation; its result is bound to `target` (a slot), its error goes to `handler`."""
+
+    pc: Pc
+    op: flow.Op
+    target: Slot | None
+    ok: Pc
+    handler: Pc | None
+    frame: Frame
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ForkNode:
+    """A fork; each branch is a scope. `race` of events and sleeps alone has `alternatives` and no branches."""
+
+    pc: Pc
+    fork: flow.Fork
+    branches: "tuple[Scope, ...]"
+    alternatives: "tuple[Alternative, ...]"
+    target: Slot | None
+    ok: Pc
+    handler: Pc | None
+    frame: Frame
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Return:
+    """The scope ends with a value: an expression, a slot, or None."""
+
+    pc: Pc
+    value: ast.expr | Slot | None
+    facts: flow.Facts
+    handler: Pc | None
+    frame: Frame
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """`raise value from cause`; without a handler the scope ends failed."""
+
+    pc: Pc
+    value: ast.expr
+    cause: ast.expr | None
+    facts: flow.Facts
+    handler: Pc | None
+    frame: Frame
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reraise:
+    """Raises again the exception in `slot`."""
+
+    pc: Pc
+    slot: Slot
+    handler: Pc | None
+    span: Span
+
+
+type Node = Block | Decision | Catch | Operation | ForkNode | Return | Raise | Reraise
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One contestant of an `Await`: an event (with its own timeout, perhaps) or a sleep.
+
+    `name` is the winner's name in `winner, value = await race(...)`: the keyword, or the index as text;
+    alone (`await event(...)`) it is "". The order is the order of ties.
+    """
+
+    name: str
+    op: flow.Op
+    frame: Frame
+
+
+# --- states -------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """To the state `to`, which is entered `at` that pc, after binding what comes along to the slot `bind`.
+
+    `bind` is None when the state before was a site (it bound the result itself) and when the result is not kept.
+    """
+
+    to: str
+    at: Pc
+    bind: Slot | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The site reported `raised == handler` ("" when the scope fails)."""
+
+    handler: Pc
+    edge: Edge
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A site: drive from `at` to `pc`, run the operation, bind its result, drive on to the next stop.
+
+    `on_raise`: an exception before the operation ran, or its own (its last attempt): a failed task, never retried.
+    `on_error`: what no site saw (the engine's timeout, a lost worker): the error comes along in `bind`.
+    An exception *after* the operation is data: then `next` leads to a `Choose` that lists it in `raised`.
+    """
+
+    name: str
+    pc: Pc
+    op: flow.Op
+    next: Edge
+    on_raise: tuple[Raised, ...]
+    on_error: Edge
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A site without an operation: drive from `at` to the next stop. `on_raise` as in `Run`."""
+
+    name: str
+    next: Edge | None
+    """None when it never ends normally."""
+    on_raise: tuple[Raised, ...]
+    on_error: Edge
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """The orchestrator's own choice by what the last site reported; no Python runs.
+
+    First by `raised` (late errors, as data), then by `decisions[decision]`. `decision` None with one exit
+    named "" only sorts the raised ones out. All exits keep the site's `at`.
+    """
+
+    name: str
+    decision: str | None
+    exits: tuple[tuple[str, Edge], ...]
+    raised: tuple[Raised, ...]
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """A native wait; the site before reported its operands (`duration` or `until`, as evaluated)."""
+
+    name: str
+    pc: Pc
+    op: flow.Op
+    next: Edge
+    on_error: Edge
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Wait for the first of the alternatives.
+
+    `prologue`: it is entered like a site, `at` a pc, and a site registers the wait (all names and times are
+    evaluated by it; every timeout is a literal). Else the site before reported the operands.
+    `on_raise` as in `Run` (only with `prologue`); `on_error`: a timeout, or a loser's error in a race.
+    What was received is the value; of a race the pair (name, value).
+    """
+
+    name: str
+    pc: Pc
+    alternatives: tuple[Alternative, ...]
+    race: bool
+    prologue: bool
+    next: Edge
+    on_raise: tuple[Raised, ...]
+    on_error: Edge
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """A fork: branches with states of their own; the site before reported the operands.
+
+    Static: `branches` as written. Map: one branch, run for each item of the operand `over`, bound to its params.
+    The operands are `over`, `limit`, `return_exceptions`, `fail_fast`, `quorum`, those that are written.
+    """
+
+    name: str
+    pc: Pc
+    fork: flow.Fork
+    branches: "tuple[Scope, ...]"
+    next: Edge
+    on_error: Edge
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A child flow; the site before reported the operands (the callee and its arguments)."""
+
+    name: str
+    pc: Pc
+    op: flow.Op
+    next: Edge
+    on_error: Edge
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The scope ends with the `value` that the last site reported."""
+
+    name: str
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The scope ends with the `error` that came along."""
+
+    name: str
+    span: Span
+
+
+type State = Run | Route | Choose | Sleep | Await | Spawn | Child | Done | Failed
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One flat graph: the flow body, or one branch of a fork."""
+
+    id: str
+    """"" for the root; "gather" + "[0]" / "[name]" / "[*]" (map), joined with "/" when nested."""
+    entry: Pc
+    nodes: Mapping[Pc, Node]
+    """In program order."""
+    params: tuple[Slot, ...]
+    """Of a map branch: what an item binds."""
+    captures: tuple[Slot, ...]
+    """Of a branch: slots of the enclosing scope it reads, copied at its start."""
+    repeating: frozenset[str] = frozenset()
+    """Labels whose occurrences are counted, because they may run more than once in the scope."""
+    live: Mapping[Pc, frozenset[Slot]] = field(default_factory=dict[Pc, frozenset[Slot]])
+    """Slots that cross when a site stops at a pc (after the operands were evaluated, at a native one)."""
+    settled: Mapping[Pc, Pc] = field(default_factory=dict[Pc, Pc])
+    """Pure nodes (and operations) from which exactly one operation follows, which runs in a site: stops."""
+    routes: frozenset[Pc] = frozenset()
+    """Nodes that hold a loop before anything is settled: stops, unless a `Route` starts there."""
+    decisions: Mapping[Pc, tuple[str, Mapping[Pc, str]]] = field(
+        default_factory=dict[Pc, "tuple[str, Mapping[Pc, str]]"]
+    )
+    """For a node that may leave a visible decision: its name, and the exit's name by the pc it leads to."""
+    start: Edge | None = None
+    """The first state; None before placement."""
+    states: tuple[State, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One flow as a machine."""
+
+    ref: Ref
+    parameters: tuple[flow.Parameter, ...]
+    returns: ast.expr | None
+    root: Scope
+    digest: str
+    """Of the program's sources."""
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """A program for a machine target: the entry flow's machine first, then its child flows'."""
+
+    machines: tuple[Machine, ...]
+    steps: tuple[flow.StepInfo, ...]
+    refusals: tuple[Refusal, ...]
+    """Not empty: nothing may be emitted."""

@@ -1,0 +1,1 @@
+"""What drives the emitted code of a flow inside a bundle; the standard library and `perdure.runtime` only."""
