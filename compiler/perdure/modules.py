@@ -1,0 +1,273 @@
+"""The project's modules that a file reaches, read but never run.
+
+A path comes in; the modules that it and its imports lead to go out, each parsed once, in the order
+in which a reader meets them. Other packages are names only. Text that cannot be read or parsed is
+a diagnostic.
+"""
+
+import ast
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, final
+
+from perdure import rules
+from perdure.diagnostics import Report
+from perdure.project import Project
+from perdure.source import Source, SourceError, Span
+
+__all__ = ["Module", "ModuleGraph", "imported_module", "imports", "parse", "read_source"]
+
+PERDURE = "perdure"
+
+type Import = ast.Import | ast.ImportFrom
+
+
+class Module(NamedTuple):
+    """One file of the project. `name` is its path from the root, with dots."""
+
+    name: str
+    path: Path
+    source: Source
+    tree: ast.Module
+    is_package: bool
+
+    @property
+    def package(self) -> str:
+        """The package that relative imports of this module start from."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+
+@final
+class ModuleGraph:
+    """The project modules read so far; `load` adds a file and everything it imports."""
+
+    def __init__(self, project: Project, report: Report) -> None:
+        self.project = project
+        self.report = report
+        self._modules: dict[str, Module | None] = {}
+
+    @property
+    def modules(self) -> Mapping[str, Module]:
+        """The modules by name, each importer before what it imports first."""
+        return {name: module for name, module in self._modules.items() if module is not None}
+
+    def find(self, name: str) -> Module | None:
+        """The loaded project module of that dotted name."""
+        return self._modules.get(name)
+
+    def load(self, path: Path, text: str | None = None) -> Module | None:
+        """The module of a file (of `text`, if given), with all it imports; None if reported."""
+        name = self.project.module_name(path)
+        if name is None:
+            suggestion = path.stem.replace(".", "_") + path.suffix
+            self.report.error(
+                rules.MODULE_NAME,
+                None,
+                file=self.project.display(path),
+                suggestion=suggestion,
+            )
+            return None
+        module = self._read(name, path, text)
+        if module is not None:
+            self._follow(module)
+        return module
+
+    def _follow(self, start: Module) -> None:
+        pending = [iter(self._imported_files(start))]
+        while pending:
+            for name, path in pending[-1]:
+                if name in self._modules:
+                    continue
+                module = self._read(name, path)
+                if module is not None:
+                    pending.append(iter(self._imported_files(module)))
+                    break
+            else:
+                pending.pop()
+
+    def _imported_files(self, module: Module) -> Iterator[tuple[str, Path]]:
+        for node in imports(module.tree):
+            for name in _named_modules(module, node):
+                path = self.file_of(name)
+                if path is None:
+                    continue
+                if name in sys.stdlib_module_names:
+                    self._shadows(module, node, name, path)
+                    continue
+                yield name, path
+
+    def file_of(self, name: str) -> Path | None:
+        """The file of a project module, if the project has one of that name."""
+        if name == PERDURE or name.startswith("perdure."):
+            return None
+        parts = name.split(".")
+        if not all(part.isidentifier() for part in parts):
+            return None
+        folder = self.project.root.joinpath(*parts)
+        for candidate in (folder / "__init__.py", folder.with_name(f"{parts[-1]}.py")):
+            if candidate.is_file():
+                return candidate
+        return None
+
+    def _shadows(self, module: Module, node: Import, name: str, path: Path) -> None:
+        self.report.error(
+            rules.SHADOWED_MODULE,
+            module.source.span(node),
+            file=self.project.display(path),
+            module=name,
+        )
+
+    def _read(self, name: str, path: Path, text: str | None = None) -> Module | None:
+        if name in self._modules:
+            return self._modules[name]
+        self._modules[name] = None
+        display = self.project.display(path)
+        if text is None:
+            source = read_source(path, display, self.report)
+        else:
+            source = Source(display, text)
+            self.report.add_source(source)
+        tree = parse(source, self.report, self.project.python) if source else None
+        if source is None or tree is None:
+            return None
+        module = Module(name, path, source, tree, path.name == "__init__.py")
+        self._modules[name] = module
+        return module
+
+
+def read_source(path: Path, display: str, report: Report) -> Source | None:
+    """The text of a file, or a diagnostic."""
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+        report.error(rules.UNREADABLE_FILE, None, file=display, problem=problem.lower())
+        return None
+    try:
+        source = Source.from_bytes(display, data)
+    except SourceError as error:
+        shown = Source(display, data.decode("utf-8", "replace"))
+        report.add_source(shown)
+        rule = rules.NULL_BYTE if b"\0" in data[:4096] else rules.UNDECODABLE
+        report.error(rule, shown.line_span(error.line), problem=error.problem)
+        return None
+    report.add_source(source)
+    return source
+
+
+def parse(source: Source, report: Report, pinned: tuple[int, int]) -> ast.Module | None:
+    """The syntax tree of a source under the pinned Python version, or a diagnostic."""
+    null = source.text.find("\0")
+    if null >= 0:
+        line = source.text.count("\n", 0, null) + 1
+        column = null - (source.text.rfind("\n", 0, null) + 1)
+        report.error(rules.NULL_BYTE, Span(source.path, line, column, line, column + 1))
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = _parse(source, report, pinned)
+            if tree is not None:
+                # What only CPython's compiler sees: `return` outside a function, two
+                # parameters of one name. The code is dropped; nothing runs.
+                compile(tree, source.path, "exec", dont_inherit=True)
+            return tree
+    except SyntaxError as error:
+        span = _error_span(source, error)
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        report.error(rules.SYNTAX_ERROR, span, problem=_problem(error), python=python)
+    except (RecursionError, MemoryError):
+        report.error(rules.TOO_DEEP, source.line_span(1))
+    except ValueError as error:
+        # Lone surrogates in the text, or a number of more digits than CPython converts.
+        report.error(rules.UNDECODABLE, source.line_span(1), problem=str(error))
+    return None
+
+
+def _parse(source: Source, report: Report, pinned: tuple[int, int]) -> ast.Module | None:
+    if pinned >= sys.version_info[:2]:
+        return ast.parse(source.text, source.path)
+    try:
+        return ast.parse(source.text, source.path, feature_version=pinned)
+    except SyntaxError as error:
+        ast.parse(source.text, source.path)
+        needed = f"{sys.version_info.major}.{sys.version_info.minor}"
+        report.error(
+            rules.SYNTAX_TOO_NEW,
+            _error_span(source, error),
+            pinned=".".join(map(str, pinned)),
+            needed=needed,
+        )
+        return None
+
+
+def imports(tree: ast.Module) -> Iterator[Import]:
+    """Every import statement of a module, in source order, at whatever depth it stands."""
+    pending: list[ast.stmt] = tree.body[::-1]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        else:
+            pending.extend(reversed([*_inner_statements(node)]))
+
+
+def _inner_statements(node: ast.stmt) -> Iterator[ast.stmt]:
+    for field in ("body", "handlers", "cases", "orelse", "finalbody"):
+        inner: Iterable[ast.AST] = getattr(node, field, ())
+        for child in inner:
+            if isinstance(child, ast.stmt):
+                yield child
+            elif isinstance(child, ast.ExceptHandler | ast.match_case):
+                yield from child.body
+
+
+def imported_module(module: Module, node: ast.ImportFrom) -> str:
+    """The absolute dotted name that a `from ... import` starts from; "" beyond the root."""
+    if not node.level:
+        return node.module or ""
+    parts = module.package.split(".") if module.package else []
+    if node.level - 1 > len(parts):
+        return ""
+    base = parts[: len(parts) - (node.level - 1)]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def _named_modules(module: Module, node: Import) -> Iterator[str]:
+    """Every module an import may load: packages on the way, and names that may be modules."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield from _with_packages(alias.name)
+        return
+    base = imported_module(module, node)
+    if not base and not node.level:
+        return
+    yield from _with_packages(base)
+    for alias in node.names:
+        if alias.name != "*":
+            yield f"{base}.{alias.name}" if base else alias.name
+
+
+def _with_packages(name: str) -> Iterator[str]:
+    parts = name.split(".") if name else []
+    for length in range(1, len(parts) + 1):
+        yield ".".join(parts[:length])
+
+
+def _error_span(source: Source, error: SyntaxError) -> Span:
+    """Where CPython saw it: `SyntaxError` counts characters, from 1, and may point nowhere."""
+    last = max(len(source.lines), 1)
+    line = min(max(error.lineno or 1, 1), last)
+    width = len(source.lines[line - 1])
+    column = min(max((error.offset or 1) - 1, 0), width)
+    end_line, end_column = line, column + 1
+    if error.end_lineno == line and (error.end_offset or 0) - 1 > column:
+        end_column = min((error.end_offset or 0) - 1, width)
+    return Span(source.path, line, column, end_line, max(end_column, column + 1))
+
+
+def _problem(error: SyntaxError) -> str:
+    text = error.msg or "invalid syntax"
+    return text[:1].lower() + text[1:]

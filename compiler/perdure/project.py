@@ -1,0 +1,109 @@
+"""The project a file belongs to, and its settings.
+
+A path comes in; a `Project` goes out: the folder of the nearest pyproject.toml upward (or the
+file's own folder), with what `[tool.perdure]` says. Wrong settings are diagnostics that point into
+pyproject.toml. Nothing of the project is imported.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple, final
+
+from perdure import rules
+from perdure.diagnostics import Report
+from perdure.source import Source
+
+__all__ = ["DEFAULTS", "Environment", "Project", "Settings", "find_project"]
+
+PYPROJECT = "pyproject.toml"
+
+
+class Environment(NamedTuple):
+    """One place to deploy to: `[tool.perdure.env.NAME]`."""
+
+    name: str
+    target: str
+    region: str = ""
+    account: str = ""
+
+
+class Settings(NamedTuple):
+    """What `[tool.perdure]` can say, with its defaults."""
+
+    flows: tuple[str, ...] = ()
+    out: str = "compiled"
+    store: str = ".perdure/runs.db"
+    python: str = "3.13"
+    pure: frozenset[str] = frozenset()
+    environments: Mapping[str, Environment] = {}
+
+
+DEFAULTS = Settings()
+
+
+@final
+class Project(NamedTuple):
+    """A folder of source, and its settings. Paths in messages and modules are relative to it."""
+
+    root: Path
+    settings: Settings = DEFAULTS
+
+    def display(self, path: Path) -> str:
+        """How messages and source maps name a file: from the root, with `/`."""
+        try:
+            return PurePosixPath(path.relative_to(self.root)).as_posix()
+        except ValueError:
+            return PurePosixPath(os.path.relpath(path, self.root)).as_posix()
+
+    def module_name(self, path: Path) -> str | None:
+        """The dotted name of a file of this project; None if it lies outside or has none."""
+        try:
+            relative = path.relative_to(self.root)
+        except ValueError:
+            return None
+        parts = [*relative.parts[:-1], relative.stem]
+        if any("." in part for part in parts):
+            return None
+        if parts[-1] == "__init__":
+            parts.pop()
+        return ".".join(parts) or None
+
+    @property
+    def out(self) -> Path:
+        """The folder that `compile` writes into."""
+        return self.root / self.settings.out
+
+    @property
+    def python(self) -> tuple[int, int]:
+        """The pinned Python minor version."""
+        major, minor = self.settings.python.split(".")
+        return int(major), int(minor)
+
+
+def find_project(path: Path, report: Report) -> Project:
+    """The project that a file or folder belongs to; wrong settings go to the report."""
+    path = Path(os.path.abspath(path))
+    start = path if path.is_dir() else path.parent
+    for folder in (start, *start.parents):
+        if (folder / PYPROJECT).is_file():
+            return Project(folder, _read_settings(folder / PYPROJECT, report))
+    return Project(start)
+
+
+def _read_settings(path: Path, report: Report) -> Settings:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        report.error(rules.UNREADABLE_FILE, None, file=PYPROJECT, problem=error.strerror)
+        return DEFAULTS
+    except UnicodeDecodeError as error:
+        report.error(rules.BAD_TOML, None, problem=f"byte {error.start} is not utf-8")
+        return DEFAULTS
+    if "perdure" not in text:
+        return DEFAULTS
+    from perdure.settings import read_settings
+
+    source = Source(PYPROJECT, text)
+    report.add_source(source)
+    return read_settings(source, report)

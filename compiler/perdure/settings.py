@@ -1,0 +1,182 @@
+"""Read `[tool.perdure]`: TOML text in, checked `Settings` out, every mistake at its line."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import NamedTuple, TypeGuard
+
+from perdure import rules
+from perdure.diagnostics import Report, nearest
+from perdure.project import DEFAULTS, Environment, Settings
+from perdure.source import Source, Span
+
+__all__ = ["read_settings"]
+
+TABLE = "tool.perdure"
+SETTINGS = ("flows", "out", "store", "python", "pure", "env")
+ENVIRONMENT_SETTINGS = ("target", "region", "account")
+
+type Table = Mapping[str, object]
+
+
+class _Place(NamedTuple):
+    """Where mistakes are noted: the file, the dotted table, the report."""
+
+    source: Source
+    table: str
+    report: Report
+
+    def of(self, key: str) -> Span:
+        return _find_key(self.source, self.table, key)
+
+
+def read_settings(source: Source, report: Report) -> Settings:
+    """The settings in a pyproject.toml; what is wrong is reported and keeps its default."""
+    try:
+        document: Table = tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        report.error(
+            rules.BAD_TOML, _toml_error_span(source, str(error)), problem=_lower(str(error))
+        )
+        return DEFAULTS
+    except RecursionError:
+        report.error(rules.BAD_TOML, source.line_span(1), problem="it is nested too deeply")
+        return DEFAULTS
+    table = _table(_table(document.get("tool")).get("perdure"))
+    return _settings(table, _Place(source, TABLE, report))
+
+
+def _settings(table: Table, place: _Place) -> Settings:
+    _check_names(table, SETTINGS, place)
+    return Settings(
+        flows=_texts(table, "flows", place),
+        out=_folder(table, "out", DEFAULTS.out, place),
+        store=_folder(table, "store", DEFAULTS.store, place),
+        python=_python(table, place),
+        pure=frozenset(_texts(table, "pure", place)),
+        environments=_environments(table, place),
+    )
+
+
+def _check_names(table: Table, known: tuple[str, ...], place: _Place) -> None:
+    for name in table:
+        if name not in known:
+            meant = nearest(name, known)
+            place.report.error(
+                rules.UNKNOWN_SETTING,
+                place.of(name),
+                table=place.table,
+                name=name,
+                suggestion=f"write `{meant}`" if meant else f"remove `{name}`",
+            )
+
+
+def _texts(table: Table, name: str, place: _Place) -> tuple[str, ...]:
+    value = table.get(name, [])
+    items: list[object] = [*value] if isinstance(value, list) else [None]
+    texts = [item for item in items if isinstance(item, str) and item]
+    if len(texts) != len(items):
+        _wrong(name, "a list of texts", f'{name} = ["..."]', place)
+        return ()
+    return tuple(texts)
+
+
+def _text(table: Table, name: str, default: str, place: _Place) -> str:
+    value = table.get(name, default)
+    if isinstance(value, str):
+        return value
+    _wrong(name, "a text", f'{name} = "{default or "..."}"', place)
+    return default
+
+
+def _folder(table: Table, name: str, default: str, place: _Place) -> str:
+    value = _text(table, name, default, place)
+    if not value or "\0" in value:
+        _wrong(name, "a path", f'{name} = "{default}"', place)
+        return default
+    return value
+
+
+def _python(table: Table, place: _Place) -> str:
+    value = table.get("python", DEFAULTS.python)
+    if isinstance(value, str) and re.fullmatch(r"3\.(1[2-9]|[2-9][0-9])", value, re.ASCII):
+        return value
+    expected = "a minor version as text, 3.12 or later"
+    _wrong("python", expected, f'python = "{DEFAULTS.python}"', place)
+    return DEFAULTS.python
+
+
+def _environments(table: Table, place: _Place) -> Mapping[str, Environment]:
+    value = table.get("env", {})
+    if not _is_table(value):
+        _wrong("env", "a table of tables", 'env.prod = { target = "aws" }', place)
+        return {}
+    found: dict[str, Environment] = {}
+    for name, entry in value.items():
+        if not _is_table(entry):
+            _wrong("env", "a table of tables", f'env.{name} = {{ target = "aws" }}', place)
+            continue
+        found[name] = _environment(name, entry, place)
+    return found
+
+
+def _environment(name: str, table: Table, outer: _Place) -> Environment:
+    place = outer._replace(table=f"{TABLE}.env.{name}")
+    _check_names(table, ENVIRONMENT_SETTINGS, place)
+    if "target" not in table:
+        _wrong("target", "set for every environment", 'target = "aws"', place)
+    values = {key: _text(table, key, "", place) for key in ENVIRONMENT_SETTINGS}
+    return Environment(name, **values)
+
+
+def _wrong(name: str, expected: str, example: str, place: _Place) -> None:
+    place.report.error(
+        rules.BAD_SETTING, place.of(name), name=name, expected=expected, example=example
+    )
+
+
+def _table(value: object) -> Table:
+    return value if _is_table(value) else {}
+
+
+def _is_table(value: object) -> TypeGuard[Table]:
+    """Whether a TOML value is a table; the keys of a parsed table are always text."""
+    return isinstance(value, dict)
+
+
+def _find_key(source: Source, table: str, key: str) -> Span:
+    """Where a key is written; its table's header, or the first line, if it is written in a way
+    that a line search does not find (`tomllib` keeps no positions)."""
+    headers = {table: "", TABLE: table.removeprefix(TABLE).lstrip("."), "tool": table[5:]}
+    best, prefix = source.line_span(1), None
+    for number, text in enumerate(source.lines, 1):
+        header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", text)
+        if header:
+            name = re.sub(r"[\s\"']", "", header[1])
+            prefix = headers.get(name)
+            if name == table:
+                best = source.line_span(number)
+            if name == f"{table}.{key}":
+                return source.line_span(number)
+            continue
+        if prefix is None:
+            continue
+        dotted = [*filter(None, prefix.split(".")), key]
+        spaced = r"\s*\.\s*".join(rf"[\"']?{re.escape(part)}[\"']?" for part in dotted)
+        found = re.match(rf"\s*({spaced})\s*[=.]", text)
+        if found:
+            return Span(source.path, number, found.start(1), number, found.end(1))
+    return best
+
+
+def _toml_error_span(source: Source, problem: str) -> Span:
+    found = re.search(r"at line (\d+), column (\d+)", problem)
+    if not found:
+        return source.line_span(max(len(source.lines) - 1, 1))
+    line, column = int(found[1]), int(found[2]) - 1
+    return Span(source.path, line, column, line, column + 1)
+
+
+def _lower(problem: str) -> str:
+    problem = re.sub(r"\s*\(at (line \d+, column \d+|end of document)\)", "", problem)
+    return problem[:1].lower() + problem[1:]
