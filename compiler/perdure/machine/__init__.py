@@ -1,1 +1,3 @@
-"""The Machine IR: a flow as one flat graph per branch scope, and the states an orchestrator runs for it."""
+"""The Machine IR: a flow as one flat graph per branch scope, and the states an orchestrator runs
+for it.
+"""

@@ -1,26 +1,29 @@
 """The Machine IR: flows as flat control-flow graphs, and the states that an orchestrator runs.
 
-Comes out of `machine.lower` (Flow IR in), goes through `MACHINE_PASSES` into machine targets. Two layers:
+Comes out of `machine.lower` (Flow IR in), goes through `MACHINE_PASSES` into machine targets. Two
+layers:
 
-1. The *graph*: a `Machine` has a root `Scope`, and each branch of a fork is a `Scope` of its own. A scope maps
-   a `Pc` (a readable name: "start", "if kind", "for item", "except TimeoutError") to a node. Pure nodes
-   (`Block`, `Decision`, `Catch`) and the operands of the others are emitted as Python functions, by `emit`.
-2. The *states* (`Scope.states`, made by `place`): what the orchestrator sees. Those that run Python are
-   *sites*: `Run` (one operation with what leads to it and what the next decision needs) and `Route` (pure).
-   The others are the orchestrator's own.
+1. The *graph*: a `Machine` has a root `Scope`, and each branch of a fork is a `Scope` of its own. A
+   scope maps a `Pc` (a readable name: "start", "if kind", "for item", "except TimeoutError") to a
+   node. Pure nodes (`Block`, `Decision`, `Catch`) and the operands of the others are emitted as
+   Python functions, by `emit`.
+2. The *states* (`Scope.states`, made by `place`): what the orchestrator sees. Those that run Python
+   are *sites*: `Run` (one operation with what leads to it and what the next decision needs) and
+   `Route` (pure). The others are the orchestrator's own.
 
 How a site and its orchestrator talk (the driver is `perdure.sites.driver`):
 
 - A site is entered `at` a pc, with the live slots of that pc, and perhaps one value to bind first
   (`Edge.bind`): the result of the native state before it, or the error to handle.
-- It reports where it stopped (`at`), the live slots of that pc, `decisions` ("if kind" -> "then") and, when
-  an exception took it there, `raised`: the pc of the handler it was driven on from, or "" when the
-  scope fails. `decisions` holds only what was decided after that handler.
-- Stopping at a native operation it reports its `operands` too, at a `Return` the `value`, failing the `error`.
+- It reports where it stopped (`at`), the live slots of that pc, `decisions` ("if kind" -> "then")
+  and, when an exception took it there, `raised`: the pc of the handler it was driven on from, or ""
+  when the scope fails. `decisions` holds only what was decided after that handler.
+- Stopping at a native operation it reports its `operands` too, at a `Return` the `value`, failing
+  the `error`.
 
-The site's report always agrees with the edges here: following `next` (or the entry of `on_raise` whose
-`handler` equals `raised`) and then the exits of each `Choose` by `decisions` ends at the state whose
-`pc`/entry is `at`. Nothing of it depends on an engine.
+The site's report always agrees with the edges here: following `next` (or the entry of `on_raise`
+whose `handler` equals `raised`) and then the exits of each `Choose` by `decisions` ends at the
+state whose `pc`/entry is `at`. Nothing of it depends on an engine.
 """
 
 import ast
@@ -28,8 +31,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
 
-from perdure import flow
-from perdure.flow import Ref, Slot
+from perdure.flow import Argument, Facts, Fork, Op, Parameter, Ref, Slot, StepInfo
 from perdure.source import Span
 
 __all__ = [
@@ -117,7 +119,7 @@ class Statements:
     """Python statements as the user wrote them; a bare `raise` in them raises the slot `active`."""
 
     code: tuple[ast.stmt, ...]
-    facts: flow.Facts
+    facts: Facts
     active: Slot | None = None
 
 
@@ -137,7 +139,7 @@ class Bind:
 
     slot: Slot
     value: ast.expr | Slot
-    facts: flow.Facts
+    facts: Facts
 
 
 @final
@@ -147,7 +149,7 @@ class Iterate:
 
     slot: Slot
     iterable: ast.expr
-    facts: flow.Facts
+    facts: Facts
 
 
 @final
@@ -163,10 +165,10 @@ class Unbind:
 class Enter:
     """The arguments of a helper's call become its parameters; its other locals are unbound."""
 
-    parameters: tuple[flow.Parameter, ...]
-    arguments: tuple[flow.Argument, ...]
+    parameters: tuple[Parameter, ...]
+    arguments: tuple[Argument, ...]
     callee: Frame
-    facts: flow.Facts
+    facts: Facts
 
 
 type Code = Statements | Keep | Bind | Iterate | Unbind | Enter
@@ -181,7 +183,7 @@ class Test:
     """Exits "then" and "else"."""
 
     test: ast.expr
-    facts: flow.Facts
+    facts: Facts
 
 
 @final
@@ -192,7 +194,7 @@ class MatchCases:
     subject: ast.expr
     cases: tuple[tuple[str, ast.pattern, ast.expr | None], ...]
     """(exit, pattern, guard)."""
-    facts: flow.Facts
+    facts: Facts
 
 
 @final
@@ -202,7 +204,7 @@ class Advance:
 
     cursor: Slot
     target: ast.expr
-    facts: flow.Facts
+    facts: Facts
 
 
 @final
@@ -213,7 +215,7 @@ class MatchErrors:
     slot: Slot
     types: tuple[tuple[str, ast.expr | None], ...]
     """(exit, type); type None is the bare `except`."""
-    facts: flow.Facts
+    facts: Facts
 
 
 @final
@@ -233,7 +235,9 @@ type Choice = Test | MatchCases | Advance | MatchErrors | Switch
 @final
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Straight pure Python. An exception in it goes to `handler` (None: the scope fails), in all nodes."""
+    """Straight pure Python. An exception in it goes to `handler` (None: the scope fails), in all
+    nodes.
+    """
 
     pc: Pc
     code: tuple[Code, ...]
@@ -255,7 +259,9 @@ class Exit:
 @final
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A pure question with named exits; `name` is unique in the scope and shown by the orchestrator."""
+    """A pure question with named exits; `name` is unique in the scope and shown by the
+    orchestrator.
+    """
 
     pc: Pc
     choice: Choice
@@ -282,7 +288,7 @@ class Operation:
     """One durable operation; its result is bound to `target` (a slot), its error goes to `handler`."""
 
     pc: Pc
-    op: flow.Op
+    op: Op
     target: Slot | None
     ok: Pc
     handler: Pc | None
@@ -293,10 +299,12 @@ class Operation:
 @final
 @dataclass(frozen=True, slots=True)
 class ForkNode:
-    """A fork; each branch is a scope. `race` of events and sleeps alone has `alternatives` and no branches."""
+    """A fork; each branch is a scope. `race` of events and sleeps alone has `alternatives` and no
+    branches.
+    """
 
     pc: Pc
-    fork: flow.Fork
+    fork: Fork
     branches: "tuple[Scope, ...]"
     alternatives: "tuple[Alternative, ...]"
     target: Slot | None
@@ -313,7 +321,7 @@ class Return:
 
     pc: Pc
     value: ast.expr | Slot | None
-    facts: flow.Facts
+    facts: Facts
     handler: Pc | None
     frame: Frame
     span: Span
@@ -327,7 +335,7 @@ class Raise:
     pc: Pc
     value: ast.expr
     cause: ast.expr | None
-    facts: flow.Facts
+    facts: Facts
     handler: Pc | None
     frame: Frame
     span: Span
@@ -352,12 +360,12 @@ type Node = Block | Decision | Catch | Operation | ForkNode | Return | Raise | R
 class Alternative:
     """One contestant of an `Await`: an event (with its own timeout, perhaps) or a sleep.
 
-    `name` is the winner's name in `winner, value = await race(...)`: the keyword, or the index as text;
-    alone (`await event(...)`) it is "". The order is the order of ties.
+    `name` is the winner's name in `winner, value = await race(...)`: the keyword, or the index as
+    text; alone (`await event(...)`) it is "". The order is the order of ties.
     """
 
     name: str
-    op: flow.Op
+    op: Op
     frame: Frame
 
 
@@ -367,9 +375,11 @@ class Alternative:
 @final
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """To the state `to`, which is entered `at` that pc, after binding what comes along to the slot `bind`.
+    """To the state `to`, which is entered `at` that pc, after binding what comes along to the slot
+    `bind`.
 
-    `bind` is None when the state before was a site (it bound the result itself) and when the result is not kept.
+    `bind` is None when the state before was a site (it bound the result itself) and when the result
+    is not kept.
     """
 
     to: str
@@ -389,16 +399,18 @@ class Raised:
 @final
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A site: drive from `at` to `pc`, run the operation, bind its result, drive on to the next stop.
+    """A site: drive from `at` to `pc`, run the operation, bind its result, drive on to the next
+    stop.
 
-    `on_raise`: an exception before the operation ran, or its own (its last attempt): a failed task, never retried.
-    `on_error`: what no site saw (the engine's timeout, a lost worker): the error comes along in `bind`.
-    An exception *after* the operation is data: then `next` leads to a `Choose` that lists it in `raised`.
+    `on_raise`: an exception before the operation ran, or its own (its last attempt): a failed task,
+    never retried. `on_error`: what no site saw (the engine's timeout, a lost worker): the error
+    comes along in `bind`. An exception *after* the operation is data: then `next` leads to a
+    `Choose` that lists it in `raised`.
     """
 
     name: str
     pc: Pc
-    op: flow.Op
+    op: Op
     next: Edge
     on_raise: tuple[Raised, ...]
     on_error: Edge
@@ -423,8 +435,8 @@ class Route:
 class Choose:
     """The orchestrator's own choice by what the last site reported; no Python runs.
 
-    First by `raised` (late errors, as data), then by `decisions[decision]`. `decision` None with one exit
-    named "" only sorts the raised ones out. All exits keep the site's `at`.
+    First by `raised` (late errors, as data), then by `decisions[decision]`. `decision` None with
+    one exit named "" only sorts the raised ones out. All exits keep the site's `at`.
     """
 
     name: str
@@ -441,7 +453,7 @@ class Sleep:
 
     name: str
     pc: Pc
-    op: flow.Op
+    op: Op
     next: Edge
     on_error: Edge
     span: Span
@@ -452,10 +464,10 @@ class Sleep:
 class Await:
     """Wait for the first of the alternatives.
 
-    `prologue`: it is entered like a site, `at` a pc, and a site registers the wait (all names and times are
-    evaluated by it; every timeout is a literal). Else the site before reported the operands.
-    `on_raise` as in `Run` (only with `prologue`); `on_error`: a timeout, or a loser's error in a race.
-    What was received is the value; of a race the pair (name, value).
+    `prologue`: it is entered like a site, `at` a pc, and a site registers the wait (all names and
+    times are evaluated by it; every timeout is a literal). Else the site before reported the
+    operands. `on_raise` as in `Run` (only with `prologue`); `on_error`: a timeout, or a loser's
+    error in a race. What was received is the value; of a race the pair (name, value).
     """
 
     name: str
@@ -474,13 +486,14 @@ class Await:
 class Spawn:
     """A fork: branches with states of their own; the site before reported the operands.
 
-    Static: `branches` as written. Map: one branch, run for each item of the operand `over`, bound to its params.
-    The operands are `over`, `limit`, `return_exceptions`, `fail_fast`, `quorum`, those that are written.
+    Static: `branches` as written. Map: one branch, run for each item of the operand `over`, bound
+    to its params. The operands are `over`, `limit`, `return_exceptions`, `fail_fast`, `quorum`,
+    those that are written.
     """
 
     name: str
     pc: Pc
-    fork: flow.Fork
+    fork: Fork
     branches: "tuple[Scope, ...]"
     next: Edge
     on_error: Edge
@@ -494,7 +507,7 @@ class Child:
 
     name: str
     pc: Pc
-    op: flow.Op
+    op: Op
     next: Edge
     on_error: Edge
     span: Span
@@ -538,15 +551,21 @@ class Scope:
     repeating: frozenset[str] = frozenset()
     """Labels whose occurrences are counted, because they may run more than once in the scope."""
     live: Mapping[Pc, frozenset[Slot]] = field(default_factory=dict[Pc, frozenset[Slot]])
-    """Slots that cross when a site stops at a pc (after the operands were evaluated, at a native one)."""
+    """Slots that cross when a site stops at a pc (after the operands were evaluated, at a native
+    one).
+    """
     settled: Mapping[Pc, Pc] = field(default_factory=dict[Pc, Pc])
-    """Pure nodes (and operations) from which exactly one operation follows, which runs in a site: stops."""
+    """Pure nodes (and operations) from which exactly one operation follows, which runs in a site:
+    stops.
+    """
     routes: frozenset[Pc] = frozenset()
     """Nodes that hold a loop before anything is settled: stops, unless a `Route` starts there."""
     decisions: Mapping[Pc, tuple[str, Mapping[Pc, str]]] = field(
         default_factory=dict[Pc, "tuple[str, Mapping[Pc, str]]"]
     )
-    """For a node that may leave a visible decision: its name, and the exit's name by the pc it leads to."""
+    """For a node that may leave a visible decision: its name, and the exit's name by the pc it
+    leads to.
+    """
     start: Edge | None = None
     """The first state; None before placement."""
     states: tuple[State, ...] = ()
@@ -558,7 +577,7 @@ class Machine:
     """One flow as a machine."""
 
     ref: Ref
-    parameters: tuple[flow.Parameter, ...]
+    parameters: tuple[Parameter, ...]
     returns: ast.expr | None
     root: Scope
     digest: str
@@ -572,6 +591,6 @@ class Machines:
     """A program for a machine target: the entry flow's machine first, then its child flows'."""
 
     machines: tuple[Machine, ...]
-    steps: tuple[flow.StepInfo, ...]
+    steps: tuple[StepInfo, ...]
     refusals: tuple[Refusal, ...]
     """Not empty: nothing may be emitted."""

@@ -1,1 +1,3 @@
-"""What drives the emitted code of a flow inside a bundle; the standard library and `perdure.runtime` only."""
+"""What drives the emitted code of a flow inside a bundle; the standard library and
+`perdure.runtime` only.
+"""
