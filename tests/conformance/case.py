@@ -1,0 +1,29 @@
+"""One conformance case: a flow, an input, scripts for its steps, events, and the end CPython gives it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+type Script = object
+"""What `perdure.testing.run` takes for a step: a function of the arguments, or answers in turn."""
+
+
+@final
+@dataclass(frozen=True)
+class Case:
+    """A run of `flow` (`file:name`) with `arguments`; `error` is the type name of a failed run."""
+
+    id: str
+    flow: str
+    arguments: Mapping[str, object] = field(default_factory=dict[str, object])
+    steps: Mapping[str, Script] = field(default_factory=dict[str, Script])
+    unscripted: str = "refuse"
+    events: Sequence[tuple[str, str, object]] = ()
+    cancel: str | None = None
+    status: str = "done"
+    result: object = None
+    error: str | None = None
+    kinds: frozenset[str] = frozenset()
+    """race, event, saga, loop, fork: what the case is there for."""
+    timed: bool = False
+    """Its answer hangs on time."""
