@@ -87,9 +87,13 @@ class Source:
         return start._replace(end_line=start.line, end_column=start.column + len(keyword))
 
     def header_span(self, node: Node) -> Span:
-        """The first line of a node that has a body: `async def poll(job):`."""
+        """The beginning of a definition, up to its name: `async def poll`."""
         start = self.span(node)
-        return start._replace(end_line=start.line, end_column=len(self._line(start.line).rstrip()))
+        text = self._line(start.line)
+        name: str = getattr(node, "name", "")
+        found = text.find(name, start.column) if name else -1
+        end = found + len(name) if found >= 0 else len(text.rstrip())
+        return start._replace(end_line=start.line, end_column=end)
 
     def line_span(self, line: int) -> Span:
         """The text of one whole line, without its indentation."""

@@ -1,0 +1,110 @@
+"""The contract between the compiler and a target.
+
+A target is data about its engine and a small lowering. There are two families: a machine target
+gets the flow as control-flow graphs (Step Functions, Workflows), a code target as structured
+statements (Azure, and others later). Both may rely on verified IR; both must not mutate it, read
+the clock or the environment, or touch the network. `check` reports what the engine cannot take
+(PDR3xx) and `lower` runs only when nothing was reported, so it never has to say no.
+
+The limits of an engine are rows of one table: checks, engines under test and the docs read it.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, final
+
+if TYPE_CHECKING:
+    from perdure.diagnostics import Report
+    from perdure.flow import Program
+    from perdure.machine.ir import Machines
+    from perdure.project import Project
+
+__all__ = [
+    "Artifacts",
+    "CodeTarget",
+    "Limit",
+    "Limits",
+    "MachineTarget",
+    "Target",
+    "load_target",
+    "target_names",
+]
+
+GROUP = "perdure.backends"
+BUILT_IN: Mapping[str, str] = {"aws": "perdure_aws:backend", "azure": "perdure_azure:backend"}
+"""Targets of this distribution, so that finding them needs no scan of what is installed."""
+
+type Artifacts = Mapping[str, bytes | str]
+"""What a target writes for one flow: relative path (with `/`) to content."""
+
+
+@final
+class Limit(NamedTuple):
+    """One documented limit of an engine."""
+
+    value: int
+    unit: str
+    source: str
+    """Where it is documented, and the date it was read."""
+    remedy: str
+    """What the compiler does about it, or what the user can."""
+
+
+type Limits = Mapping[str, Limit]
+
+
+class MachineTarget(Protocol):
+    """An engine that runs a graph of states; Python runs at sites."""
+
+    family: Literal["machine"]
+    name: str
+    limits: Limits
+
+    def check(self, machines: "Machines", report: "Report") -> None:
+        """Report what this engine cannot take, at its line."""
+        ...
+
+    def lower(self, machines: "Machines", program: "Program", project: "Project") -> Artifacts:
+        """The artifacts of one flow that `check` let pass."""
+        ...
+
+
+class CodeTarget(Protocol):
+    """An engine that runs code which waits; the flow stays one readable function."""
+
+    family: Literal["code"]
+    name: str
+    limits: Limits
+
+    def check(self, program: "Program", report: "Report") -> None:
+        """Report what this engine cannot take, at its line."""
+        ...
+
+    def lower(self, program: "Program", project: "Project") -> Artifacts:
+        """The artifacts of one flow that `check` let pass."""
+        ...
+
+
+type Target = MachineTarget | CodeTarget
+
+
+def target_names() -> tuple[str, ...]:
+    """Every target that is installed, in alphabetical order."""
+    from importlib.metadata import entry_points
+
+    return tuple(sorted({*BUILT_IN, *entry_points(group=GROUP).names}))
+
+
+def load_target(name: str) -> Target | None:
+    """The target of that name; None if none is installed."""
+    if name in BUILT_IN:
+        from importlib import import_module
+
+        module, _, attribute = BUILT_IN[name].partition(":")
+        target: Target = getattr(import_module(module), attribute)
+        return target
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=GROUP, name=name):
+        loaded: Target = entry.load()
+        return loaded
+    return None
