@@ -42,8 +42,9 @@ class Facts:
     """What a piece of pure code does to slots; conservative."""
 
     reads: frozenset[Slot] = frozenset()
+    """Slots whose value from before is looked at; one that is surely bound here first is none."""
     writes: frozenset[Slot] = frozenset()
-    """Names bound (or deleted) here; mutating a container is a read."""
+    """Names that may be bound (or deleted) here; mutating a container is a read."""
     may_raise: bool = True
     records: bool = False
     """Reads a clock or randomness, or writes a log record: runs exactly once per pass, in order."""
@@ -94,11 +95,13 @@ class Pure:
 class Op:
     """`target = await operation(arguments)`: recorded once, keyed by scope path and label.
 
-    `callee` is the expression called, where it is not one known function: the subscript of a table, a
-    local that holds a coroutine (kind VALUE without arguments) or a function value. `candidates` are the
-    steps and flows it may be: exactly one for STEP and FLOW, the members for TABLE, all that can flow
-    here for VALUE. Operands of natives are in `arguments` under the names of their signature
-    (`event`: name, type, timeout; `sleep`: duration or until; `reply`: name, value; `progress`: value).
+    `callee` is the expression called, where it is not one known function: the subscript of a TABLE. For
+    VALUE it gives the coroutine value or task that is awaited (a local, `__perdure__.call(...)`), and there are no
+    arguments; `label` is "" where only the value knows it. `candidates` are the steps, flows and helpers it
+    may be: exactly one for STEP and FLOW, the members for TABLE, all that can flow here for VALUE (empty: unknown).
+    Operands of natives are in `arguments` under the names of their signature
+    (`event`: name, type, timeout; `sleep`: duration or until; `reply`: name, value; `progress`: value; `send`, `ask`,
+    `cancel`, `result`: handle first; `start`: flow first when it is not in `candidates`).
     """
 
     kind: OpKind
@@ -158,7 +161,9 @@ class Fork:
     """`target = await gather|race|quorum(...)`.
 
     Static: `branches` as written, `over` is None. Map: exactly one branch, run once for each item of `over`, an
-    expression that gives a list; the item (a tuple when the branch has several params) binds its params.
+    expression that gives a list; the item (a tuple when the branch has several params) binds its params; a branch
+    without params runs once per item and ignores it. A race over computed names is a map whose items are pairs of
+    name and coroutine value; its first param is the name.
     """
 
     kind: ForkKind
@@ -393,6 +398,8 @@ class Function:
     slots: frozenset[Slot]
     """All locals and temporaries."""
     span: Span
+    captures: frozenset[Slot] = frozenset()
+    """Slots of the enclosing function that a nested one reads or writes by reference; no members of `slots`."""
 
 
 @final
