@@ -1,7 +1,7 @@
 """What a run store must offer, and the records that are kept in it.
 
-A *form* of the store (SQLite here, DynamoDB in the AWS package) implements `RunStore`: items under a
-partition and a sort key, written only by two conditional writes, read strongly consistent, plus
+A *form* of the store (SQLite here, DynamoDB in the AWS package) implements `RunStore`: items under
+a partition and a sort key, written only by two conditional writes, read strongly consistent, plus
 content-addressed blobs. Every rule of runs, inbox and waiters is a function over this Protocol in
 `perdure.store.runs`, `.inbox` and `.match`: a form decides nothing.
 
@@ -13,19 +13,20 @@ Layout (the formats page `docs/formats/run-store.md` has the fields):
     run/<run>        inbox/<name>/<sequence>      Event, in order
     run/<run>        mark/<name>                  all events up to this sequence are taken
     run/<run>        waiter/<path>                Waiter
+    run/<run>        line/<name>                  paths of the waiters to look at
     run/<run>        reply/<event id>             Reply
     run/<run>        result-waiter/<id>           ResultWaiter
     runs             <started>/<run>              the index that lists runs by start
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 FORMAT = 1
 """Version of the records; a store of a newer one is refused by name."""
 
-type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+type Json = bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None
 
 
 class Key(NamedTuple):
@@ -40,7 +41,7 @@ class Item(NamedTuple):
 
     key: Key
     version: int
-    body: dict[str, Json]
+    body: Mapping[str, Json]
 
 
 class RunStore(Protocol):
@@ -50,11 +51,11 @@ class RunStore(Protocol):
         """Return the item under this key."""
         ...
 
-    def put_if_absent(self, key: Key, body: dict[str, Json]) -> bool:
+    def put_if_absent(self, key: Key, body: Mapping[str, Json]) -> bool:
         """Write version 1 unless an item is there; say whether it was written."""
         ...
 
-    def replace(self, key: Key, version: int, body: dict[str, Json]) -> bool:
+    def replace(self, key: Key, version: int, body: Mapping[str, Json]) -> bool:
         """Write version + 1 if the item has this version now; say whether it was written."""
         ...
 
@@ -67,9 +68,9 @@ class RunStore(Protocol):
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Sequence[Item]:
-        """Return the items whose sort key starts with `prefix` and is greater than `after`, in order.
+        """Return the items whose sort key starts with `prefix` and is past `after`, in order.
 
-        `newest_first` turns the order round (then `after` is ignored); `limit` keeps the first ones.
+        `newest_first` turns the order round (`after` is ignored then); `limit` keeps the first.
         """
         ...
 
@@ -175,7 +176,7 @@ class WaiterState(StrEnum):
     """An event was paired: `Waiter.won` says which."""
     EXPIRED = "expired"
     CLOSED = "closed"
-    """The wait lost a race, met a deadline around it, or its run was cancelled; it holds no event."""
+    """The wait lost a race, or its run was cancelled; it holds no event."""
 
 
 class Taken(NamedTuple):
@@ -223,10 +224,6 @@ class Doorbell(NamedTuple):
 
     token: str
     key: Key
-
-
-class RunConflict(Exception):  # noqa: N818 (a public name of the language, as RuntimeError's siblings have it)
-    """The run id is taken by another flow or another input."""
 
 
 class UnknownRun(LookupError):  # noqa: N818
