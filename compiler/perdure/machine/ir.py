@@ -285,7 +285,8 @@ class Catch:
 @final
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One durable operation; its result is bound to `target` (a slot), its error goes to `handler`."""
+    """One durable operation; its result is bound to `target` (a slot), its error goes to `handler`.
+    """
 
     pc: Pc
     op: Op
@@ -375,8 +376,10 @@ class Alternative:
 @final
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """To the state `to`, which is entered `at` that pc, after binding what comes along to the slot
-    `bind`.
+    """To the state `to`, which is entered `at` that pc, after binding what comes along to `bind`.
+
+    After a site (and the `Choose`s that follow it) it is entered `at` the pc that the site
+    reported; `at` here is "" then, unless there is only one.
 
     `bind` is None when the state before was a site (it bound the result itself) and when the result
     is not kept.
@@ -404,8 +407,9 @@ class Run:
 
     `on_raise`: an exception before the operation ran, or its own (its last attempt): a failed task,
     never retried. `on_error`: what no site saw (the engine's timeout, a lost worker): the error
-    comes along in `bind`. An exception *after* the operation is data: then `next` leads to a
-    `Choose` that lists it in `raised`.
+    comes along in `bind`. An exception *after* the operation is data when `next` leads to a
+    `Choose` (which lists it in `raised`); otherwise it can only be "" (the scope fails): a failed
+    task too, listed in `on_raise`.
     """
 
     name: str
@@ -420,9 +424,14 @@ class Run:
 @final
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A site without an operation: drive from `at` to the next stop. `on_raise` as in `Run`."""
+    """A site without an operation: drive from `at` to the next stop. All it raises is in
+    `on_raise`.
+
+    `target` is what `drive` may pass without stopping: the id of a loop, or None.
+    """
 
     name: str
+    target: Pc | None
     next: Edge | None
     """None when it never ends normally."""
     on_raise: tuple[Raised, ...]
@@ -449,7 +458,8 @@ class Choose:
 @final
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """A native wait; the site before reported its operands (`duration` or `until`, as evaluated)."""
+    """A native wait; the site before reported its operands (`duration` or `until`, as evaluated).
+    """
 
     name: str
     pc: Pc
@@ -555,17 +565,14 @@ class Scope:
     one).
     """
     settled: Mapping[Pc, Pc] = field(default_factory=dict[Pc, Pc])
-    """Pure nodes (and operations) from which exactly one operation follows, which runs in a site:
-    stops.
-    """
-    routes: frozenset[Pc] = frozenset()
-    """Nodes that hold a loop before anything is settled: stops, unless a `Route` starts there."""
-    decisions: Mapping[Pc, tuple[str, Mapping[Pc, str]]] = field(
-        default_factory=dict[Pc, "tuple[str, Mapping[Pc, str]]"]
+    """Pure nodes whose run belongs to one later site: the pc of its operation, or the id of a
+    `Route`
+    that holds a loop ("loop " and the pc of its head). A site stops at them, unless it is that
+    site.""" decisions: Mapping[Pc, tuple[str, Mapping[str, str]]] = field(
+        default_factory=dict[Pc, "tuple[str, Mapping[str, str]]"]
     )
-    """For a node that may leave a visible decision: its name, and the exit's name by the pc it
-    leads to.
-    """
+    """For a decision node that is visible: the decision's name, and what is recorded for each exit
+    (exits that stay in a loop are missing)."""
     start: Edge | None = None
     """The first state; None before placement."""
     states: tuple[State, ...] = ()
