@@ -6,10 +6,10 @@ equal value of the same types with the same sharing inside. The format page is
 """
 
 from perdure.codec.conform import conform, conform_json
+from perdure.codec.crossing import decode_error, encode_error
 from perdure.codec.decode import decode, decode_slots
 from perdure.codec.descriptors import Descriptor, descriptor
 from perdure.codec.encode import encode, encode_slots
-from perdure.codec.errors import decode_error, encode_error
 from perdure.codec.faults import CorruptValue, InvalidValue, NewerVersion, UncodableError
 from perdure.codec.functions import FunctionTable
 from perdure.codec.names import ClassResolver, class_name, resolve

@@ -18,6 +18,11 @@ class UncodableError(TypeError):
         self.path = segment + self.path
         self.args = (self._text(),)
 
+    def drop_dot(self) -> None:
+        """Start the path with a slot's own name."""
+        self.path = self.path.removeprefix(".")
+        self.args = (self._text(),)
+
 
 class CorruptValue(ValueError):
     """JSON that no codec of this version wrote: an unknown tag or a missing part."""
