@@ -285,8 +285,7 @@ class Catch:
 @final
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One durable operation; its result is bound to `target` (a slot), its error goes to `handler`.
-    """
+    """One durable operation; its result is bound to `target` (a slot), its error goes to `handler`."""
 
     pc: Pc
     op: Op
@@ -458,8 +457,7 @@ class Choose:
 @final
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """A native wait; the site before reported its operands (`duration` or `until`, as evaluated).
-    """
+    """A native wait; the site before reported its operands (`duration` or `until`, as evaluated)."""
 
     name: str
     pc: Pc
@@ -568,7 +566,9 @@ class Scope:
     """Pure nodes whose run belongs to one later site: the pc of its operation, or the id of a
     `Route`
     that holds a loop ("loop " and the pc of its head). A site stops at them, unless it is that
-    site.""" decisions: Mapping[Pc, tuple[str, Mapping[str, str]]] = field(
+    site.
+    """
+    decisions: Mapping[Pc, tuple[str, Mapping[str, str]]] = field(
         default_factory=dict[Pc, "tuple[str, Mapping[str, str]]"]
     )
     """For a decision node that is visible: the decision's name, and what is recorded for each exit
