@@ -5,12 +5,13 @@ equal value of the same types with the same sharing inside. The format page is
 `docs/formats/codec.md`; `VERSION` belongs in every envelope and record that holds such JSON.
 """
 
-from perdure.codec.conform import conform, conform_json
+from perdure.codec.conform import conform
 from perdure.codec.crossing import decode_error, encode_error
 from perdure.codec.decode import decode, decode_slots
 from perdure.codec.descriptors import Descriptor, descriptor
 from perdure.codec.encode import encode, encode_slots
 from perdure.codec.faults import CorruptValue, InvalidValue, NewerVersion, UncodableError
+from perdure.codec.from_json import conform_json
 from perdure.codec.functions import FunctionTable
 from perdure.codec.names import ClassResolver, class_name, resolve
 from perdure.codec.text import VERSION, Json, check_version, digest, dumps, loads

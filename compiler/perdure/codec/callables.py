@@ -104,10 +104,8 @@ def read_closure(decoder: Decoder, node: Node, number: int) -> object:
     """A function over its cells; it exists before they are filled, for they may lead back to it."""
     if decoder.functions is None:
         raise CorruptValue("a nested function stands where none is known")
-    cells: list[CellType] = []
     unfilled: list[tuple[CellType, Node]] = []
-    for item in items_of(node, "c"):
-        cells.append(_shell(decoder, item, unfilled))
+    cells = [_shell(decoder, item, unfilled) for item in items_of(node, "c")]
     function = decoder.functions.build(text_of(node, "r"), tuple(cells))
     decoder.heap[number] = function
     for cell, inner in unfilled:
@@ -182,13 +180,15 @@ def read_partial(decoder: Decoder, node: Node, number: int) -> object:
     if not callable(function):
         raise CorruptValue("`partial` holds no function")
     # partial.__setstate__ fills one that is already in the heap, so a cycle through it is kept.
-    made: partial[object] = partial(function)
+    # Any: typeshed leaves __setstate__ out, which copy and pickle rely on.
+    made: Any = partial(function)
     decoder.heap[number] = made
     arguments = tuple([decoder.read(item) for item in items_of(node, "a")])
     pairs = {"@": "partial", "v": node.get("k", [])}
     keywords = {str(decoder.read(p[0])): decoder.read(p[1]) for p in map(_pair, items_of(pairs))}
     made.__setstate__((function, arguments, keywords, {}))
-    return made
+    result: object = made
+    return result
 
 
 def _pair(item: Json) -> list[Json]:

@@ -1,7 +1,7 @@
 """Built-in and `collections` containers. Each pair writes and reads one tagged form."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perdure.codec.atoms import base64_of, bytes_of
 from perdure.codec.faults import CorruptValue, UncodableError
@@ -28,7 +28,7 @@ def write_items(encoder: Encoder, values: Iterable[object], into: list[Json]) ->
     """JSON of each value, in order; a refusal is told with the index."""
     try:
         for value in values:
-            into.append(encoder.write(value))
+            into.append(encoder.write(value))  # noqa: PERF401, its length tells what failed
     except UncodableError as fault:
         fault.below(f"[{len(into)}]")
         raise
@@ -139,9 +139,9 @@ def sorted_members(encoder: Encoder, members: Iterable[object]) -> list[object]:
     found = list(members)
     kinds = {type(member) for member in found}
     if kinds == {str}:
-        return sorted(member for member in found if isinstance(member, str))
+        return [*sorted(member for member in found if isinstance(member, str))]
     if kinds == {int}:
-        return sorted(member for member in found if isinstance(member, int))
+        return [*sorted(member for member in found if isinstance(member, int))]
     alone = [(_alone(encoder, member), index) for index, member in enumerate(found)]
     return [found[index] for _, index in sorted(alone)]
 
@@ -237,10 +237,11 @@ def read_counter(decoder: Decoder, node: Node, number: int) -> "Counter[object]"
     """A Counter of pairs."""
     from collections import Counter
 
-    made: Counter[object] = Counter()
+    # Any: a Counter may hold more than ints.
+    made: Counter[Any] = Counter()
     decoder.heap[number] = made
     for key, count in read_pairs(decoder, node):
-        dict.__setitem__(made, key, count)  # Counter.update would add
+        made[key] = count  # Counter.update would add
     return made
 
 

@@ -8,12 +8,13 @@ and tracebacks stay behind.
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from perdure.codec.containers import read_fields, write_items
 from perdure.codec.faults import CorruptValue, UncodableError
 from perdure.codec.heap import Decoder, Encoder, items_of, part, whole
 from perdure.codec.names import name_of
+from perdure.codec.narrow import is_tuple
 from perdure.codec.text import Json
 
 type Node = dict[str, Json]
@@ -46,11 +47,10 @@ def write_error(encoder: Encoder, error: BaseException) -> Json:
     node: Node = {"@": "error", "type": mro[0], "mro": list(mro)}
     encoder.memo[id(error)] = node
     node["message"] = encoder.write(_message(error))
-    if isinstance(error, BaseExceptionGroup):
+    if _is_group(error):
         members: list[Json] = []
         node["group"] = members
-        group: BaseExceptionGroup[BaseException] = error
-        _below(".exceptions", encoder, group.exceptions, members)
+        _below(".exceptions", encoder, error.exceptions, members)
         node["text"] = encoder.write(error.message)
     arguments: list[Json] = []
     node["args"] = arguments
@@ -58,6 +58,10 @@ def write_error(encoder: Encoder, error: BaseException) -> Json:
     _write_members(encoder, error, node)
     _write_attributes(encoder, error, node)
     return node
+
+
+def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    return isinstance(error, BaseExceptionGroup)
 
 
 def _below(segment: str, encoder: Encoder, values: tuple[object, ...], into: list[Json]) -> None:
@@ -78,10 +82,10 @@ def _message(error: BaseException) -> str:
         return f"<unprintable {type(error).__name__} object>"
 
 
-def mro_of(cls: type) -> tuple[str, ...]:
+def mro_of(cls: type[BaseException]) -> tuple[str, ...]:
     """Names of the class and its bases, as the program that raised it knew them."""
     known: object = cls.__dict__.get("__perdure_mro__")
-    if isinstance(known, tuple):
+    if is_tuple(known):
         return tuple(str(name) for name in known)
     return tuple(name_of(base) for base in cls.__mro__ if base is not object)
 
@@ -171,10 +175,7 @@ def _blank(
     # Any: `__new__` of a base, called for a class that only run time knows.
     make: Any = native.__new__
     try:
-        if group is None:
-            made = make(cls)
-        else:
-            made = make(cls, decoder.read(part(node, "text")), group)
+        made = make(cls, decoder.read(part(node, "text")), group) if group else make(cls)
     except TypeError:
         return None
     return made if isinstance(made, cls) else None
@@ -188,7 +189,7 @@ def _stand_in_text(self: BaseException) -> str:
 def stand_in(names: tuple[str, ...], base: type[BaseException]) -> type[BaseException]:
     """A class with the name and the MRO names of one that is not here."""
     module, _, qualname = names[0].partition(":")
-    made = type(
+    return type(
         qualname.rpartition(".")[2],
         (base,),
         {
@@ -198,7 +199,6 @@ def stand_in(names: tuple[str, ...], base: type[BaseException]) -> type[BaseExce
             "__str__": _stand_in_text,
         },
     )
-    return made
 
 
 def root_number(data: Node) -> int:

@@ -24,15 +24,15 @@ class UncodableError(TypeError):
         self.args = (self._text(),)
 
 
-class CorruptValue(ValueError):
+class CorruptValue(ValueError):  # noqa: N818, the name says what is wrong with the value
     """JSON that no codec of this version wrote: an unknown tag or a missing part."""
 
 
-class NewerVersion(ValueError):
+class NewerVersion(ValueError):  # noqa: N818
     """JSON of a later codec version than this reader knows."""
 
 
-class InvalidValue(ValueError):
+class InvalidValue(ValueError):  # noqa: N818
     """A value does not fit its declared type."""
 
     def __init__(self, field_path: str, expected: str, got: str) -> None:

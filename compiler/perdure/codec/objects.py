@@ -20,6 +20,19 @@ from perdure.codec.containers import sorted_members as _sorted
 from perdure.codec.faults import CorruptValue, UncodableError
 from perdure.codec.heap import Decoder, Encoder, items_of, part, text_of
 from perdure.codec.names import class_name, known_name
+from perdure.codec.narrow import (
+    blank,
+    is_dict,
+    is_list,
+    is_set,
+    is_tuple,
+    kind_of,
+    plain_items,
+    plain_list,
+    plain_set,
+    plain_tuple,
+    tuple_of,
+)
 from perdure.codec.text import Json
 
 type Node = dict[str, Json]
@@ -49,12 +62,19 @@ def shape_of(cls: type) -> Shape:
 def _slots(cls: type) -> Iterable[str]:
     for base in reversed(cls.__mro__):
         found: object = base.__dict__.get("__slots__", ())
-        names = (found,) if isinstance(found, str) else found
-        for name in names if isinstance(names, Iterable) else ():
-            if not isinstance(name, str) or name in {"__dict__", "__weakref__"}:
+        names = [found] if isinstance(found, str) else _names(found)
+        for name in names:
+            if name in {"__dict__", "__weakref__"}:
                 continue
             hidden = name.startswith("__") and not name.endswith("__")
             yield f"_{base.__name__.lstrip('_')}{name}" if hidden else name
+
+
+def _names(slots: object) -> list[str]:
+    # A dict gives its keys; an iterator is used up by the time the class is there.
+    return (
+        [str(name) for name in slots] if is_tuple(slots) or is_list(slots) or is_dict(slots) else []
+    )
 
 
 def state_of(value: object, shape: Shape) -> Mapping[str, object]:
@@ -77,8 +97,9 @@ def state_of(value: object, shape: Shape) -> Mapping[str, object]:
 def restore(value: object, state: Mapping[str, object]) -> None:
     """Set attributes past `__setattr__`, frozen or not."""
     own: dict[str, object] | None = getattr(value, "__dict__", None)
+    hidden = _slot_names(kind_of(value))
     for name, item in state.items():
-        if own is None or name in _slot_names(type(value)):
+        if own is None or name in hidden:
             object.__setattr__(value, name, item)
         else:
             own[name] = item
@@ -97,7 +118,7 @@ def write_data(encoder: Encoder, value: object) -> Json:
     ref = encoder.seen(value)
     if ref is not None:
         return ref
-    shape = shape_of(type(value))
+    shape = shape_of(kind_of(value))
     node: Node = {"@": "data", "c": shape.name}
     encoder.memo[id(value)] = node
     state = state_of(value, shape)
@@ -111,7 +132,7 @@ def write_data(encoder: Encoder, value: object) -> Json:
 def read_data(decoder: Decoder, node: Node, number: int) -> object:
     """An object of the class with these attributes."""
     cls = decoder.classes(text_of(node, "c"))
-    made: object = object.__new__(cls)
+    made = blank(cls)
     decoder.heap[number] = made
     shape = shape_of(cls)
     state = read_fields(decoder, node, shape.fields)
@@ -137,14 +158,14 @@ def write_model(encoder: Encoder, value: _Model) -> Json:
     ref = encoder.seen(value)
     if ref is not None:
         return ref
-    node: Node = {"@": "model", "c": shape_of(type(value)).name}
+    node: Node = {"@": "model", "c": shape_of(kind_of(value)).name}
     encoder.memo[id(value)] = node
     state = value.__dict__
     node["v"] = write_fields(encoder, state)
-    if tuple(state) != model_fields(type(value)):
+    if tuple(state) != model_fields(kind_of(value)):
         node["o"] = list(state)
     if value.__pydantic_fields_set__ != state.keys():
-        node["s"] = sorted(value.__pydantic_fields_set__)
+        node["s"] = [*sorted(value.__pydantic_fields_set__)]
     for key, part_of in (("x", value.__pydantic_extra__), ("p", value.__pydantic_private__)):
         if part_of is not None:
             written = write_fields(encoder, part_of)
@@ -161,7 +182,7 @@ def model_fields(cls: type) -> tuple[str, ...]:
 def read_model(decoder: Decoder, node: Node, number: int) -> object:
     """A model as it was, unvalidated."""
     cls = decoder.classes(text_of(node, "c"))
-    made: object = object.__new__(cls)
+    made = blank(cls)
     decoder.heap[number] = made
     state: dict[str, object] = {}
     object.__setattr__(made, "__dict__", state)
@@ -203,15 +224,13 @@ def read_enum(decoder: Decoder, node: Node, number: int) -> object:
 def write_named(encoder: Encoder, value: tuple[object, ...]) -> Json:
     """`{"@": "named", "c": "app:Point", "v": [1, 2]}`."""
     cls = type(value)
-    return write_fixed(encoder, value, {"@": "named", "c": known_name(cls)}, tuple.__iter__(value))
+    return write_fixed(encoder, value, {"@": "named", "c": known_name(cls)}, plain_tuple(value))
 
 
 def read_named(decoder: Decoder, node: Node, number: int) -> object:
     """The named tuple of these items."""
     cls = decoder.classes(text_of(node, "c"))
-    # Any: the class is known at run time only.
-    make: Any = tuple.__new__
-    return make(cls, [decoder.read(item) for item in items_of(node)])
+    return tuple_of(cls, [decoder.read(item) for item in items_of(node)])
 
 
 BASES: tuple[type, ...] = (str, int, float, bytes, list, dict, tuple, set, frozenset)
@@ -240,7 +259,7 @@ def write_sub(encoder: Encoder, value: object) -> Json:
     ref = encoder.seen(value)
     if ref is not None:
         return ref
-    shape = shape_of(type(value))
+    shape = shape_of(kind_of(value))
     base = base_of(type(value)) or object
     node: Node = {"@": "sub", "c": shape.name, "b": base.__name__}
     if base in {list, dict, set}:
@@ -253,14 +272,15 @@ def write_sub(encoder: Encoder, value: object) -> Json:
 
 
 def _payload(encoder: Encoder, value: object) -> Json:
-    if isinstance(value, dict):
-        return write_pairs(encoder, dict.items(value))
-    if isinstance(value, (set, frozenset)):
-        return write_items(encoder, _sorted(encoder, list(value)), [])
-    if isinstance(value, list):
-        return write_items(encoder, list.__iter__(value), [])
-    if isinstance(value, tuple):
-        return write_items(encoder, tuple.__iter__(value), [])
+    # Past whatever the class overrides: an iteration of its own is not what it holds.
+    if is_dict(value):
+        return write_pairs(encoder, plain_items(value))
+    if is_set(value):
+        return write_items(encoder, _sorted(encoder, plain_set(value)), [])
+    if is_list(value):
+        return write_items(encoder, plain_list(value), [])
+    if is_tuple(value):
+        return write_items(encoder, plain_tuple(value), [])
     return encoder.write(_EXACT[base_of(type(value)) or object](value))
 
 
@@ -275,10 +295,8 @@ def read_sub(decoder: Decoder, node: Node, number: int) -> object:
     if base in {list, dict, set}:
         made = kind.__new__(cls)
         decoder.heap[number] = made
-        if base is dict:
-            kind.update(made, list(read_pairs(decoder, node)))
-        else:
-            (kind.extend if base is list else kind.update)(made, _items(decoder, node))
+        parts = list(read_pairs(decoder, node)) if base is dict else _items(decoder, node)
+        (kind.extend if base is list else kind.update)(made, parts)
     elif base in {tuple, frozenset}:
         made = kind.__new__(cls, _items(decoder, node))
     else:

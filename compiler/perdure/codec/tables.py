@@ -17,6 +17,7 @@ from perdure.codec import atoms, callables, containers, errors, objects
 from perdure.codec.faults import UncodableError
 from perdure.codec.heap import Decoder, Encoder, Reader, Writer, part, whole
 from perdure.codec.names import public_module
+from perdure.codec.narrow import extends
 from perdure.codec.text import Json
 
 WRITERS: Mapping[type, Writer] = {
@@ -86,13 +87,13 @@ def _writer_of_kind(cls: type) -> Writer:
         return callables.write_reference
     if hasattr(cls, "__perdure_encode__"):
         return objects.write_custom
-    if issubclass(cls, type):
+    if extends(cls, type):
         return callables.write_type
-    if issubclass(cls, BaseException):
+    if extends(cls, BaseException):
         return errors.write_error
-    if issubclass(cls, Enum):
+    if extends(cls, Enum):
         return objects.write_enum
-    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+    if extends(cls, tuple) and hasattr(cls, "_fields"):
         return objects.write_named
     return _writer_of_object(cls)
 

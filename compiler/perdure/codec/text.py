@@ -12,7 +12,7 @@ from perdure.codec.faults import NewerVersion
 if TYPE_CHECKING:
     from json import JSONDecoder, JSONEncoder
 
-type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
 VERSION = 1
 

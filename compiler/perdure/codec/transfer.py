@@ -3,8 +3,8 @@
 from perdure.codec.decode import decode
 from perdure.codec.encode import encode
 from perdure.codec.functions import FunctionTable
-from perdure.codec.heap import MAX_DEPTH
 from perdure.codec.names import ClassResolver
+from perdure.codec.narrow import is_tuple
 
 _ATOMS = frozenset({str, int, float, bool, type(None), bytes, complex})
 
@@ -25,6 +25,6 @@ def copy(
 
 
 def _is_flat(value: object) -> bool:
-    if not isinstance(value, (tuple, frozenset)) or type(value) not in {tuple, frozenset}:
+    if type(value) is not tuple or not is_tuple(value):
         return False
-    return MAX_DEPTH > 1 and all(type(item) in _ATOMS for item in value)
+    return all(type(item) in _ATOMS for item in value)
