@@ -50,4 +50,6 @@ def _seconds_of_text(text: str) -> float:
 
 
 def _no_duration(value: object) -> ValueError:
-    return ValueError(f"not a duration: {value!r} (write seconds, a timedelta, or text like '1h30m')")
+    return ValueError(
+        f"not a duration: {value!r} (write seconds, a timedelta, or text like '1h30m')"
+    )

@@ -201,7 +201,7 @@ class Flow[**P, R]:
     async def start(
         self,
         *args: Any,  # not P.args: PEP 612 allows no keyword of ours between them and P.kwargs
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         on: str | None = None,
         **kwargs: Any,
     ) -> "Handle[R]":
@@ -212,7 +212,7 @@ class Flow[**P, R]:
         arguments = encode_call(self, args, kwargs)
         return self.run(await connect(on).start(self, arguments, id), on=on)
 
-    def run(self, id: str, *, on: str | None = None) -> "Handle[R]":  # noqa: A002
+    def run(self, id: str, *, on: str | None = None) -> "Handle[R]":
         """The handle of an existing run."""
         from perdure.operations import Handle
 

@@ -14,7 +14,10 @@ operation needs arrives encoded; a `Run` never sees a value of the flow. The rul
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from perdure.codec.text import Json
+
 if TYPE_CHECKING:
+    from perdure.codec.functions import FunctionTable
     from perdure.language import Flow, Step
     from perdure.runtime.scope import Scope
     from perdure.runtime.site import Site
@@ -34,8 +37,6 @@ __all__ = [
     "StepCall",
     "Timer",
 ]
-
-type Json = None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]
 
 CANCEL_RUN: Final = "perdure: the run is cancelled"
 """Message for `Task.cancel` of a run's main task; the flow sees a CancelledError without it."""
@@ -137,6 +138,11 @@ class Run(Protocol):
         """128 random bits in hexadecimal, drawn once per run."""
         ...
 
+    @property
+    def functions(self) -> "FunctionTable | None":
+        """Names the nested functions of the flow's file, so that they can cross; see the codec."""
+        ...
+
     async def step(self, call: StepCall) -> Outcome:
         """Run the step by its policy (attempts, delays, timeout), or return what is recorded."""
         ...
@@ -186,9 +192,12 @@ class Run(Protocol):
         ...
 
     async def settle(self, depth: int) -> None:
-        """Let everything that is due at this engine instant happen; deeper scopes first.
+        """Let everything happen that is due at this engine instant, deeper scopes first.
 
-        A fork calls it before it decides who came first, so that ties go to the lower index.
+        Returns when every task of the run waits. A fork calls it before it decides who came
+        first, so that ties go to the lower index, and a deadline before it interrupts. While a
+        run is repeated from its records this is what keeps decisions the same: nobody is
+        interrupted before all that was recorded has been given back to the flow.
         """
         ...
 

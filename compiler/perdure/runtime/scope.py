@@ -18,7 +18,7 @@ __all__ = ["Scope", "current"]
 class Scope:
     """`path` is "" in a flow body, `gather[0]` or `gather[0]/race[late]` in a branch."""
 
-    __slots__ = ("clocks", "counts", "depth", "doomed", "path", "reads", "run", "taken")
+    __slots__ = ("clocks", "counts", "depth", "doomed", "logs", "path", "reads", "run", "taken")
 
     def __init__(self, run: "Run", path: str = "", depth: int = 0, *, doomed: bool = False) -> None:
         self.run = run
@@ -28,7 +28,10 @@ class Scope:
         """How many random values were read here: the ordinal of the next one."""
         self.clocks = 0
         """How often the clock was read here."""
+        self.logs = 0
+        """How many log records were written here."""
         self.depth = depth
+        """Forks and deadlines around this point: who is deeper settles first."""
         self.doomed = doomed
         """A recorded decision says this branch lost: it starts nothing that is not recorded."""
         self.taken: list[str] = []

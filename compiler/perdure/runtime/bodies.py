@@ -1,0 +1,78 @@
+"""Running user code: one attempt of a step, or the body of a flow, from arguments to outcome."""
+
+from collections.abc import Awaitable, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from perdure.codec.text import Json
+from perdure.operations import ThisStep
+from perdure.runtime.engine import Outcome
+from perdure.runtime.scope import Scope, current
+from perdure.runtime.values import completed, decode_arguments, failed, result_type
+
+if TYPE_CHECKING:
+    from perdure.language import Flow, Step
+    from perdure.runtime.engine import Run
+
+__all__ = ["Attempted", "current_step", "ended_with", "raised", "run_attempt", "run_flow"]
+
+current_step: ContextVar[ThisStep | None] = ContextVar("perdure.step", default=None)
+
+
+class Attempted(NamedTuple):
+    """How an attempt ended. `error`: what the retry policy looks at, None if it is final.
+
+    A result that cannot cross is final: the step ran, and is not run again.
+    """
+
+    outcome: Outcome
+    error: BaseException | None = None
+
+
+async def run_attempt(
+    step: "Step[..., Any]", arguments: Mapping[str, Json], this: ThisStep
+) -> Attempted:
+    """One attempt in the running loop: fresh arguments, the function, its value encoded.
+
+    Cancellation passes through; the caller owns the timeout.
+    """
+    current.set(None)
+    current_step.set(this)
+    try:
+        bound = decode_arguments(step, arguments)
+        value = step.__wrapped__(*bound.args, **bound.kwargs)
+        if isinstance(value, Awaitable):
+            value = await value
+    except Exception as error:
+        return raised(error)
+    return ended_with(step, value)
+
+
+def raised(error: BaseException) -> Attempted:
+    """The attempt raised."""
+    return Attempted(failed(error), error)
+
+
+def ended_with(step: "Step[..., Any]", value: object) -> Attempted:
+    """The attempt returned `value`, converted to the declared type of its result."""
+    try:
+        return Attempted(completed(value, result_type(step)))
+    except (TypeError, ValueError) as error:
+        return Attempted(failed(error))
+
+
+async def run_flow(
+    flow: "Flow[..., Any]", arguments: Mapping[str, Json], run: "Run", path: str = ""
+) -> Outcome:
+    """The body of a flow in a scope of its own. Cancellation passes through."""
+    current.set(Scope(run, path))
+    current_step.set(None)
+    try:
+        bound = decode_arguments(flow, arguments, run.functions)
+        value = await flow.__wrapped__(*bound.args, **bound.kwargs)
+    except Exception as error:
+        return failed(error)
+    try:
+        return completed(value, result_type(flow), run.functions)
+    except (TypeError, ValueError) as error:
+        return failed(error)

@@ -1,0 +1,133 @@
+"""Clock, uuid and randomness in a flow: recorded reads, equal when the run is repeated.
+
+Randomness derives from the run's seed, the scope's path and the ordinal of the read in its
+scope. The clock is the engine's; its zone is UTC.
+"""
+
+import datetime as _datetime
+import random as _random
+import time as _time
+import uuid as _uuid
+
+from perdure.runtime.scope import Scope, current
+
+__all__ = [
+    "date_today",
+    "monotonic",
+    "now",
+    "perf_counter",
+    "random",
+    "rng",
+    "time",
+    "time_ns",
+    "today",
+    "utcnow",
+    "uuid1",
+    "uuid4",
+]
+
+_UUID_EPOCH_NS = 0x01B21DD213814000 * 100
+"""Nanoseconds from 1582-10-15, where the time of a uuid1 starts, to 1970-01-01."""
+
+
+def seeded(seed: str, scope: str, ordinal: int) -> _random.Random:
+    """The generator of one read; the same on every engine."""
+    return _random.Random(f"{seed}/{scope}/{ordinal}")
+
+
+def rng() -> _random.Random:
+    """A generator for one read: `random.choice(xs)` is `rng().choice(xs)`."""
+    scope = current.get()
+    if scope is None:
+        return _random._inst  # type: ignore[attr-defined,no-any-return]  # pyright: ignore  # what `random.random` is bound to
+    return _next(scope)
+
+
+def random() -> float:
+    """`random.random()`."""
+    return rng().random()
+
+
+def uuid4() -> _uuid.UUID:
+    """`uuid.uuid4()`."""
+    scope = current.get()
+    if scope is None:
+        return _uuid.uuid4()
+    return _uuid.UUID(int=_next(scope).getrandbits(128), version=4)
+
+
+def uuid1() -> _uuid.UUID:
+    """`uuid.uuid1()`: engine time, and a node and clock sequence drawn from the seed."""
+    scope = current.get()
+    if scope is None:
+        return _uuid.uuid1()
+    bits = _next(scope)
+    stamp = (time_ns() + _UUID_EPOCH_NS) // 100
+    # The multicast bit marks a node that is no hardware address (RFC 9562, 6.10).
+    node = bits.getrandbits(48) | (1 << 40)
+    sequence = bits.getrandbits(14)
+    return _uuid.UUID(
+        fields=(
+            stamp & 0xFFFFFFFF,
+            (stamp >> 32) & 0xFFFF,
+            (stamp >> 48) & 0x0FFF,
+            sequence >> 8,
+            sequence & 0xFF,
+            node,
+        ),
+        version=1,
+    )
+
+
+def time() -> float:
+    """`time.time()`."""
+    scope = current.get()
+    if scope is None:
+        return _time.time()
+    ordinal, scope.clocks = scope.clocks, scope.clocks + 1
+    return scope.run.now(scope.path, ordinal)
+
+
+def time_ns() -> int:
+    """`time.time_ns()`, exact to the microsecond that a float of seconds can hold."""
+    return _time.time_ns() if current.get() is None else round(time() * 1_000_000) * 1000
+
+
+def monotonic() -> float:
+    """`time.monotonic()`: engine time, which never goes back."""
+    return _time.monotonic() if current.get() is None else time()
+
+
+def perf_counter() -> float:
+    """`time.perf_counter()`: engine time."""
+    return _time.perf_counter() if current.get() is None else time()
+
+
+def now(tz: _datetime.tzinfo | None = None) -> _datetime.datetime:
+    """`datetime.now(tz)`; without a zone it is UTC's, naive."""
+    if current.get() is None:
+        return _datetime.datetime.now(tz)
+    moment = _datetime.datetime.fromtimestamp(time(), _datetime.UTC)
+    return moment.replace(tzinfo=None) if tz is None else moment.astimezone(tz)
+
+
+def utcnow() -> _datetime.datetime:
+    """`datetime.utcnow()`."""
+    if current.get() is None:
+        return _datetime.datetime.now(_datetime.UTC).replace(tzinfo=None)
+    return now()
+
+
+def today() -> _datetime.datetime:
+    """`datetime.today()`."""
+    return now()
+
+
+def date_today() -> _datetime.date:
+    """`date.today()`."""
+    return now().date()
+
+
+def _next(scope: Scope) -> _random.Random:
+    ordinal, scope.reads = scope.reads, scope.reads + 1
+    return seeded(scope.run.seed, scope.path, ordinal)
