@@ -104,9 +104,8 @@ def _alias(alias: TypeAliasType, args: tuple[object, ...], inside: frozenset[str
         return Descriptor("alias", name)
     value = _describe(alias.__value__, inside | {name})
     variables = [parameter.__name__ for parameter in alias.__type_params__]
-    return substitute(
-        value, dict(zip(variables, (_describe(a, inside) for a in args), strict=False))
-    )
+    given = [_describe(arg, inside) for arg in args]
+    return substitute(value, dict(zip(variables, given, strict=False)))
 
 
 def union(members: tuple[Descriptor, ...]) -> Descriptor:
@@ -168,8 +167,8 @@ def from_json(data: Json) -> Descriptor:
     if not isinstance(data, list) or not 1 <= len(data) <= 4 or data[0] not in KINDS:
         raise CorruptValue("no descriptor was written here")
     name = data[1] if len(data) > 1 else ""
-    args = data[2] if len(data) > 2 else []
-    values = data[3] if len(data) > 3 else []
+    args: Json = data[2] if len(data) > 2 else []
+    values: Json = data[3] if len(data) > 3 else []
     if not isinstance(args, list) or not isinstance(values, list):
         raise CorruptValue("no descriptor was written here")
     literals = tuple(decode(value) for value in values)

@@ -150,7 +150,7 @@ def _make(decoder: Decoder, node: Node, group: list[object] | None) -> BaseExcep
             return made
     bases = (_known(decoder, name) for name in names[1:])
     for base in (*bases, Exception):
-        made = _blank(stand_in(names, base), decoder, node, group) if base is not None else None
+        made = _blank(_named_like(names, base), decoder, node, group) if base else None
         if made is not None:
             vars(made)["__perdure_message__"] = message
             return made
@@ -185,8 +185,15 @@ def _stand_in_text(self: BaseException) -> str:
     return str(vars(self).get("__perdure_message__", ""))
 
 
+def _named_like(names: tuple[str, ...], base: type) -> type[BaseException]:
+    # Any: a class made at run time; its base is an exception's.
+    made: Any = stand_in(names, base)
+    result: type[BaseException] = made
+    return result
+
+
 @lru_cache(maxsize=256)
-def stand_in(names: tuple[str, ...], base: type[BaseException]) -> type[BaseException]:
+def stand_in(names: tuple[str, ...], base: type) -> type:
     """A class with the name and the MRO names of one that is not here."""
     module, _, qualname = names[0].partition(":")
     return type(

@@ -24,7 +24,7 @@ from perdure.codec.descriptors import ANY, Descriptor, spell
 from perdure.codec.faults import InvalidValue
 from perdure.codec.fields import fields_of, is_model, is_named_tuple, is_record, is_typed_dict
 from perdure.codec.names import ClassResolver, resolve
-from perdure.codec.narrow import is_dict, is_list, is_tuple
+from perdure.codec.narrow import extends, is_dict, is_list, is_tuple, kind_of
 
 ARRAYS: Mapping[str, Callable[[list[object]], object]] = {
     "builtins:list": list,
@@ -96,7 +96,7 @@ class _Converter:
                 return self._class(value, declared, path)
 
     def _fixed(self, value: object, declared: Descriptor, path: str) -> object:
-        if is_list(value) or (type(value) is tuple and is_tuple(value)):
+        if is_list(value) or (is_tuple(value) and kind_of(value) is tuple):
             items = list(value)
             expect(len(items) == len(declared.args), items, declared, path)
             pairs = enumerate(zip(items, declared.args, strict=True))
@@ -159,7 +159,7 @@ class _Converter:
             names = [field.name for field in fields_of(cls, declared.args)]
             expect(len(value) <= len(names), value, declared, path)
             return self._record(dict(zip(names, value, strict=False)), cls, declared, path)
-        if issubclass(cls, Enum):
+        if extends(cls, Enum):
             return _member(value, cls, declared, path)
         return _scalar(value, cls, declared, path)
 
@@ -213,7 +213,8 @@ def _model(value: object, cls: type, path: str) -> object:
     return made
 
 
-def _member(value: object, cls: type[Enum], declared: Descriptor, path: str) -> Enum:
+def _member(value: object, enum: type, declared: Descriptor, path: str) -> Enum:
+    cls: type[Enum] = _as_enum(enum)
     for member in cls:
         known: object = member.value
         if type(known) is type(value) and known == value:
@@ -222,6 +223,12 @@ def _member(value: object, cls: type[Enum], declared: Descriptor, path: str) -> 
         return cls.__members__[value]
     names = ", ".join(repr(member.value) for member in list(cls)[:8])
     raise InvalidValue(path, f"{spell(declared)} (one of {names})", shown(value))
+
+
+def _as_enum(cls: type) -> type[Enum]:
+    if not issubclass(cls, Enum):
+        raise TypeError(f"`{cls.__name__}` is no enum")
+    return cls
 
 
 def _scalar(value: object, cls: type, declared: Descriptor, path: str) -> object:

@@ -43,20 +43,23 @@ def extends(cls: type, base: type) -> bool:
     return issubclass(cls, base)
 
 
+# Any: unbound methods of a base, which the checkers know only for a known class.
+_OBJECT: Any = object
+_LIST: Any = list
+_TUPLE: Any = tuple
+_DICT: Any = dict
+
+
 def blank(cls: type) -> object:
     """An object of the class, its constructor not run."""
-    # Any: the checkers know nothing of an object of a class that is a variable.
-    made: Any = object.__new__(cls)
-    result: object = made
-    return result
+    made: object = _OBJECT.__new__(cls)
+    return made
 
 
 def tuple_of(cls: type, items: list[object]) -> object:
     """A tuple of the class (a NamedTuple), its constructor not run."""
-    # Any: as in `blank`.
-    make: Any = tuple.__new__  # pyright: ignore[reportUnknownMemberType] its type is what Any hides
-    result: object = make(cls, items)
-    return result
+    made: object = _TUPLE.__new__(cls, items)
+    return made
 
 
 def kind_of(value: object) -> type:
@@ -64,21 +67,24 @@ def kind_of(value: object) -> type:
     return type(value)
 
 
-def plain_list(value: list[object]) -> list[object]:
+def plain_list(value: object) -> list[object]:
     """The items a list holds, whatever its class says when it is iterated."""
-    return list.__getitem__(value, slice(None))
+    items: list[object] = _LIST.__getitem__(value, slice(None))
+    return items
 
 
-def plain_tuple(value: tuple[object, ...]) -> tuple[object, ...]:
+def plain_tuple(value: object) -> tuple[object, ...]:
     """The items a tuple holds, whatever its class says when it is iterated."""
-    return tuple.__getitem__(value, slice(None))
+    items: tuple[object, ...] = _TUPLE.__getitem__(value, slice(None))
+    return items
 
 
-def plain_set(value: set[object] | frozenset[object]) -> set[object] | frozenset[object]:
+def plain_set(value: set[object] | frozenset[object]) -> frozenset[object]:
     """The members a set holds."""
-    return set.copy(value) if isinstance(value, set) else frozenset.copy(value)
+    return frozenset[object]().union(value)
 
 
-def plain_items(value: dict[object, object]) -> list[tuple[object, object]]:
+def plain_items(value: object) -> list[tuple[object, object]]:
     """The entries a dict holds."""
-    return list(dict.items(value))
+    entries: list[tuple[object, object]] = list(_DICT.items(value))
+    return entries

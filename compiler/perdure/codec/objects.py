@@ -72,9 +72,9 @@ def _slots(cls: type) -> Iterable[str]:
 
 def _names(slots: object) -> list[str]:
     # A dict gives its keys; an iterator is used up by the time the class is there.
-    return (
-        [str(name) for name in slots] if is_tuple(slots) or is_list(slots) or is_dict(slots) else []
-    )
+    if is_tuple(slots) or is_list(slots) or is_dict(slots):
+        return [str(name) for name in slots]
+    return []
 
 
 def state_of(value: object, shape: Shape) -> Mapping[str, object]:

@@ -4,7 +4,7 @@ from perdure.codec.decode import decode
 from perdure.codec.encode import encode
 from perdure.codec.functions import FunctionTable
 from perdure.codec.names import ClassResolver
-from perdure.codec.narrow import is_tuple
+from perdure.codec.narrow import is_tuple, kind_of
 
 _ATOMS = frozenset({str, int, float, bool, type(None), bytes, complex})
 
@@ -25,6 +25,6 @@ def copy(
 
 
 def _is_flat(value: object) -> bool:
-    if type(value) is not tuple or not is_tuple(value):
+    if not is_tuple(value) or kind_of(value) is not tuple:
         return False
     return all(type(item) in _ATOMS for item in value)
