@@ -160,3 +160,9 @@ MISSING_FLOWS = Rule(
     "create it, or correct the path",
     "The entries of `flows` are files or folders, relative to pyproject.toml.",
 )
+WHICH_FLOW = Rule(
+    "PDR255",
+    "`{file}` has {count} flows, and this runs one",
+    "write {choices}",
+    "A command that runs a flow takes one: `FILE:FLOW`.",
+)

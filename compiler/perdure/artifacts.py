@@ -1,0 +1,152 @@
+"""What a compilation leaves on disk: written only where it changed, and nothing stale left behind.
+
+Each flow of a target has a folder of its own with a `manifest.json` that lists the files perdure
+wrote there, so that a later compilation removes those it no longer makes and touches no others.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple, TypeGuard, final
+
+from perdure.diagnostics import InternalError
+
+__all__ = ["MANIFEST", "Change", "changes", "is_ours", "removals", "write"]
+
+MANIFEST: Final = "manifest.json"
+VERSION: Final = 1
+
+
+@final
+class Change(NamedTuple):
+    """One file that differs: `content` is what belongs there, None for a file to remove."""
+
+    path: Path
+    content: bytes | None
+
+    @property
+    def kind(self) -> str:
+        """ "new", "changed" or "stale"."""
+        if self.content is None:
+            return "stale"
+        return "changed" if self.path.exists() else "new"
+
+
+def changes(folder: Path, artifacts: Mapping[str, bytes | str]) -> tuple[Change, ...]:
+    """What has to happen in a folder so that it holds these artifacts, in the order of paths."""
+    wanted = _with_manifest(artifacts)
+    found = [
+        Change(folder / path, content)
+        for path, content in wanted.items()
+        if _read(folder / path) != content
+    ]
+    found += [Change(path, None) for path in _listed(folder) if path not in _under(folder, wanted)]
+    return tuple(sorted(found, key=lambda change: change.path))
+
+
+def removals(folder: Path) -> tuple[Change, ...]:
+    """What has to go so that nothing of ours is left in a folder."""
+    found = [*_listed(folder), *([folder / MANIFEST] if is_ours(folder) else [])]
+    return tuple(Change(path, None) for path in sorted(found))
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder holds a compiled flow."""
+    return _manifest(folder) is not None
+
+
+def write(found: tuple[Change, ...], root: Path) -> None:
+    """Make the changes; each file is replaced as a whole, and empty folders below `root` go."""
+    for path, content in found:
+        if content is None:
+            path.unlink(missing_ok=True)
+            _remove_empty(path.parent, root)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, content)
+
+
+def _with_manifest(artifacts: Mapping[str, bytes | str]) -> Mapping[str, bytes]:
+    import hashlib
+    import json
+
+    wanted: dict[str, bytes] = {}
+    for path in sorted(artifacts):
+        if not _is_inside(path) or path == MANIFEST:
+            raise InternalError(f"{path!r} is no place for an artifact", during="write")
+        content = artifacts[path]
+        wanted[path] = content.encode() if isinstance(content, str) else content
+    digests = {path: hashlib.sha256(content).hexdigest() for path, content in wanted.items()}
+    manifest = {"perdure": "artifacts", "version": VERSION, "files": digests}
+    return wanted | {MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode()}
+
+
+def _listed(folder: Path) -> list[Path]:
+    """The files that our manifest lists and nobody has changed since."""
+    import hashlib
+
+    found: list[Path] = []
+    for name, digest in (_manifest(folder) or {}).items():
+        content = _read(folder / name)
+        if content is not None and hashlib.sha256(content).hexdigest() == digest:
+            found.append(folder / name)
+    return found
+
+
+def _manifest(folder: Path) -> Mapping[str, str] | None:
+    import json
+
+    content = _read(folder / MANIFEST)
+    if content is None:
+        return None
+    try:
+        manifest: object = json.loads(content)
+    except ValueError:
+        return None
+    if not _is_table(manifest) or manifest.get("perdure") != "artifacts":
+        return None
+    files = manifest.get("files")
+    if manifest.get("version") != VERSION or not _is_table(files):
+        return None
+    return {name: str(digest) for name, digest in files.items() if _is_inside(name)}
+
+
+def _is_table(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Whether a JSON value is an object; its keys are always text."""
+    return isinstance(value, dict)
+
+
+def _under(folder: Path, wanted: Mapping[str, bytes]) -> set[Path]:
+    return {folder / path for path in wanted}
+
+
+def _is_inside(path: str) -> bool:
+    if "\\" in path or "\0" in path:
+        return False
+    parts = PurePosixPath(path)
+    return bool(parts.parts) and not parts.is_absolute() and ".." not in parts.parts
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    while folder != root and root in folder.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent

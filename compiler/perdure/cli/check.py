@@ -1,0 +1,25 @@
+"""`perdure check [FILE[:FLOW]...]`: everything the front end refuses, without any target."""
+
+import click
+
+from perdure.cli import exits
+from perdure.cli.flows import choose
+from perdure.cli.output import emit_report, format_option
+from perdure.diagnostics import Report
+
+__all__ = ["command"]
+
+
+@click.command("check")
+@click.argument("files", nargs=-1, metavar="[FILE[:FLOW]]...")
+@format_option
+def command(files: tuple[str, ...], form: str) -> int:
+    """Say everything that is wrong with flows; without FILE, with those of the project."""
+    from perdure.driver import compile_flows
+
+    report = Report()
+    chosen = choose(files, report)
+    if report.ok:
+        compile_flows(chosen.names, (), chosen.graph)
+    emit_report(report, form, chosen.graph.project.root)
+    return exits.DONE if report.ok else exits.REFUSED

@@ -1,0 +1,139 @@
+"""`perdure`: find the command, run it, and turn however it ends into an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NamedTuple, final, override
+
+import click
+
+from perdure.cli import exits
+
+__all__ = ["main", "perdure"]
+
+
+class _Entry(NamedTuple):
+    module: str
+    short: str
+
+
+COMMANDS: Final[dict[str, _Entry]] = {
+    "run": _Entry("perdure.cli.run", "Run a flow here, on this machine."),
+    "runs": _Entry("perdure.cli.runs", "List the runs."),
+    "show": _Entry("perdure.cli.show", "Show what a run did, as a tree."),
+    "send": _Entry("perdure.cli.send", "Send an event to a run."),
+    "resume": _Entry("perdure.cli.resume", "Go on with a run that was interrupted."),
+    "cancel": _Entry("perdure.cli.cancel", "Cancel a run."),
+    "compile": _Entry("perdure.cli.compile", "Compile flows for a cloud."),
+    "check": _Entry("perdure.cli.check", "Say everything that is wrong with flows."),
+    "rule": _Entry("perdure.cli.rule", "Explain a rule, such as PDR201."),
+    "ir": _Entry("perdure.cli.ir", "Print what the compiler makes of a flow."),
+    "init": _Entry("perdure.cli.init", "Start a project in a folder."),
+}
+"""In the order of the help text. What stands here is shown without loading any command."""
+
+
+@final
+class _Commands(click.Group):
+    """The group of all commands, which loads one only to run it."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS]
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        command: click.Command = import_module(COMMANDS[cmd_name].module).command
+        return command
+
+    @override
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from perdure.diagnostics import nearest
+
+            meant = nearest(args[0], COMMANDS)
+            hint = f"; the nearest is `{meant}`" if meant else ""
+            ctx.fail(f"there is no command `{args[0]}`{hint}")
+        return super().resolve_command(ctx, args)
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.short) for name, entry in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from perdure import __version__
+
+        click.echo(f"perdure {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version.",
+)
+def perdure() -> None:
+    """Write a durable agent as a plain async def; run it on every cloud's orchestrator."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The entry point of the script: run a command and leave with its exit code."""
+    code = _run(args)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = _no_reader()
+    sys.exit(code)
+
+
+def _run(args: Sequence[str] | None) -> int:
+    try:
+        result: object = perdure.main(args, prog_name="perdure", standalone_mode=False)
+        return result if isinstance(result, int) else exits.DONE
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except click.ClickException as error:
+        error.show()
+        return exits.WRONG_CALL
+    except (click.Abort, KeyboardInterrupt):
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        return _no_reader()
+    except OSError as error:
+        if not error.filename:
+            return _own_fault(error)
+        click.echo(f"error: {error.filename}: {error.strerror}", err=True)
+        return exits.WRONG_CALL
+    except Exception as error:
+        return _own_fault(error)
+
+
+def _no_reader() -> int:
+    """Whoever read our output has gone (`| head`): end without a word, as other tools do."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    return exits.REFUSED
+
+
+def _own_fault(error: Exception) -> int:
+    if os.environ.get("PERDURE_DEBUG"):
+        raise error
+    from perdure.cli.fault import describe
+
+    click.echo(describe(error, sys.argv[1:]), err=True)
+    return exits.OUR_FAULT

@@ -1,0 +1,80 @@
+"""What commands share: their options, and how diagnostics leave the process.
+
+Diagnostics for people go to standard error; what other programs read goes to standard output.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from perdure.diagnostics import Report
+from perdure.modules import ModuleGraph
+from perdure.render import FORMATS, render
+
+__all__ = ["emit_report", "format_option", "open_graph", "relative_place"]
+
+output_format = click.option(
+    "--output-format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    help="How diagnostics are written.",
+)
+
+
+def format_option[F: Callable[..., object]](command: F) -> F:
+    """Add `--output-format text|json|sarif|github`."""
+    return output_format(command)
+
+
+def emit_report(report: Report, form: str, root: Path) -> None:
+    """Write all diagnostics; with text, a line that counts them."""
+    text = render(report, form, place=relative_place(root), color=_color())
+    if form != "text":
+        click.echo(text, nl=False)
+    elif not report.ok:
+        count = len(report.diagnostics)
+        click.echo(text, nl=False, err=True, color=True)
+        click.echo(f"{count} problem{'s' if count != 1 else ''} found", err=True)
+
+
+def relative_place(root: Path) -> Callable[[str], str]:
+    """Files as they are reached from the current folder, so that editors can open them."""
+    here = Path.cwd()
+    if here == root:
+        return _same
+    prefix = os.path.relpath(root, here)
+
+    def place(file: str) -> str:
+        return Path(os.path.normpath(os.path.join(prefix, file))).as_posix()
+
+    return place
+
+
+def open_graph(path: Path, report: Report) -> ModuleGraph:
+    """The project of a path; a path that does not exist is a wrong call."""
+    from perdure.driver import open_project
+
+    if not path.exists():
+        raise click.UsageError(f"there is no file `{path}`{_nearest_file(path)}")
+    return open_project(path, report)
+
+
+def _nearest_file(path: Path) -> str:
+    from perdure.diagnostics import nearest
+
+    folder = path.parent
+    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    meant = nearest(path.name, names)
+    return f"; the nearest is `{folder / meant}`" if meant else ""
+
+
+def _same(file: str) -> str:
+    return file
+
+
+def _color() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
