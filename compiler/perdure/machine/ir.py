@@ -168,6 +168,8 @@ class Enter:
     parameters: tuple[Parameter, ...]
     arguments: tuple[Argument, ...]
     callee: Frame
+    own: tuple[Slot, ...]
+    """The helper's own slots: those that are no parameters begin unbound."""
     facts: Facts
 
 
@@ -285,7 +287,7 @@ class Catch:
 @final
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One durable operation; its result is bound to `target` (a slot), its error goes to `handler`."""
+    """One durable operation; its result is bound to `target`, its error goes to `handler`."""
 
     pc: Pc
     op: Op
@@ -457,7 +459,7 @@ class Choose:
 @final
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """A native wait; the site before reported its operands (`duration` or `until`, as evaluated)."""
+    """A native wait; the site before reported its operands (`duration` or `until`)."""
 
     name: str
     pc: Pc

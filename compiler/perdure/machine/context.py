@@ -1,0 +1,118 @@
+"""Where a statement stands while it is lowered: whose locals, which handler, and how it leaves.
+
+Comes in: the function around it. Goes out: a `Context` for each nested place.
+"""
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, final
+
+from perdure.flow import Facts, Function, Program, Ref, Slot
+from perdure.machine.ir import Frame, Pc
+from perdure.machine.reads import read_outside_handlers
+from perdure.source import Span
+
+__all__ = ["NO_FACTS", "Context", "Frames", "Jump", "Leave", "Raising"]
+
+NO_FACTS = Facts(may_raise=False)
+type Jump = Callable[[], Pc]
+"""Gives the pc to go to (made when it is first asked for)."""
+type Raising = Slot | None
+
+
+class Leave(Protocol):
+    """Lowers `return value` at the node `entry`: evaluated there, then out of the function."""
+
+    def __call__(
+        self, entry: Pc, value: ast.expr | Slot | None, facts: Facts, context: "Context", span: Span
+    ) -> None:
+        """Put it there."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Immutable: a nested place gets a changed copy."""
+
+    frame: Frame
+    handler: Pc | None
+    """The `Catch` an exception goes to; None: the scope fails."""
+    active: Raising
+    """The exception that a bare `raise` raises."""
+    brk: Jump | None
+    cont: Jump | None
+    ret: Leave
+    copied: bool = False
+    """Inside a `finally`, which exists twice already: those inside it exist once."""
+
+
+@final
+class Frames:
+    """The frames of one machine, and the names that its helpers' locals get."""
+
+    def __init__(self, program: Program, flow: Function) -> None:
+        self._functions: dict[Ref, Function] = {f.ref: f for f in program.functions}
+        self._flow = flow
+        self._frames: dict[Ref, Frame] = {}
+        self._prefixes: dict[str, Ref] = {}
+        self._steps = frozenset(step.ref for step in program.steps)
+        self._outside: dict[Ref, frozenset[str]] = {}
+
+    def function(self, ref: Ref) -> Function | None:
+        """The function with operations of that name."""
+        return self._functions.get(ref)
+
+    def frame(self, ref: Ref) -> Frame:
+        """The frame of the flow or of a helper."""
+        frame = self._frames.get(ref)
+        if frame is None:
+            frame = self._frames[ref] = Frame(ref, self._names(ref))
+        return frame
+
+    def is_flow(self, ref: Ref) -> bool:
+        """Whether it names a flow (else a step, or something unknown)."""
+        function = self._functions.get(ref)
+        return function is not None and function.kind == "flow"
+
+    def is_step(self, ref: Ref) -> bool:
+        """Whether it names a step."""
+        return ref in self._steps
+
+    def read_outside(self, ref: Ref) -> frozenset[str]:
+        """Names of `except ... as name` that the function reads where the handler is over."""
+        found = self._outside.get(ref)
+        if found is None:
+            inner = [f.captures for f in self._functions.values() if f.captures]
+            reads = read_outside_handlers(self._functions[ref].body)
+            found = self._outside[ref] = reads.union(*inner)
+        return found
+
+    def own(self, ref: Ref) -> tuple[Slot, ...]:
+        """The slots that are the function's own, without those it captures."""
+        function = self._functions[ref]
+        frame = self.frame(ref)
+        return tuple(sorted(frame.slot(name) for name in function.slots))
+
+    def _names(self, ref: Ref) -> Mapping[str, Slot]:
+        function = self._functions[ref]
+        if function is self._flow:
+            return {name: name for name in function.slots}
+        prefix = self._prefix(ref)
+        names = dict(self._around(ref))
+        names.update({name: f"{prefix}.{name}" for name in sorted(function.slots)})
+        return names
+
+    def _around(self, ref: Ref) -> Mapping[str, Slot]:
+        """The names of the function it is nested in."""
+        outer, _, _ = ref.qualname.rpartition(".")
+        parent = Ref(ref.module, outer)
+        return self.frame(parent).names if parent in self._functions else {}
+
+    def _prefix(self, ref: Ref) -> str:
+        name = ref.qualname
+        if self._prefixes.setdefault(name, ref) != ref:
+            name = str(ref)
+            self._prefixes[name] = ref
+        return name

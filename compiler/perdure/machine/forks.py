@@ -1,0 +1,95 @@
+"""Operations and forks: the nodes that are durable.
+
+Comes in: an `Op` or a `Fork`. Goes out: its node. A race of events and sleeps alone is one wait
+with several alternatives; the branches of all other forks are scopes.
+"""
+
+import ast
+from typing import TYPE_CHECKING
+
+from perdure.flow import Branch, Fork, ForkKind, Op, OpKind, Ref
+from perdure.machine import ir
+from perdure.machine.context import Context
+
+if TYPE_CHECKING:
+    from perdure.machine.ir import Pc
+    from perdure.machine.lower import Lowering
+
+__all__ = ["lower_fork", "lower_operation"]
+
+
+def lower_operation(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: Context) -> None:
+    """One operation outside of forks."""
+    problem = _problem(low, op)
+    if problem is not None:
+        low.draft.refuse(problem, entry, next, context, op.span)
+        return
+    target = None if op.target is None else context.frame.slot(op.target)
+    node = ir.Operation(entry, op, target, next, context.handler, context.frame, op.span)
+    low.draft.add(node, op.label)
+
+
+def _problem(low: "Lowering", op: Op) -> str | None:
+    match op.kind:
+        case OpKind.ASK | OpKind.RESULT:
+            return f"`{op.kind}` of another run"
+        case OpKind.TABLE | OpKind.VALUE:
+            if not op.label or not op.candidates:
+                return "awaiting a value whose operation is not known"
+            return (
+                None if _same_kind(low, op.candidates) else "a table of steps and flows or helpers"
+            )
+        case _:
+            return None
+
+
+def _same_kind(low: "Lowering", candidates: tuple[Ref, ...]) -> bool:
+    return all(map(low.frames.is_step, candidates)) or all(map(low.frames.is_flow, candidates))
+
+
+def lower_fork(low: "Lowering", fork: Fork, entry: "Pc", next: "Pc", context: Context) -> None:
+    """A fork, as one node."""
+    alternatives = _alternatives(fork, context)
+    branches: tuple[ir.Scope, ...] = ()
+    if not alternatives:
+        inside = f"{low.scope}/" if low.scope else ""
+        names = ["*"] if fork.over is not None else [b.name for b in fork.branches]
+        branches = tuple(
+            low.branch(branch, f"{inside}{fork.label}[{name}]", context)
+            for branch, name in zip(fork.branches, names, strict=True)
+        )
+    target = None if fork.target is None else context.frame.slot(fork.target)
+    node = ir.ForkNode(
+        entry,
+        fork,
+        branches,
+        alternatives,
+        target,
+        next,
+        context.handler,
+        context.frame,
+        fork.span,
+    )
+    low.draft.add(node, fork.label)
+
+
+def _alternatives(fork: Fork, context: Context) -> tuple[ir.Alternative, ...]:
+    if fork.kind is not ForkKind.RACE or fork.over is not None or not fork.branches:
+        return ()
+    found = [_alternative(branch, context) for branch in fork.branches]
+    return tuple(one for one in found if one is not None) if all(found) else ()
+
+
+def _alternative(branch: Branch, context: Context) -> ir.Alternative | None:
+    match branch.body:
+        case (Op(kind=OpKind.EVENT | OpKind.SLEEP, target=target) as op,):
+            pass
+        case _:
+            return None
+    match branch.value:
+        case ast.Name(id=name) if name == target:
+            return ir.Alternative(branch.name, op, context.frame)
+        case None | ast.Constant(value=None) if op.kind is OpKind.SLEEP:
+            return ir.Alternative(branch.name, op, context.frame)
+        case _:
+            return None

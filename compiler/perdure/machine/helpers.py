@@ -1,0 +1,204 @@
+"""Helpers with operations, compiled into the scope that awaits them.
+
+Comes in: a `Call`. Goes out: the helper's graph, spliced in where one call is all there is;
+otherwise one set of nodes for all calls, with a slot that says who called, and a decision that goes
+back there.
+"""
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
+
+from perdure.flow import Block, Call, Facts, Fork, Function, Ref, Slot, Task
+from perdure.machine import ir
+from perdure.machine.context import NO_FACTS, Context, Leave
+from perdure.machine.draft import unique
+from perdure.machine.reads import inner_blocks
+
+if TYPE_CHECKING:
+    from perdure.machine.ir import Pc
+    from perdure.machine.lower import Lowering
+    from perdure.source import Span
+
+__all__ = ["Helpers"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """One of several calls: where it goes on, and under which name."""
+
+    name: str
+    target: Slot | None
+    next: "Pc"
+    keep: "Pc"
+    body: "Pc"
+    context: Context
+    span: "Span"
+
+
+@final
+@dataclass(slots=True)
+class _Shared:
+    """A helper that several calls share."""
+
+    function: Function
+    body: "Pc"
+    back: "Pc"
+    catch: "Pc"
+    caller: Slot
+    value: Slot
+    error: Slot
+    sites: list[_Site] = field(default_factory=list[_Site])
+
+
+@final
+class Helpers:
+    """The helpers of one scope."""
+
+    def __init__(self, low: "Lowering") -> None:
+        self._low = low
+        self._calls: dict[Ref, int] = {}
+        self._recursive: set[Ref] = set()
+        self._shared: dict[Ref, _Shared] = {}
+
+    def count(self, body: Block) -> None:
+        """Count the calls of each helper in this scope, and see which are recursive."""
+        self._count(body, ())
+
+    def _count(self, body: Block, above: tuple[Ref, ...]) -> None:
+        blocks = [body]
+        while blocks:
+            for statement in blocks.pop():
+                if isinstance(statement, Call):
+                    self._count_call(statement.helper, above)
+                elif not isinstance(statement, Fork | Task):
+                    blocks.extend(inner_blocks(statement))
+
+    def _count_call(self, ref: Ref, above: tuple[Ref, ...]) -> None:
+        if ref in above:
+            self._recursive.update(above[above.index(ref) :])
+        self._calls[ref] = self._calls.get(ref, 0) + 1
+        function = self._low.frames.function(ref)
+        if self._calls[ref] == 1 and function is not None:
+            self._count(function.body, (*above, ref))
+
+    def call(self, call: Call, entry: "Pc", next: "Pc", context: Context) -> None:
+        """One call of a helper."""
+        function = self._low.frames.function(call.helper)
+        if function is None:
+            self._low.draft.refuse("a call of unknown code", entry, next, context, call.span)
+        elif call.helper in self._recursive:
+            what = "a helper with operations that calls itself"
+            self._low.draft.refuse(what, entry, next, context, call.span)
+        elif self._calls.get(call.helper, 0) <= 1:
+            self._splice(call, function, entry, next, context)
+        else:
+            self._share(call, function, entry, next, context)
+
+    def _enter(self, call: Call, function: Function) -> ir.Enter:
+        frames = self._low.frames
+        return ir.Enter(
+            function.parameters,
+            call.arguments,
+            frames.frame(function.ref),
+            frames.own(function.ref),
+            call.facts,
+        )
+
+    def _splice(
+        self, call: Call, function: Function, entry: "Pc", next: "Pc", context: Context
+    ) -> None:
+        target = None if call.target is None else context.frame.slot(call.target)
+        draft = self._low.draft
+        body, last = draft.fresh(), draft.fresh()
+        draft.block(entry, (self._enter(call, function),), body, context, call.span)
+        leave = self._leave(target, next)
+        frame = self._low.frames.frame(function.ref)
+        inside = Context(frame, context.handler, None, None, None, leave, context.copied)
+        self._low.block(function.body, body, last, inside)
+        leave(last, None, NO_FACTS, inside, function.span)
+
+    def _leave(self, target: Slot | None, next: "Pc") -> Leave:
+        """`return value` in the helper: bound to the caller's target."""
+
+        def leave(
+            entry: "Pc",
+            value: ast.expr | Slot | None,
+            facts: Facts,
+            context: Context,
+            span: "Span",
+        ) -> None:
+            kept = ast.Constant(None) if value is None else value
+            slot = "unused" if target is None else target
+            code = () if target is None and value is None else (ir.Bind(slot, kept, facts),)
+            self._low.draft.block(entry, code, next, context, span)
+
+        return leave
+
+    def _share(
+        self, call: Call, function: Function, entry: "Pc", next: "Pc", context: Context
+    ) -> None:
+        draft = self._low.draft
+        target = None if call.target is None else context.frame.slot(call.target)
+        shared = self._shared.get(call.helper)
+        first = shared is None
+        if shared is None:
+            shared = self._shared[call.helper] = self._new(function)
+        keep = draft.fresh()
+        enter = self._enter(call, function)
+        draft.block(entry, (enter,), keep, context, call.span)
+        site = _Site(call.label, target, next, keep, shared.body, context, call.span)
+        shared.sites.append(site)
+        if first:
+            self._body(shared)
+
+    def _new(self, function: Function) -> _Shared:
+        draft, name = self._low.draft, function.ref.qualname
+        return _Shared(
+            function,
+            draft.fresh(),
+            draft.fresh(),
+            draft.fresh(),
+            draft.slot(f"{name} caller"),
+            draft.slot(f"{name} value"),
+            draft.slot(f"{name} error"),
+        )
+
+    def _body(self, shared: _Shared) -> None:
+        leave = self._leave(shared.value, shared.back)
+        function = shared.function
+        frame = self._low.frames.frame(function.ref)
+        inside = Context(frame, shared.catch, None, None, None, leave)
+        last = self._low.draft.fresh()
+        self._low.block(function.body, shared.body, last, inside)
+        leave(last, None, NO_FACTS, inside, function.span)
+
+    def finish(self) -> None:
+        """All calls are known: the ways back can be written."""
+        for shared in self._shared.values():
+            self._ways_back(shared)
+
+    def _ways_back(self, shared: _Shared) -> None:
+        draft, function = self._low.draft, shared.function
+        frame, name = self._low.frames.frame(function.ref), function.ref.qualname
+        again = draft.fresh()
+        back: list[ir.Exit] = []
+        fails: list[ir.Exit] = []
+        for site, label in zip(shared.sites, unique([s.name for s in shared.sites]), strict=True):
+            keep = (ir.Keep(shared.caller, label),)
+            draft.block(site.keep, keep, site.body, site.context, site.span)
+            bind, fail = draft.fresh(), draft.fresh()
+            code = () if site.target is None else (ir.Bind(site.target, shared.value, NO_FACTS),)
+            draft.block(bind, code, site.next, site.context, site.span)
+            fails.append(ir.Exit(label, fail))
+            back.append(ir.Exit(label, bind))
+            raising = ir.Reraise(fail, shared.error, site.context.handler, site.span)
+            draft.add(raising, "raise again")
+        switch = ir.Switch(shared.caller)
+        span = function.span
+        node = ir.Decision(shared.back, switch, tuple(back), None, frame, span)
+        draft.add(node, f"return from {name}")
+        draft.add(ir.Catch(shared.catch, shared.error, again, span), f"error in {name}")
+        node = ir.Decision(again, switch, tuple(fails), None, frame, span)
+        draft.add(node, f"raise from {name}")

@@ -1,0 +1,225 @@
+"""From a draft to a scope's nodes: no empty jumps, nothing unreachable, straight code in one block,
+readable pcs.
+
+Before:  1: block (jump) -> 2    2: block a -> 3    3: block b -> 4    4: decision
+After:   start: block a, b -> if kind               if kind: decision
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import assert_never
+
+from perdure.machine import ir
+from perdure.machine.draft import Draft
+from perdure.machine.ir import Node, Pc
+
+__all__ = ["code_may_raise", "handler_of", "may_raise", "successors", "tidy"]
+
+_LONGEST = 60
+
+
+def tidy(draft: Draft, entry: Pc) -> tuple[Pc, dict[Pc, Node]]:
+    """The entry and the nodes in program order, under their final names."""
+    nodes = draft.nodes
+    entry, nodes = _threaded(entry, nodes)
+    nodes = _reachable(entry, nodes)
+    nodes = _merged(entry, nodes)
+    names = _names(entry, nodes, draft.hints)
+    return names[entry], {names[pc]: renamed(node, names) for pc, node in nodes.items()}
+
+
+def code_may_raise(code: ir.Code) -> bool:
+    """Whether a piece of a block may raise."""
+    match code:
+        case ir.Statements() | ir.Bind():
+            return code.facts.may_raise
+        case ir.Iterate() | ir.Enter():
+            return True
+        case ir.Keep() | ir.Unbind():
+            return False
+        case _:
+            assert_never(code)
+
+
+def may_raise(node: Node) -> bool:
+    """Whether an exception may leave the node (an operation's own error too)."""
+    match node:
+        case ir.Block():
+            return any(code_may_raise(code) for code in node.code)
+        case ir.Decision(choice=ir.Test() as test):
+            return test.facts.may_raise
+        case ir.Decision(choice=ir.Switch()) | ir.Catch():
+            return False
+        case ir.Return():
+            return node.facts.may_raise
+        case ir.Decision() | ir.Operation() | ir.ForkNode() | ir.Raise() | ir.Reraise():
+            return True
+        case _:
+            assert_never(node)
+
+
+def handler_of(node: Node) -> Pc | None:
+    """Where its exceptions go; None also where there are none."""
+    if isinstance(node, ir.Catch) or not may_raise(node):
+        return None
+    return node.handler
+
+
+def successors(node: Node) -> tuple[Pc, ...]:
+    """Where it goes without an exception."""
+    match node:
+        case ir.Block() | ir.Catch():
+            return (node.next,)
+        case ir.Decision():
+            return tuple(exit.to for exit in node.exits)
+        case ir.Operation() | ir.ForkNode():
+            return (node.ok,)
+        case ir.Return() | ir.Raise() | ir.Reraise():
+            return ()
+        case _:
+            assert_never(node)
+
+
+def renamed(node: Node, names: dict[Pc, Pc]) -> Node:
+    """The node with all its pcs replaced; a handler it can never reach is dropped."""
+    if isinstance(node, ir.Catch):
+        return replace(node, pc=names[node.pc], next=names[node.next])
+    found = handler_of(node)
+    handler = None if found is None else names[found]
+    pc = names[node.pc]
+    match node:
+        case ir.Block():
+            return replace(node, pc=pc, next=names[node.next], handler=handler)
+        case ir.Decision():
+            exits = tuple(replace(exit, to=names[exit.to]) for exit in node.exits)
+            return replace(node, pc=pc, exits=exits, handler=handler)
+        case ir.Operation():
+            return replace(node, pc=pc, ok=names[node.ok], handler=handler)
+        case ir.ForkNode():
+            return replace(node, pc=pc, ok=names[node.ok], handler=handler)
+        case ir.Return():
+            return replace(node, pc=pc, handler=handler)
+        case ir.Raise():
+            return replace(node, pc=pc, handler=handler)
+        case ir.Reraise():
+            return replace(node, pc=pc, handler=handler)
+        case _:
+            assert_never(node)
+
+
+def _threaded(entry: Pc, nodes: dict[Pc, Node]) -> tuple[Pc, dict[Pc, Node]]:
+    """Jumps to empty blocks go where those go; a block that jumps to itself stays."""
+    target: dict[Pc, Pc] = {}
+    for pc in nodes:
+        chain: list[Pc] = []
+        current = pc
+        seen: set[Pc] = set()
+        while current not in target and current not in seen:
+            node = nodes[current]
+            seen.add(current)
+            if not isinstance(node, ir.Block) or node.code:
+                break
+            chain.append(current)
+            current = node.next
+        end = target.get(current, current)
+        for one in (*chain, current):
+            target[one] = end
+    return target[entry], {pc: renamed(n, _pcs(pc, n, target)) for pc, n in nodes.items()}
+
+
+def _pcs(pc: Pc, node: Node, target: dict[Pc, Pc]) -> dict[Pc, Pc]:
+    handler = handler_of(node)
+    around = successors(node) if handler is None else (*successors(node), handler)
+    return {**{to: target[to] for to in around}, pc: pc}
+
+
+def _reachable(entry: Pc, nodes: dict[Pc, Node]) -> dict[Pc, Node]:
+    seen = {entry}
+    stack = [entry]
+    while stack:
+        node = nodes[stack.pop()]
+        for pc in edges(node):
+            if pc not in seen:
+                seen.add(pc)
+                stack.append(pc)
+    return {pc: node for pc, node in nodes.items() if pc in seen}
+
+
+def edges(node: Node) -> Iterator[Pc]:
+    """All pcs that may come next, handlers included."""
+    yield from successors(node)
+    handler = handler_of(node)
+    if handler is not None:
+        yield handler
+
+
+def _merged(entry: Pc, nodes: dict[Pc, Node]) -> dict[Pc, Node]:
+    """A block takes in the block after it that nobody else goes to."""
+    coming: dict[Pc, int] = {entry: 1}
+    for node in nodes.values():
+        for pc in edges(node):
+            coming[pc] = coming.get(pc, 0) + 1
+    result = dict(nodes)
+    for pc in nodes:
+        node = result.get(pc)
+        if not isinstance(node, ir.Block):
+            continue
+        code = list(node.code)
+        after = node.next
+        handler = handler_of(node)
+        raises = may_raise(node)
+        while (
+            coming[after] == 1
+            and after != pc
+            and isinstance(follower := result[after], ir.Block)
+            and follower.frame is node.frame
+            and (not raises or not may_raise(follower) or handler_of(follower) == handler)
+        ):
+            if may_raise(follower):
+                handler, raises = handler_of(follower), True
+            code.extend(follower.code)
+            del result[after]
+            after = follower.next
+        if after != node.next:
+            result[pc] = replace(node, code=tuple(code), next=after, handler=handler)
+    return result
+
+
+def _names(entry: Pc, nodes: dict[Pc, Node], hints: dict[Pc, str]) -> dict[Pc, Pc]:
+    before: dict[Pc, str] = {}
+    for pc, node in nodes.items():
+        for to, hint in _suggestions(node, hints.get(pc, "")):
+            before.setdefault(to, hint)
+    taken: dict[str, int] = {}
+    names: dict[Pc, Pc] = {}
+    for pc in nodes:
+        wish = hints.get(pc) or ("start" if pc == entry else before.get(pc, "then"))
+        wish = _short(wish)
+        taken[wish] = count = taken.get(wish, 0) + 1
+        name = wish if count == 1 else f"{wish}.{count}"
+        while count > 1 and name in taken:
+            count += 1
+            name = f"{wish}.{count}"
+        taken.setdefault(name, 1)
+        names[pc] = name
+    return names
+
+
+def _suggestions(node: Node, name: str) -> Iterator[tuple[Pc, str]]:
+    match node:
+        case ir.Operation() | ir.ForkNode():
+            yield node.ok, f"after {name}"
+        case ir.Decision():
+            for exit in node.exits:
+                yield exit.to, f"{name}: {exit.name}"
+        case ir.Catch():
+            yield node.next, f"{name}: body"
+        case ir.Block():
+            yield node.next, f"after {name}" if name else "then"
+        case _:
+            return
+
+
+def _short(name: str) -> str:
+    one_line = " ".join(name.split())
+    return one_line if len(one_line) <= _LONGEST else one_line[: _LONGEST - 3].rstrip() + "..."
