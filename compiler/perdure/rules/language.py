@@ -305,3 +305,15 @@ STAR_IMPORT = Rule(
     "import the names you use: `from {module} import ...`",
     "perdure does not import other packages, so it does not know what they export.",
 )
+OPERATION_AS_VALUE = Rule(
+    "PDR145",
+    "the operation `{call}` is used as a value",
+    "call it here, or wrap it: `lambda: {call}(...)`",
+    "An operation is recorded under the place of its call, so the call has to stand in the source.",
+)
+ASYNC_GENERATOR = Rule(
+    "PDR146",
+    "a generator expression with `await` in it is an asynchronous iterator",
+    "write a list: `[... for ... in ...]`",
+    "Functions like `sum` and `any` cannot go over an asynchronous iterator, in CPython neither.",
+)

@@ -1,0 +1,203 @@
+"""Arguments of steps, flows and operations, as far as they are written out: names, counts, literals."""
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from perdure import rules
+from perdure.durations import seconds_of
+from perdure.frontend.analysis import FunctionNode
+from perdure.frontend.meanings import External, Func
+
+if TYPE_CHECKING:
+    from perdure.frontend.walk import Reader
+
+__all__ = ["check", "check_native", "check_policy"]
+
+_EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_STEP_OPTIONS = frozenset({"retry", "timeout", "name", "group"})
+_FLOW_OPTIONS = frozenset({"retry", "name"})
+_START_OPTIONS = frozenset({"id", "on"})
+
+
+def check(reader: "Reader", node: ast.Call, func: Func, *, start: bool = False) -> None:
+    """Refuse a call of a step or flow that its signature cannot take."""
+    if func.node is None or isinstance(func.node, ast.Lambda):
+        return
+    problem = _problem(node, func.node, _START_OPTIONS if start else frozenset())
+    if problem is not None:
+        name = func.ref.qualname
+        signature = f"{name}({ast.unparse(_bare(func.node.args))})"
+        reader.problem(rules.WRONG_ARGUMENTS, node, name=name, problem=problem, signature=signature)
+
+
+def _problem(node: ast.Call, function: FunctionNode, extra: frozenset[str]) -> str | None:
+    args = function.args
+    positional = [*args.posonlyargs, *args.args]
+    spread = any(isinstance(argument, ast.Starred) for argument in node.args)
+    keywords = {keyword.arg for keyword in node.keywords if keyword.arg} - extra
+    if not spread and len(node.args) > len(positional) and args.vararg is None:
+        return f"{len(node.args)} arguments for {len(positional)} parameters"
+    by_keyword = {parameter.arg for parameter in (*args.args, *args.kwonlyargs)}
+    if args.kwarg is None:
+        for name in sorted(keywords - by_keyword):
+            return f"it has no parameter `{name}`"
+    given = {parameter.arg for parameter in positional[: len(node.args)]}
+    for name in sorted(given & keywords):
+        if not spread:
+            return f"`{name}` is given twice"
+    if spread or any(keyword.arg is None for keyword in node.keywords):
+        return None
+    required = positional[: len(positional) - len(args.defaults)]
+    required += [
+        parameter
+        for parameter, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+        if default is None
+    ]
+    for parameter in required:
+        if parameter.arg not in given | keywords:
+            return f"`{parameter.arg}` is missing"
+    return None
+
+
+def _bare(args: ast.arguments) -> ast.arguments:
+    def plain(parameter: ast.arg) -> ast.arg:
+        return ast.arg(parameter.arg)
+
+    return ast.arguments(
+        posonlyargs=[plain(item) for item in args.posonlyargs],
+        args=[plain(item) for item in args.args],
+        vararg=plain(args.vararg) if args.vararg else None,
+        kwonlyargs=[plain(item) for item in args.kwonlyargs],
+        kw_defaults=args.kw_defaults,
+        kwarg=plain(args.kwarg) if args.kwarg else None,
+        defaults=args.defaults,
+    )
+
+
+# Operations
+
+
+def check_native(reader: "Reader", node: ast.Call, native: str) -> None:
+    """Refuse literals that an operation cannot take."""
+    given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    first = node.args[0] if node.args else None
+    match native:
+        case "event":
+            _event_name(reader, given.get("name", first))
+            _duration(reader, given.get("timeout"))
+        case "reply":
+            _event_name(reader, given.get("name", first))
+        case "sleep" | "timeout":
+            _duration(reader, given.get("delay", first))
+        case "wait_for":
+            _duration(reader, given.get("timeout", node.args[1] if len(node.args) > 1 else None))
+        case "gather":
+            limit = _constant(given.get("limit"))
+            if isinstance(limit, int) and not isinstance(limit, bool) and limit < 1:
+                reader.problem(rules.BAD_LIMIT, given["limit"], value=limit)
+        case "race":
+            if not node.args and not node.keywords:
+                reader.problem(rules.EMPTY_RACE, node, call=ast.unparse(node))
+        case _:
+            pass
+
+
+def _event_name(reader: "Reader", node: ast.expr | None) -> None:
+    name = _constant(node)
+    if node is not None and isinstance(name, str) and not _EVENT_NAME.match(name):
+        suggestion = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "event"
+        if not suggestion[0].isalpha():
+            suggestion = f"event_{suggestion}"
+        reader.problem(rules.BAD_EVENT_NAME, node, name=name, suggestion=suggestion)
+
+
+def _duration(reader: "Reader", node: ast.expr | None) -> None:
+    if node is None:
+        return
+    value = _constant(node)
+    if isinstance(node, ast.Constant) and node.value is None:
+        return
+    if not isinstance(value, str | bool):
+        return
+    try:
+        seconds_of(value)
+    except ValueError:
+        reader.problem(rules.BAD_DURATION, node, text=value)
+
+
+def _constant(node: ast.expr | None) -> object:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = _constant(node.operand)
+        return -value if isinstance(value, int | float) else None
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+# Policies
+
+
+def check_policy(reader: "Reader", func: Func) -> None:
+    """The options of `@step(...)` and `@flow(...)`, where they are literals."""
+    policy = func.policy
+    if not isinstance(policy, ast.Call):
+        return
+    options = _FLOW_OPTIONS if func.kind.value == "flow" else _STEP_OPTIONS
+    for keyword in policy.keywords:
+        if keyword.arg is None:
+            continue
+        if keyword.arg not in options:
+            _unknown_option(reader, keyword, func, options)
+        elif keyword.arg == "timeout":
+            _duration(reader, keyword.value)
+        elif keyword.arg == "retry":
+            _retry(reader, keyword.value)
+
+
+def _unknown_option(
+    reader: "Reader", keyword: ast.keyword, func: Func, options: frozenset[str]
+) -> None:
+    from perdure.diagnostics import nearest
+
+    close = nearest(keyword.arg or "", options)
+    suggestion = f"`{close}=...`" if close else "one of " + ", ".join(sorted(options))
+    reader.problem(
+        rules.UNKNOWN_OPTION,
+        keyword,
+        function=f"@{func.kind.value}",
+        option=keyword.arg,
+        suggestion=suggestion,
+    )
+
+
+def _retry(reader: "Reader", node: ast.expr) -> None:
+    count = _constant(node)
+    if isinstance(count, int) and not isinstance(count, bool):
+        if count < 1:
+            reader.problem(rules.BAD_RETRY, node, problem=f"{count} attempts never run the step")
+        return
+    if isinstance(count, str | float | bool):
+        reader.problem(rules.BAD_RETRY, node, problem=f"`{count!r}` is no number of attempts")
+        return
+    if isinstance(node, ast.Call) and reader.resolver.expression(node.func, reader.outer) in (
+        External("perdure.Retry"),
+        External("perdure.language.Retry"),
+    ):
+        _retry_call(reader, node)
+
+
+def _retry_call(reader: "Reader", node: ast.Call) -> None:
+    known = ("attempts", "delay", "backoff", "max_delay", "jitter", "on", "not_on")
+    given = dict(zip(known, node.args, strict=False))
+    for keyword in node.keywords:
+        if keyword.arg is not None and keyword.arg not in known:
+            reader.problem(rules.BAD_RETRY, keyword, problem=f"it has no option `{keyword.arg}`")
+        elif keyword.arg is not None:
+            given[keyword.arg] = keyword.value
+    attempts = _constant(given.get("attempts"))
+    if isinstance(attempts, int) and not isinstance(attempts, bool) and attempts < 1:
+        reader.problem(rules.BAD_RETRY, node, problem=f"{attempts} attempts never run the step")
+    backoff = _constant(given.get("backoff"))
+    if isinstance(backoff, int | float) and backoff <= 0:
+        reader.problem(rules.BAD_RETRY, node, problem="`backoff` is a factor above 0")
+    for name in ("delay", "max_delay"):
+        _duration(reader, given.get(name))

@@ -1,0 +1,113 @@
+"""The one entry of the front end: a file and the name of a flow come in, an `Analysis` goes out.
+
+Every problem is in its `report`, all of them at once; whatever the text, nothing is raised. The user's modules
+are read and never imported.
+"""
+
+import sys
+from pathlib import Path
+from typing import final
+
+from perdure import rules
+from perdure.diagnostics import Report, nearest
+from perdure.flow import Ref
+from perdure.frontend import after, settle
+from perdure.frontend.analysis import Analysis, FunctionKind
+from perdure.frontend.meanings import Func, Resolver
+from perdure.frontend.walk import Walk
+from perdure.modules import Module, ModuleGraph
+from perdure.project import Project
+
+__all__ = ["Workspace", "check", "flows_of"]
+
+_DEPTH = 12_000
+"""Frames: the walk takes about three for each level of nesting, and CPython's parser allows 200 levels of
+brackets but thousands of operators in a row."""
+
+
+@final
+class Workspace:
+    """The modules of a project read so far: shared by the checks of several of its flows."""
+
+    def __init__(self, project: Project, report: Report | None = None) -> None:
+        self.project = project
+        self.report = report if report is not None else Report()
+        self.graph = ModuleGraph(project, self.report)
+        self.resolver = Resolver(self.graph)
+
+    def load(self, file: Path, text: str | None = None) -> Module | None:
+        """The module of a file; None if it cannot be read."""
+        return self.graph.load(file, text)
+
+
+def check(
+    project: Project,
+    file: Path,
+    flow: str | None = None,
+    *,
+    text: str | None = None,
+    workspace: Workspace | None = None,
+) -> Analysis:
+    """Analyse one flow of a file (its only one, if it is not named) and all that it reaches."""
+    workspace = workspace or Workspace(project)
+    module = workspace.load(file, text)
+    if module is None:
+        return Analysis(project, Ref("", flow or ""), workspace.report)
+    entry = _entry(workspace, module, flow)
+    if entry is None:
+        return Analysis(project, Ref(module.name, flow or ""), workspace.report)
+    analysis = Analysis(project, entry.ref, workspace.report)
+    analysis.modules[module.name] = module
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _DEPTH))
+    try:
+        _analyse(workspace, entry, analysis)
+    except (RecursionError, MemoryError):
+        workspace.report.error(rules.TOO_DEEP, module.source.line_span(1))
+    finally:
+        sys.setrecursionlimit(limit)
+    return analysis
+
+
+def _analyse(workspace: Workspace, entry: Func, analysis: Analysis) -> None:
+    walk = Walk(workspace.project, workspace.resolver, workspace.report)
+    walk.reach(entry)
+    walk.run()
+    settle.settle(walk, analysis)
+    after.check(walk, analysis)
+
+
+def flows_of(workspace: Workspace, module: Module) -> tuple[Func, ...]:
+    """The flows that a module defines, in source order."""
+    resolver = workspace.resolver
+    found: list[Func] = []
+    for name in resolver.symbols(module).bindings:
+        meaning = resolver.member(module, name)
+        if (
+            isinstance(meaning, Func)
+            and meaning.kind is FunctionKind.FLOW
+            and meaning.module is module
+        ):
+            found.append(meaning)
+    return tuple(dict.fromkeys(found))
+
+
+def _entry(workspace: Workspace, module: Module, name: str | None) -> Func | None:
+    flows = flows_of(workspace, module)
+    file = module.source.path
+    names = [func.ref.qualname for func in flows]
+    if not flows:
+        workspace.report.error(rules.NO_FLOW, None, file=file)
+        return None
+    if name is None and len(flows) == 1:
+        return flows[0]
+    for func in flows:
+        if func.ref.qualname == name:
+            return func
+    close = nearest(name or "", names) if name else None
+    choices = [close] if close else names
+    suggestion = " or ".join(f"`{file}:{choice}`" for choice in choices)
+    workspace.report.error(
+        rules.UNKNOWN_FLOW, None, file=file, name=name or "", suggestion=suggestion
+    )
+    return None

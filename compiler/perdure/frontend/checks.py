@@ -1,0 +1,345 @@
+"""What a flow may not do, as seen at one place: called by the walk while it reads a function.
+
+Each function takes the reader and a node, and reports. What depends on operations elsewhere is in `after`.
+"""
+
+import ast
+from typing import TYPE_CHECKING
+
+from perdure import rules
+from perdure.frontend import fixed, known
+from perdure.frontend.analysis import FunctionKind, FunctionNode
+from perdure.frontend.meanings import (
+    Class,
+    Coroutine,
+    External,
+    Func,
+    GlobalValue,
+    Instance,
+    Meaning,
+    ProjectModule,
+    Table,
+    is_set,
+)
+from perdure.frontend.state import Use
+from perdure.frontend.symbols import BindingKind
+
+if TYPE_CHECKING:
+    from perdure.frontend.walk import Reader
+
+_ERROR_ATTRIBUTES = frozenset({"__cause__", "__context__", "__traceback__", "with_traceback"})
+_DATA_TYPES = frozenset(
+    f"builtins.{name}"
+    for name in ("bool", "bytes", "dict", "float", "int", "list", "NoneType", "set", "str", "tuple")
+)
+_WORLD = {
+    "os.environ": "os.environ",
+    "sys.argv": "sys.argv",
+    "sys.path": "sys.path",
+    "sys.modules": "sys.modules",
+    "sys.stdin": "sys.stdin",
+    "sys.stdout": "sys.stdout",
+    "sys.stderr": "sys.stderr",
+}
+
+
+# Functions
+
+
+def function(reader: "Reader", node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    """The head of a function: decorators and parameters."""
+    for decorator in node.decorator_list:
+        _decorator(reader, decorator)
+    if reader.kind is FunctionKind.FLOW:
+        _flow(reader, node)
+
+
+def _decorator(reader: "Reader", decorator: ast.expr) -> None:
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    if isinstance(called, ast.Attribute) and called.attr in ("setter", "getter", "deleter"):
+        return
+    if isinstance(called, ast.Attribute) and called.attr == "register":
+        return
+    meaning = reader.resolver.expression(called, reader.outer)
+    if isinstance(meaning, External):
+        if meaning.dotted in known.DECORATORS or meaning.dotted in reader.walk.allowed:
+            return
+    elif meaning is None and reader.state.func.owner is not None:
+        return
+    reader.problem(
+        rules.UNKNOWN_DECORATOR, decorator, decorator=ast.unparse(called), function=_name_of(reader)
+    )
+
+
+def _name_of(reader: "Reader") -> str:
+    node = reader.state.node
+    return "lambda" if isinstance(node, ast.Lambda) else node.name
+
+
+def _flow(reader: "Reader", node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    if isinstance(node, ast.FunctionDef):
+        reader.problem(rules.FLOW_NOT_ASYNC, node, name=node.name)
+    args = node.args
+    for parameter in (*args.posonlyargs, args.vararg, args.kwarg):
+        if parameter is not None:
+            reader.problem(rules.FLOW_PARAMETER, parameter, name=parameter.arg)
+    secrets(reader, node)
+
+
+def secrets(reader: "Reader", node: FunctionNode) -> None:
+    """A secret type in the signature of a flow or step."""
+    if isinstance(node, ast.Lambda):
+        return
+    args = node.args
+    parameters = (*args.posonlyargs, *args.args, *args.kwonlyargs)
+    for annotation in (*(item.annotation for item in parameters), node.returns):
+        for part in ast.walk(annotation) if annotation is not None else ():
+            if not isinstance(part, ast.Name | ast.Attribute):
+                continue
+            meaning = reader.resolver.expression(part, reader.outer)
+            if isinstance(meaning, External) and meaning.dotted in known.SECRETS:
+                kind = reader.kind.value
+                border = f"the border of the {kind} `{node.name}`"
+                secret = ast.unparse(part)
+                reader.problem(rules.SECRET_CANNOT_CROSS, part, type=secret, border=border)
+
+
+def coroutines_used(reader: "Reader") -> None:
+    """A local that holds a coroutine and is never read: it never runs."""
+    scope = reader.state.scope
+    for name, bindings in scope.bindings.items():
+        if bindings[0].kind is not BindingKind.VALUE or name in reader.read_names:
+            continue
+        if scope.names is not None and name in scope.names.nonlocals:
+            continue
+        for binding in bindings:
+            meaning = reader.resolver.expression(binding.value, scope)
+            if isinstance(meaning, Coroutine) and binding.value is meaning.call:
+                call = ast.unparse(meaning.call.func)
+                reader.problem(rules.MISSING_AWAIT, meaning.call, call=call)
+
+
+def local_import(reader: "Reader", node: ast.Import | ast.ImportFrom) -> None:
+    """An import inside a function is followed like one at the top."""
+    for alias in node.names:
+        name = alias.asname or alias.name.partition(".")[0]
+        meaning = reader.resolver.name(reader.scope, name)
+        if isinstance(meaning, ProjectModule):
+            reader.walk.modules.setdefault(meaning.module.name, meaning.module)
+
+
+# Sets and text
+
+
+def iteration(reader: "Reader", node: ast.expr) -> None:
+    """`for x in <node>`: the order of a set shows."""
+    if is_set(reader.meaning(node)):
+        reader.problem(rules.SET_ORDER, node, what=ast.unparse(node))
+
+
+def unpacking(reader: "Reader", targets: list[ast.expr], value: ast.expr) -> None:
+    """`a, b = <set>`."""
+    if any(isinstance(target, ast.Tuple | ast.List) for target in targets):
+        iteration(reader, value)
+
+
+def comprehended(
+    reader: "Reader",
+    node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp,
+    generator: ast.comprehension,
+) -> None:
+    """A comprehension over a set, unless its result has no order either."""
+    if not isinstance(node, ast.SetComp) and id(node) not in reader.order_blind:
+        iteration(reader, generator.iter)
+    awaits = isinstance(node, ast.GeneratorExp) and _awaits_inside(node)
+    if awaits and generator is node.generators[0]:
+        reader.problem(rules.ASYNC_GENERATOR, node)
+
+
+def _awaits_inside(node: ast.GeneratorExp) -> bool:
+    first = node.generators[0].iter
+    outside = {id(part) for part in ast.walk(first)}
+    return any(isinstance(part, ast.Await) and id(part) not in outside for part in ast.walk(node))
+
+
+def shown(reader: "Reader", node: ast.expr) -> None:
+    """A value becomes text: in an f-string, `str()`, `print()`."""
+    meaning = reader.meaning(node)
+    if isinstance(meaning, GlobalValue) and meaning.instance is not None:
+        meaning = meaning.instance
+    if is_set(meaning):
+        reader.problem(rules.SET_ORDER, node, what=ast.unparse(node))
+    elif isinstance(meaning, Func):
+        name = meaning.ref.qualname
+        reader.problem(rules.DEFAULT_REPR, node, what=ast.unparse(node), type=name)
+    elif isinstance(meaning, Instance) and isinstance(meaning.type, Class):
+        if not _has_text(reader, meaning.type):
+            name = meaning.type.ref.qualname
+            reader.problem(rules.DEFAULT_REPR, node, what=ast.unparse(node), type=name)
+    elif meaning == Instance(External("builtins.object")):
+        reader.problem(rules.DEFAULT_REPR, node, what=ast.unparse(node), type="object")
+
+
+def _has_text(reader: "Reader", cls: Class) -> bool:
+    resolver = reader.resolver
+    if resolver.external_bases(cls) - {"builtins.object", "abc.ABC", "typing.Generic"}:
+        return True
+    if any(base.node.decorator_list for base in resolver.bases(cls)):
+        return True
+    named = ("__repr__", "__str__", "__format__")
+    return any(resolver.method(cls, name) is not None for name in named)
+
+
+def formatted(reader: "Reader", node: ast.expr) -> None:
+    """The right side of `"..." % value`."""
+    parts = node.elts if isinstance(node, ast.Tuple) else [node]
+    for part in parts:
+        shown(reader, part)
+
+
+def printed(reader: "Reader", node: ast.Call) -> None:
+    """The arguments of `print`."""
+    for argument in node.args:
+        shown(reader, argument)
+
+
+def pure_call(reader: "Reader", node: ast.Call, dotted: str) -> None:
+    """A call of a pure function outside the project."""
+    if dotted in known.ORDER_BLIND:
+        reader.order_blind.update(id(argument) for argument in node.args)
+        return
+    if dotted in ("builtins.str", "builtins.repr", "builtins.ascii", "builtins.format"):
+        for argument in node.args[:1]:
+            shown(reader, argument)
+    elif dotted in known.SHOWS_ORDER:
+        for argument in node.args:
+            iteration(reader, argument)
+    elif dotted == "builtins.getattr" and len(node.args) > 1:
+        name = node.args[1]
+        if isinstance(name, ast.Constant) and name.value in _ERROR_ATTRIBUTES:
+            reader.problem(rules.ERROR_ATTRIBUTE, name, attribute=name.value)
+
+
+# Values
+
+
+def is_data(meaning: Meaning | None, node: ast.expr) -> bool:
+    """Whether a value is plain data, which can be neither called nor awaited."""
+    _ = node
+    if not isinstance(meaning, Instance) or not isinstance(meaning.type, External):
+        return False
+    return meaning.type.dotted in _DATA_TYPES
+
+
+def attribute(reader: "Reader", node: ast.Attribute) -> None:
+    """Attributes of errors that do not outlive their process."""
+    if node.attr in _ERROR_ATTRIBUTES:
+        reader.problem(rules.ERROR_ATTRIBUTE, node, attribute=node.attr)
+
+
+def subscript(reader: "Reader", node: ast.expr) -> None:
+    """`coroutine["key"]` is a missing await: the walk sees it as data."""
+
+
+def comparison(reader: "Reader", node: ast.Compare) -> None:
+    """`is` between values that may be mutable; refused if the function has operations."""
+    left = node.left
+    for operator, right in zip(node.ops, node.comparators, strict=True):
+        if isinstance(operator, ast.Is | ast.IsNot) and not (
+            _is_single(reader, left) or _is_single(reader, right)
+        ):
+            reader.state.identities.append((node, operator, left, right))
+        left = right
+
+
+def _is_single(reader: "Reader", node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=value):
+            return value is None or value is ... or isinstance(value, bool)
+        case ast.Call(func=ast.Name(id="type")):
+            return True
+        case _:
+            pass
+    meaning = reader.meaning(node)
+    if isinstance(meaning, Class | Func | External):
+        return True
+    if isinstance(node, ast.Attribute):
+        base = reader.meaning(node.value)
+        return isinstance(base, Class | External) or node.attr == "__class__"
+    return False
+
+
+def changed(reader: "Reader", node: ast.expr) -> None:
+    """`node[...] = x`, `node.a = x`: not on globals."""
+    root: ast.expr = node
+    while isinstance(root, ast.Attribute | ast.Subscript):
+        meaning = reader.meaning(root)
+        if isinstance(meaning, GlobalValue | Table):
+            break
+        root = root.value
+    meaning = reader.meaning(root)
+    if isinstance(meaning, GlobalValue | Table | ProjectModule | Class) or (
+        isinstance(meaning, Func) and meaning.scope is None
+    ):
+        reader.problem(rules.GLOBAL_WRITE, node, name=ast.unparse(root))
+
+
+def method(reader: "Reader", node: ast.Call, func: ast.Attribute, base: Meaning | None) -> None:
+    """A method of a value: changes of globals, order of sets, files."""
+    name = func.attr
+    if name in known.MUTATORS and _is_global(reader, func.value):
+        reader.problem(rules.GLOBAL_WRITE, func.value, name=ast.unparse(func.value))
+    if name == "pop" and not node.args and is_set(base):
+        reader.problem(rules.SET_ORDER, func, what=ast.unparse(func.value))
+    if name in ("join", "extend", "extendleft", "fromkeys", "writelines"):
+        for argument in node.args:
+            iteration(reader, argument)
+    if name == "format" and base in (None, Instance(External("builtins.str"))):
+        for argument in node.args:
+            shown(reader, argument)
+    if name in known.PATH_IO and base in _PATHS:
+        from perdure.frontend.calls import impure
+
+        impure(reader, func, ast.unparse(func))
+
+
+_PATHS = frozenset({Instance(External("pathlib.Path")), Instance(External("pathlib.PosixPath"))})
+
+
+def _is_global(reader: "Reader", node: ast.expr) -> bool:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        if isinstance(reader.meaning(node), GlobalValue | Table):
+            return True
+        node = node.value
+    return isinstance(reader.meaning(node), GlobalValue | Table)
+
+
+def global_read(reader: "Reader", node: ast.Name | ast.Attribute, meaning: GlobalValue) -> None:
+    """A module-level value that flow code reads has to be one fixed value."""
+    if not fixed.is_fixed(reader.walk, meaning):
+        name = node.id if isinstance(node, ast.Name) else ast.unparse(node)
+        reader.problem(rules.GLOBAL_READ, node, name=name)
+
+
+def external_value(reader: "Reader", node: ast.Name | ast.Attribute, dotted: str) -> None:
+    """A name of another package that is read, not called."""
+    written = ast.unparse(node)
+    if dotted in known.NATIVES:
+        reader.problem(rules.OPERATION_AS_VALUE, node, call=written)
+    elif dotted in ("builtins.hash", "builtins.id"):
+        rule = rules.HASH if dotted.endswith("hash") else rules.IDENTITY
+        reader.problem(rule, node)
+    elif dotted in _WORLD or dotted in ("builtins.open", "builtins.input"):
+        from perdure.frontend.calls import impure
+
+        impure(reader, node, written)
+
+
+def loop(reader: "Reader", node: ast.For) -> None:
+    """Remember what is gone over: after the walk it is known which loops hold operations."""
+    reader.state.loops.append(node)
+
+
+def held(use: Use) -> bool:
+    """Whether a value is kept as it is."""
+    return use in (Use.KEEP, Use.BRANCH)

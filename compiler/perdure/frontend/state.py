@@ -1,0 +1,86 @@
+"""What the walk over a flow notes down while it goes: one `State` for each function reached."""
+
+import ast
+from enum import StrEnum
+from typing import final
+
+from perdure.flow import Ref
+from perdure.frontend.analysis import CallKind, FunctionNode
+from perdure.frontend.meanings import Func, Scope
+from perdure.modules import Module
+
+__all__ = ["FoundCall", "State", "Use"]
+
+
+class Use(StrEnum):
+    """What becomes of the value of an expression."""
+
+    AWAIT = "await"
+    BRANCH = "branch"
+    """Given to gather, race, quorum, wait_for or create_task."""
+    KEEP = "keep"
+    """Stored, passed on or returned as it is."""
+    DATA = "data"
+    """Looked into."""
+    DROP = "drop"
+    """An expression statement."""
+
+
+@final
+class FoundCall:
+    """A call as classified, before labels and operations of callees are known."""
+
+    __slots__ = ("base", "kind", "label", "native", "node", "options", "receiver", "refs", "use")
+
+    def __init__(
+        self,
+        node: ast.Call,
+        kind: CallKind,
+        use: Use,
+        *,
+        base: str = "",
+        refs: tuple[Ref, ...] = (),
+        native: str | None = None,
+        options: ast.Call | None = None,
+        receiver: ast.expr | None = None,
+    ) -> None:
+        self.node = node
+        self.kind = kind
+        self.use = use
+        self.base = base
+        self.refs = refs
+        self.native = native
+        self.options = options
+        self.receiver = receiver
+        self.label = ""
+
+
+@final
+class State:
+    """A function that flow code reaches, and what was found in it."""
+
+    def __init__(self, func: Func, node: FunctionNode, scope: Scope, *, certain: bool) -> None:
+        self.func = func
+        self.node = node
+        self.scope = scope
+        self.certain = certain
+        self.parent: Ref | None = None
+        self.calls: list[FoundCall] = []
+        self.callees: list[Ref] = []
+        """Functions it calls, in order."""
+        self.free: set[str] = set()
+        self.awaits = False
+        self.loops: list[ast.For] = []
+        self.identities: list[tuple[ast.Compare, ast.cmpop, ast.expr, ast.expr]] = []
+        self.has_operations = False
+        self.recursive = False
+
+    @property
+    def ref(self) -> Ref:
+        """The function's name."""
+        return self.func.ref
+
+    @property
+    def module(self) -> Module:
+        """The function's module."""
+        return self.func.module
