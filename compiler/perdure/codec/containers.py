@@ -142,7 +142,17 @@ def sorted_members(encoder: Encoder, members: Iterable[object]) -> list[object]:
         return [*sorted(member for member in found if isinstance(member, str))]
     if kinds == {int}:
         return [*sorted(member for member in found if isinstance(member, int))]
-    alone = [(_alone(encoder, member), index) for index, member in enumerate(found)]
+    alone: list[tuple[str, int]] = []
+    faults: list[UncodableError] = []
+    for index, member in enumerate(found):
+        try:
+            alone.append((_alone(encoder, member), index))
+        except UncodableError as fault:
+            faults.append(fault)
+    if faults:  # the one that any order of iteration finds
+        first = min(faults, key=str)
+        first.below("{}")
+        raise first
     return [found[index] for _, index in sorted(alone)]
 
 
@@ -233,16 +243,17 @@ def write_counter(encoder: Encoder, value: "Counter[object]") -> Json:
     return node
 
 
-def read_counter(decoder: Decoder, node: Node, number: int) -> "Counter[object]":
+def read_counter(decoder: Decoder, node: Node, number: int) -> object:
     """A Counter of pairs."""
     from collections import Counter
 
-    # Any: a Counter may hold more than ints.
-    made: Counter[Any] = Counter()
+    # Any: the counts of a Counter may be anything, which its type does not say.
+    made: Any = Counter()
     decoder.heap[number] = made
     for key, count in read_pairs(decoder, node):
         made[key] = count  # Counter.update would add
-    return made
+    result: object = made
+    return result
 
 
 def write_ordered(encoder: Encoder, value: "OrderedDict[object, object]") -> Json:
