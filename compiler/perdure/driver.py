@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from perdure import rules
-from perdure.diagnostics import InternalError, Report, nearest
-from perdure.modules import Module, ModuleGraph
+from perdure.diagnostics import InternalError, Report, Secondary, nearest
+from perdure.modules import Module
 from perdure.project import Project, find_project
 from perdure.source import Span
 
 if TYPE_CHECKING:
     from perdure.backend import Artifacts, CodeTarget, MachineTarget, Target
-    from perdure.flow import Program, Ref
+    from perdure.flow import Program
     from perdure.frontend.analysis import Analysis
+    from perdure.frontend.check import Workspace
+    from perdure.frontend.meanings import Func
     from perdure.machine.ir import Machines
 
 __all__ = [
@@ -67,16 +69,16 @@ class Compiled(NamedTuple):
 
 
 def compile_flows(
-    names: Sequence[FlowName], targets: "Sequence[Target]", graph: ModuleGraph
+    names: Sequence[FlowName], targets: "Sequence[Target]", workspace: "Workspace"
 ) -> tuple[Compiled, ...]:
     """The artifacts of the named flows, for every target; () when something was reported."""
-    report = graph.report
-    refs = [ref for name in names for ref in find_flows(graph, name)]
-    _refuse_duplicates(graph, refs)
-    analyses = [analyse(graph, ref) for ref in refs]
-    programs = [build_program(analysis, report) for analysis in analyses if analysis and report.ok]
+    report, project = workspace.report, workspace.project
+    flows = [flow for name in names for flow in find_flows(workspace, name)]
+    _refuse_duplicates(flows, report)
+    analyses = [analyse(workspace, flow) for flow in flows]
+    programs = [build_program(analysis, report) for analysis in analyses if report.ok]
     compiled = [
-        Compiled(program.entry.qualname, target.name, emit(program, target, graph.project, report))
+        Compiled(program.entry.qualname, target.name, emit(program, target, project, report))
         for target in targets
         for program in programs
         if program
@@ -86,27 +88,29 @@ def compile_flows(
 
 def check_flow(name: FlowName, report: Report) -> "Analysis | None":
     """The checked facts of one flow (of the only one of its file, if no name is given)."""
-    graph = open_project(name.path, report)
-    refs = find_flows(graph, name)
-    if len(refs) > 1:
-        file = graph.project.display(name.path.absolute())
-        choices = " or ".join(f"`{file}:{ref.qualname}`" for ref in refs)
-        report.error(rules.WHICH_FLOW, None, file=file, count=len(refs), choices=choices)
+    workspace = open_project(name.path, report)
+    flows = find_flows(workspace, name)
+    if len(flows) > 1:
+        file = workspace.project.display(name.path.absolute())
+        choices = " or ".join(f"`{file}:{flow.ref.qualname}`" for flow in flows)
+        report.error(rules.WHICH_FLOW, None, file=file, count=len(flows), choices=choices)
         return None
-    analyses = [analyse(graph, ref) for ref in refs]
+    analyses = [analyse(workspace, flow) for flow in flows]
     return analyses[0] if analyses and report.ok else None
 
 
 def check_source(text: str, file: str = "flow.py", *, root: Path | None = None) -> Report:
     """Everything that is wrong with a text, as if it were the file of that name in a project."""
+    from perdure.frontend.check import Workspace
+
     report = Report()
     project = Project(root if root is not None else Path(__file__).parent / "no project")
-    graph = ModuleGraph(project, report)
+    workspace = Workspace(project, report)
     with stage("read", report, file):
-        graph.load(project.root / file, text)
-    for ref in find_flows(graph, FlowName(project.root / file)):
-        analysis = analyse(graph, ref)
-        if analysis is not None and report.ok:
+        workspace.load(project.root / file, text)
+    for flow in find_flows(workspace, FlowName(project.root / file)):
+        analysis = analyse(workspace, flow)
+        if report.ok:
             build_program(analysis, report)
     return report
 
@@ -119,33 +123,35 @@ def split_flow(text: str) -> FlowName:
     return FlowName(Path(text))
 
 
-def open_project(path: Path, report: Report) -> ModuleGraph:
+def open_project(path: Path, report: Report) -> "Workspace":
     """The project that a path belongs to, with nothing read yet but its settings."""
-    return ModuleGraph(find_project(path, report), report)
+    from perdure.frontend.check import Workspace
+
+    return Workspace(find_project(path, report), report)
 
 
-def find_flows(graph: ModuleGraph, name: FlowName) -> "tuple[Ref, ...]":
+def find_flows(workspace: "Workspace", name: FlowName) -> "tuple[Func, ...]":
     """The flows that a name means, all of a file or one; finding none is reported."""
-    from perdure.frontend.check import flows
+    from perdure.frontend.check import flows_of
 
+    path = name.path.absolute()
     module: Module | None = None
-    refs: tuple[Ref, ...] = ()
-    with stage("read", graph.report, graph.project.display(name.path.absolute())):
-        module = graph.load(name.path.absolute())
-        refs = flows(graph, module) if module else ()
-    chosen = tuple(ref for ref in refs if name.name is None or ref.qualname == name.name)
+    flows: tuple[Func, ...] = ()
+    with stage("read", workspace.report, workspace.project.display(path)):
+        module = workspace.load(path)
+        flows = flows_of(workspace, module) if module else ()
+    chosen = tuple(flow for flow in flows if name.name in (None, flow.ref.qualname))
     if module is not None and not chosen:
-        _no_flow(graph.report, module, name.name, refs)
+        _no_flow(workspace.report, module, name.name, flows)
     return chosen
 
 
-def analyse(graph: ModuleGraph, flow: "Ref") -> "Analysis | None":
+def analyse(workspace: "Workspace", flow: "Func") -> "Analysis":
     """The front end's facts about a flow and everything it reaches; problems are reported."""
     from perdure.frontend.check import check
 
-    with stage("check", graph.report, _file_of(graph, flow)):
-        return check(graph, flow)
-    return None
+    with _own_fault("check"):
+        return check(workspace.project, flow.module.path, flow.ref.qualname, workspace=workspace)
 
 
 def build_program(
@@ -221,39 +227,46 @@ def stage(name: str, report: Report, file: str) -> Generator[None]:
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, DEPTH))
     try:
-        yield
-    except InternalError:
-        raise
+        with _own_fault(name):
+            yield
     except (RecursionError, MemoryError):
         report.error(rules.TOO_DEEP, Span(file, 1, 0, 1, 1))
-    except Exception as error:
-        raise InternalError(f"{type(error).__name__}: {error}", during=name) from error
     finally:
         sys.setrecursionlimit(before)
 
 
-def _no_flow(report: Report, module: Module, name: str | None, refs: "Sequence[Ref]") -> None:
+@contextmanager
+def _own_fault(during: str) -> Generator[None]:
+    try:
+        yield
+    except (InternalError, RecursionError, MemoryError):
+        raise
+    except Exception as error:
+        raise InternalError(f"{type(error).__name__}: {error}", during=during) from error
+
+
+def _no_flow(report: Report, module: Module, name: str | None, flows: "Sequence[Func]") -> None:
     span, file = module.source.line_span(1), module.source.path
-    if name is None or not refs:
+    if name is None or not flows:
         report.error(rules.NO_FLOW, span, file=file)
         return
-    names = [ref.qualname for ref in refs]
+    names = [flow.ref.qualname for flow in flows]
     suggestion = f"`{file}:{nearest(name, names) or names[0]}`"
     report.error(rules.UNKNOWN_FLOW, span, file=file, name=name, suggestion=suggestion)
 
 
-def _refuse_duplicates(graph: ModuleGraph, refs: "Sequence[Ref]") -> None:
-    seen: dict[str, Ref] = {}
-    for ref in refs:
-        if seen.setdefault(ref.qualname, ref) != ref:
-            module = graph.find(ref.module)
-            span = module.source.line_span(1) if module else None
-            graph.report.error(rules.DUPLICATE_FLOW, span, name=ref.qualname)
+def _refuse_duplicates(flows: "Sequence[Func]", report: Report) -> None:
+    seen: dict[str, Func] = {}
+    for flow in flows:
+        first = seen.setdefault(flow.ref.qualname, flow)
+        if first.ref != flow.ref:
+            also = [Secondary(_header(first), "the other one")]
+            report.error(rules.DUPLICATE_FLOW, _header(flow), also=also, name=flow.ref.qualname)
 
 
-def _file_of(graph: ModuleGraph, flow: "Ref") -> str:
-    module = graph.find(flow.module)
-    return module.source.path if module else flow.module
+def _header(flow: "Func") -> Span:
+    source = flow.module.source
+    return source.header_span(flow.node) if flow.node else source.line_span(1)
 
 
 def stages() -> tuple[str, ...]:
@@ -263,11 +276,12 @@ def stages() -> tuple[str, ...]:
     return ("build", *(name for name, _ in FLOW_PASSES), "lower")
 
 
-def print_ir(graph: ModuleGraph, flow: "Ref", after: str | None) -> str:
+def print_ir(workspace: "Workspace", flow: "Func", after: str | None) -> str:
     """A flow as it is after a stage, printed; "" when something was reported."""
-    analysis = analyse(graph, flow)
-    program = build_program(analysis, graph.report, until=after) if analysis else None
-    if program is None or not graph.report.ok:
+    report = workspace.report
+    analysis = analyse(workspace, flow)
+    program = build_program(analysis, report, until=after) if report.ok else None
+    if program is None:
         return ""
     if after != "lower":
         from perdure.printer import format_program
@@ -275,5 +289,5 @@ def print_ir(graph: ModuleGraph, flow: "Ref", after: str | None) -> str:
         return format_program(program)
     from perdure.machine.printer import format_machines
 
-    machines = build_machines(program, "machine", graph.report)
+    machines = build_machines(program, "machine", report)
     return format_machines(machines) if machines else ""

@@ -20,6 +20,6 @@ def command(files: tuple[str, ...], form: str) -> int:
     report = Report()
     chosen = choose(files, report)
     if report.ok:
-        compile_flows(chosen.names, (), chosen.graph)
-    emit_report(report, form, chosen.graph.project.root)
+        compile_flows(chosen.names, (), chosen.workspace)
+    emit_report(report, form, chosen.workspace.project.root)
     return exits.DONE if report.ok else exits.REFUSED

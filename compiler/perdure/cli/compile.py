@@ -45,9 +45,9 @@ def command(
 
     report = Report()
     chosen = choose(files, report)
-    project = chosen.graph.project
+    project = chosen.workspace.project
     loaded = _targets(targets, project)
-    compiled = compile_flows(chosen.names, loaded, chosen.graph) if report.ok else ()
+    compiled = compile_flows(chosen.names, loaded, chosen.workspace) if report.ok else ()
     folder = out.absolute() if out else project.out
     changes = _changes(compiled, loaded, folder, chosen.whole) if report.ok else ()
     if not frozen:

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 import click
 
 from perdure import rules
-from perdure.cli.output import open_graph
+from perdure.cli.output import open_workspace
 from perdure.diagnostics import Report
 from perdure.driver import FlowName, split_flow
-from perdure.modules import ModuleGraph
 from perdure.project import Project
+
+if TYPE_CHECKING:
+    from perdure.frontend.check import Workspace
 
 __all__ = ["Chosen", "choose"]
 
@@ -20,7 +22,7 @@ __all__ = ["Chosen", "choose"]
 class Chosen(NamedTuple):
     """The flows of one project; `whole` when they are all that the project has."""
 
-    graph: ModuleGraph
+    workspace: "Workspace"
     names: tuple[FlowName, ...]
     whole: bool
 
@@ -28,15 +30,15 @@ class Chosen(NamedTuple):
 def choose(files: Sequence[str], report: Report) -> Chosen:
     """The flows to work on; what is wrong with the settings goes to the report."""
     if not files:
-        graph = open_graph(Path.cwd(), report)
-        return Chosen(graph, _of_project(graph.project, report), True)
+        workspace = open_workspace(Path.cwd(), report)
+        return Chosen(workspace, _of_project(workspace.project, report), True)
     names = [split_flow(text) for text in files]
-    graph = open_graph(names[0].path, report)
+    workspace = open_workspace(names[0].path, report)
     for name in names:
-        if open_graph(name.path, report).project.root != graph.project.root:
+        if open_workspace(name.path, report).project.root != workspace.project.root:
             raise click.UsageError(f"`{names[0].path}` and `{name.path}` are of two projects")
     expanded = [found for name in names for found in _expanded(name)]
-    return Chosen(graph, tuple(dict.fromkeys(expanded)), False)
+    return Chosen(workspace, tuple(dict.fromkeys(expanded)), False)
 
 
 def _expanded(name: FlowName) -> Iterator[FlowName]:

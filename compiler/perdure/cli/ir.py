@@ -3,7 +3,7 @@
 import click
 
 from perdure.cli import exits
-from perdure.cli.output import emit_report, format_option, open_graph
+from perdure.cli.output import emit_report, format_option, open_workspace
 from perdure.diagnostics import Report
 
 __all__ = ["command"]
@@ -21,9 +21,9 @@ def command(file: str, after: str | None, form: str) -> int:
     if after is not None and after not in stages():
         raise click.UsageError(f"there is no pass `{after}`; there are {', '.join(stages())}")
     report = Report()
-    graph = open_graph(name.path, report)
-    printed = [print_ir(graph, ref, after) for ref in find_flows(graph, name)]
-    emit_report(report, form, graph.project.root)
+    workspace = open_workspace(name.path, report)
+    printed = [print_ir(workspace, ref, after) for ref in find_flows(workspace, name)]
+    emit_report(report, form, workspace.project.root)
     if not report.ok:
         return exits.REFUSED
     click.echo("\n".join(printed))

@@ -7,14 +7,17 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from perdure.diagnostics import Report
-from perdure.modules import ModuleGraph
 from perdure.render import FORMATS, render
 
-__all__ = ["emit_report", "format_option", "open_graph", "relative_place"]
+if TYPE_CHECKING:
+    from perdure.frontend.check import Workspace
+
+__all__ = ["emit_report", "format_option", "open_workspace", "relative_place"]
 
 output_format = click.option(
     "--output-format",
@@ -54,7 +57,7 @@ def relative_place(root: Path) -> Callable[[str], str]:
     return place
 
 
-def open_graph(path: Path, report: Report) -> ModuleGraph:
+def open_workspace(path: Path, report: Report) -> "Workspace":
     """The project of a path; a path that does not exist is a wrong call."""
     from perdure.driver import open_project
 
