@@ -45,6 +45,8 @@ class Facts:
     """Slots whose value from before is looked at; one that is surely bound here first is none."""
     writes: frozenset[Slot] = frozenset()
     """Names that may be bound (or deleted) here; mutating a container is a read."""
+    binds: frozenset[Slot] = frozenset()
+    """Those of `writes` that surely have a value when the code ends normally."""
     may_raise: bool = True
     records: bool = False
     """Reads a clock or randomness, or writes a log record: runs exactly once per pass, in order."""

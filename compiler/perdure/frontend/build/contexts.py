@@ -1,0 +1,151 @@
+"""`with` and `async with` become `Deadline`, `Group`, `Try` (for `suppress`) and `With`."""
+
+import ast
+from collections.abc import Sequence
+
+from perdure.flow import Deadline, Group, Handler, Try, With
+from perdure.frontend.analysis import CallKind, FunctionKind
+from perdure.frontend.build import expressions, operations, statements
+from perdure.frontend.build.lowering import Lowering, NotYet, load, located
+from perdure.uses import bound_by_target
+
+__all__ = ["write"]
+
+
+def write(low: Lowering, node: ast.With | ast.AsyncWith) -> None:
+    """Write a `with` that holds an operation or an exit."""
+    _items(low, node, node.items)
+
+
+def _items(
+    low: Lowering, node: ast.With | ast.AsyncWith, items: Sequence[ast.withitem]
+) -> None:
+    if not items:
+        statements.block(low, node.body)
+        return
+    item, rest = items[0], items[1:]
+    call = item.context_expr
+    fact = low.fact(call)
+    native = fact.native if fact is not None and fact.kind is CallKind.NATIVE else None
+    if isinstance(call, ast.Call) and isinstance(node, ast.AsyncWith) and fact is not None:
+        if native in ("timeout", "timeout_at"):
+            _deadline(low, node, item, call, rest, absolute=native == "timeout_at")
+            return
+        if native == "task_group":
+            _group(low, node, item, fact.label, rest)
+            return
+    if isinstance(node, ast.AsyncWith):
+        raise NotYet("an asynchronous context manager")
+    if isinstance(call, ast.Call) and low.analysis.names.get(id(call.func)) == "contextlib.suppress":
+        _suppress(low, node, item, call, rest)
+        return
+    _with(low, node, item, rest)
+
+
+def _deadline(
+    low: Lowering,
+    node: ast.AsyncWith,
+    item: ast.withitem,
+    call: ast.Call,
+    rest: Sequence[ast.withitem],
+    *,
+    absolute: bool,
+) -> None:
+    if item.optional_vars is not None:
+        raise NotYet("`timeout(...) as name`")
+    if operations.has_stars(call) or len(operations.argument_nodes(call)) != 1:
+        raise NotYet("`timeout` with unpacked arguments")
+    delay = operations.argument_nodes(call)[0]
+    expressions.take_out(low, delay)
+    instrumented = low.pure(delay)
+    facts = low.facts([delay], [instrumented])
+    with low.block() as body:
+        _items(low, node, rest)
+        bound = low.bound
+    fact = low.fact(call)
+    label = "" if fact is None else fact.label
+    low.add(Deadline(label, instrumented, absolute, tuple(body), facts, low.span(node)))
+    low.bound = bound
+
+
+def _group(
+    low: Lowering, node: ast.AsyncWith, item: ast.withitem, label: str, rest: Sequence[ast.withitem]
+) -> None:
+    match item.optional_vars:
+        case None:
+            name = None
+        case ast.Name(id=name):
+            low.groups.append(name)
+        case _:
+            raise NotYet("a task group kept elsewhere than in a name")
+    with low.block() as body:
+        low.bind([name])
+        try:
+            _items(low, node, rest)
+        finally:
+            if name is not None:
+                low.groups.pop()
+        bound = low.bound
+    low.add(Group(label, name, tuple(body), low.span(node)))
+    low.bound = bound
+
+
+def _suppress(
+    low: Lowering,
+    node: ast.With,
+    item: ast.withitem,
+    call: ast.Call,
+    rest: Sequence[ast.withitem],
+) -> None:
+    """As `contextlib.suppress.__exit__`: also takes its errors out of a group, and raises the others."""
+    if item.optional_vars is not None or call.keywords:
+        raise NotYet("`suppress(...) as name`")
+    kinds = located(ast.Tuple(list(call.args), ast.Load()), call)
+    expressions.in_order(low, call.args)
+    expressions.settle(low, kinds)
+    with low.block() as body:
+        _items(low, node, rest)
+    span = low.span(item.context_expr)
+    caught = Handler(low.pure(kinds), None, (), span)
+    group, split = low.fresh(), low.fresh()
+    with low.block() as inside:
+        low.bind([group])
+        method = located(ast.Attribute(load(group, call), "split", ast.Load()), call)
+        low.keep(split, located(ast.Call(method, [kinds], []), call), call)
+        other = located(
+            ast.Subscript(load(split, call), located(ast.Constant(1), call), ast.Load()), call
+        )
+        some = located(
+            ast.Compare(other, [ast.IsNot()], [located(ast.Constant(None), call)]), call
+        )
+        raised = located(ast.Raise(other), node)
+        expressions.choose(
+            low, some, lambda: statements.block(low, [raised]), lambda: None, node
+        )
+    base = located(ast.Name("BaseExceptionGroup", ast.Load()), call)
+    groups = Handler(low.pure(base), group, tuple(inside), span)
+    low.add(Try(tuple(body), (caught, groups), (), (), False, low.span(node)))
+
+
+def _with(
+    low: Lowering, node: ast.With, item: ast.withitem, rest: Sequence[ast.withitem]
+) -> None:
+    fact = low.fact(item.context_expr)
+    info = None
+    if fact is not None and fact.refs:
+        info = low.analysis.functions.get(fact.refs[0])
+        if info is not None and info.kind is FunctionKind.MANAGER and info.has_operations:
+            raise NotYet("a context manager that holds operations")
+    expressions.take_out(low, item.context_expr)
+    name = item.optional_vars
+    if name is not None and low.holds(name):
+        raise NotYet("an operation in the target of a `with`")
+    manager = low.pure(item.context_expr)
+    target = None if name is None else low.pure(name)
+    facts = low.facts([item.context_expr], [manager])
+    with low.block() as body:
+        if name is not None:
+            low.bind(bound_by_target(name))
+        _items(low, node, rest)
+    ref = None if info is None else info.ref
+    low.add(With(manager, ref, target, tuple(body), False, facts, low.span(node)))

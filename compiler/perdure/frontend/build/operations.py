@@ -1,0 +1,337 @@
+"""What is awaited becomes a node: `Op`, `Call`, `Fork`, `Deadline` or `Task`.
+
+Two steps: `prepare` evaluates the operands of a coroutine expression (all of them into temporaries when it
+will run in a branch, `hold`), and gives an `Emit` that writes the node. So the arguments of coroutines that
+are given to a fork are evaluated before it.
+"""
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from perdure.flow import Argument, Block, Branch, Call, Deadline, Op, OpKind, Stmt, Task
+from perdure.frontend.analysis import CallKind
+from perdure.frontend.build import expressions, forks
+from perdure.frontend.build.lowering import Emit, Lowering, NotYet, load
+from perdure.frontend.build.signatures import fits
+from perdure.liveness import needed
+
+if TYPE_CHECKING:
+    from perdure.flow import Expr, Slot
+    from perdure.frontend.analysis import CallFact, FunctionInfo
+    from perdure.source import Span
+
+__all__ = ["branch_of", "prepare", "wait"]
+
+_KINDS = {CallKind.STEP: OpKind.STEP, CallKind.FLOW: OpKind.FLOW, CallKind.TABLE: OpKind.TABLE}
+_SIGNATURES = {
+    "event": ("name", "type", "timeout"),
+    "sleep": ("duration",),
+    "progress": ("value",),
+    "reply": ("name", "value"),
+    "start": (),
+    "send": ("name", "payload"),
+    "ask": ("name", "payload"),
+    "cancel": (),
+    "result": (),
+}
+"""Names of the positional parameters of each native operation, without the receiver."""
+
+
+def wait(low: Lowering, node: ast.Await, target: "Slot | None") -> None:
+    """Write `target = await ...`."""
+    prepare(low, node.value, hold=False)(target)
+
+
+def prepare(low: Lowering, node: ast.expr, *, hold: bool) -> Emit:
+    """Evaluate the operands of a coroutine expression; what is given back awaits it."""
+    fact = low.fact(node)
+    match node:
+        case ast.Call() if fact is not None:
+            return _prepare_call(low, node, fact, hold=hold)
+        case ast.IfExp() if not hold and id(node) not in low.replaced:
+            return _prepare_choice(low, node)
+        case _:
+            return _prepare_value(low, node, hold=hold)
+
+
+def branch_of(low: Lowering, name: str, emit: Emit, span: "Span", params: Sequence["Slot"] = ()) -> Branch:
+    """A branch that runs one coroutine; the operands are evaluated already."""
+    value = low.fresh()
+    with low.block() as body:
+        low.bind(params)
+        emit(value)
+    block: Block = tuple(body)
+    return Branch(
+        name=name,
+        params=tuple(params),
+        captures=tuple(sorted(needed(block) - set(params))),
+        body=block,
+        value=_plain_load(value, span),
+        span=span,
+    )
+
+
+def _plain_load(name: "Slot", span: "Span") -> ast.Name:
+    node = ast.Name(name, ast.Load())
+    node.lineno, node.col_offset = span.line, span.column
+    node.end_lineno, node.end_col_offset = span.end_line, span.end_column
+    return node
+
+
+def _prepare_call(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool) -> Emit:
+    match fact.kind:
+        case CallKind.STEP | CallKind.FLOW | CallKind.TABLE:
+            return _prepare_step(low, node, fact, hold=hold)
+        case CallKind.HELPER:
+            return _prepare_helper(low, node, fact, hold=hold)
+        case CallKind.NATIVE:
+            return _prepare_native(low, node, fact, hold=hold)
+        case _:
+            return _prepare_value(low, node, hold=hold)
+
+
+def operands(low: Lowering, nodes: Sequence[ast.expr], *, hold: bool) -> None:
+    """Evaluate operands: all of them now, or only what must come before an operation in them."""
+    if hold:
+        for node in nodes:
+            expressions.settle(low, node)
+    else:
+        expressions.in_order(low, nodes)
+
+
+def arguments_of(low: Lowering, call: ast.Call) -> tuple[Argument, ...]:
+    """The arguments of a call as they are now, operations taken out."""
+    return tuple(argument for argument, _ in _arguments(low, call))
+
+
+def _arguments(low: Lowering, call: ast.Call) -> list[tuple[Argument, ast.expr]]:
+    found: list[tuple[Argument, ast.expr]] = []
+    for node in call.args:
+        if isinstance(node, ast.Starred):
+            found.append((Argument(low.pure(node.value), star="*"), node.value))
+        else:
+            found.append((Argument(low.pure(node)), node))
+    for keyword in call.keywords:
+        star = "**" if keyword.arg is None else None
+        argument = Argument(low.pure(keyword.value), keyword.arg, star)
+        found.append((argument, keyword.value))
+    return found
+
+
+def argument_nodes(call: ast.Call) -> list[ast.expr]:
+    """The argument expressions of a call, in order of evaluation."""
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def has_stars(call: ast.Call) -> bool:
+    """Whether a call unpacks arguments."""
+    return any(isinstance(node, ast.Starred) for node in call.args) or any(
+        keyword.arg is None for keyword in call.keywords
+    )
+
+
+def _prepare_step(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool) -> Emit:
+    table = fact.kind is CallKind.TABLE
+    if hold and (table or has_stars(node) or not fits(low.analysis, fact, node)):
+        # Looking up and binding can fail, and must before the fork: the coroutine value is made now.
+        return _prepare_value(low, node, hold=hold)
+    options = argument_nodes(fact.options) if fact.options is not None else []
+    called = _called(node, fact.options)
+    nodes = [*([called] if table else []), *options, *argument_nodes(node)]
+    operands(low, nodes, hold=hold)
+
+    def emit(target: "Slot | None") -> None:
+        callee = low.pure(called) if table else None
+        chosen = () if fact.options is None else arguments_of(low, fact.options)
+        arguments = arguments_of(low, node)
+        used = [] if callee is None else [callee]
+        used += [argument.value for argument in (*chosen, *arguments)]
+        facts = low.facts(nodes, used)
+        low.add(
+            Op(
+                _KINDS[fact.kind],
+                fact.label,
+                target,
+                arguments,
+                fact.refs,
+                callee,
+                chosen,
+                facts,
+                low.span(node),
+            )
+        )
+        low.bind([target])
+
+    return emit
+
+
+def _called(node: ast.Call, options: ast.Call | None) -> ast.expr:
+    """`f` in `f(x)` and in `f.options(...)(x)`."""
+    if options is not None and isinstance(options.func, ast.Attribute):
+        return options.func.value
+    return node.func
+
+
+def _prepare_helper(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool) -> Emit:
+    if hold and (has_stars(node) or not fits(low.analysis, fact, node)):
+        return _prepare_value(low, node, hold=hold)
+    info = low.analysis.functions.get(fact.refs[0]) if fact.refs else None
+    nested = info is not None and info.parent is not None
+    method = info is not None and info.owner is not None
+    if method:
+        raise NotYet("a coroutine method of the project's own class")
+    if nested and not _is_defined(low, node.func, info):
+        raise NotYet("a nested coroutine function that may not be defined yet")
+    nodes = argument_nodes(node)
+    operands(low, nodes, hold=hold)
+
+    def emit(target: "Slot | None") -> None:
+        arguments = arguments_of(low, node)
+        facts = low.facts(nodes, [argument.value for argument in arguments])
+        low.add(Call(fact.refs[0], fact.label, target, arguments, facts, low.span(node)))
+        low.bind([target])
+
+    return emit
+
+
+def _is_defined(low: Lowering, called: ast.expr, info: "FunctionInfo | None") -> bool:
+    """Whether a nested function surely exists where it is called."""
+    if not isinstance(called, ast.Name) or info is None:
+        return False
+    if called.id in low.info.locals:
+        return low.is_bound(called.id)
+    return info.node.lineno <= low.info.node.lineno
+
+
+def _prepare_native(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool) -> Emit:
+    match fact.native:
+        case "gather" | "race" | "quorum":
+            return forks.prepare_fork(low, node, fact, hold=hold)
+        case "wait_for":
+            return _prepare_wait_for(low, node, fact, hold=hold)
+        case "create_task":
+            return _prepare_task(low, node, fact)
+        case str(name) if name in _SIGNATURES:
+            return _prepare_operation(low, node, fact, OpKind(name), hold=hold)
+        case _:
+            return _prepare_value(low, node, hold=hold)
+
+
+def _prepare_operation(
+    low: Lowering, node: ast.Call, fact: "CallFact", kind: OpKind, *, hold: bool
+) -> Emit:
+    if has_stars(node):
+        raise NotYet(f"`{kind.value}` with unpacked arguments")
+    names = _SIGNATURES[kind.value]
+    known = kind is OpKind.START and bool(fact.refs)
+    receiver = None if known else fact.receiver
+    if len(node.args) > len(names) and kind is not OpKind.START:
+        return _prepare_value(low, node, hold=hold)
+    nodes = [*([] if receiver is None else [receiver]), *argument_nodes(node)]
+    operands(low, nodes, hold=hold)
+
+    def emit(target: "Slot | None") -> None:
+        arguments = list(arguments_of(low, node))
+        for at, name in enumerate(names[: len(node.args)]):
+            arguments[at] = Argument(arguments[at].value, name)
+        if receiver is not None:
+            name = "flow" if kind is OpKind.START else "handle"
+            arguments.insert(0, Argument(low.pure(receiver), name))
+        facts = low.facts(nodes, [argument.value for argument in arguments])
+        span = low.span(node)
+        low.add(Op(kind, fact.label, target, tuple(arguments), fact.refs, None, (), facts, span))
+        low.bind([target])
+
+    return emit
+
+
+def _prepare_value(low: Lowering, node: ast.expr, *, hold: bool) -> Emit:
+    """An expression that gives a coroutine value or a task."""
+    fact = low.fact(node)
+    known = fact.refs if fact is not None and fact.kind in _KINDS | {CallKind.HELPER: None} else ()
+    operands(low, [node], hold=hold)
+
+    def emit(target: "Slot | None") -> None:
+        callee: Expr = low.pure(node)
+        label = "" if fact is None else fact.label
+        facts = low.facts([node], [callee])
+        candidates = known or low.candidates
+        low.add(
+            Op(OpKind.VALUE, label, target, (), candidates, callee, (), facts, low.span(node))
+        )
+        low.bind([target])
+
+    return emit
+
+
+def _prepare_choice(low: Lowering, node: ast.IfExp) -> Emit:
+    """`await (f(x) if c else g(x))` awaits inside the arms."""
+
+    def emit(target: "Slot | None") -> None:
+        condition = expressions.test(low, node.test)
+        expressions.choose(
+            low,
+            condition,
+            lambda: prepare(low, node.body, hold=False)(target),
+            lambda: prepare(low, node.orelse, hold=False)(target),
+            node,
+        )
+
+    return emit
+
+
+def _prepare_wait_for(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool) -> Emit:
+    nodes = dict(zip(("fut", "timeout"), node.args, strict=False))
+    nodes |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg is not None}
+    if has_stars(node) or nodes.keys() != {"fut", "timeout"}:
+        return _prepare_value(low, node, hold=hold)
+    delay = nodes["timeout"]
+    if next(iter(nodes)) != "fut":
+        expressions.settle(low, delay)
+    inner = prepare(low, nodes["fut"], hold=True)
+    operands(low, [delay], hold=hold)
+
+    def emit(target: "Slot | None") -> None:
+        instrumented = low.pure(delay)
+        facts = low.facts([delay], [instrumented])
+        with low.block() as body:
+            inner(target)
+        block: tuple[Stmt, ...] = tuple(body)
+        low.add(Deadline(fact.label, instrumented, False, block, facts, low.span(node)))
+        low.bind([target])
+
+    return emit
+
+
+def _prepare_task(low: Lowering, node: ast.Call, fact: "CallFact") -> Emit:
+    group = fact.receiver
+    if not isinstance(group, ast.Name) or group.id not in low.groups:
+        raise NotYet("`create_task` of a group that is not opened in this function")
+    if len(node.args) != 1 or any(keyword.arg != "name" for keyword in node.keywords):
+        raise NotYet("`create_task` with more than a coroutine")
+    for keyword in node.keywords:
+        expressions.settle(low, keyword.value)
+    inner = prepare(low, node.args[0], hold=True)
+    name = group.id
+
+    def emit(target: "Slot | None") -> None:
+        span = low.span(node)
+        low.add(Task(name, target, branch_of(low, "", inner, span), span))
+        low.bind([target])
+
+    return emit
+
+
+def value_branch(
+    low: Lowering, name: str, params: Sequence["Slot"], item: "Slot", at: ast.expr
+) -> Branch:
+    """The branch of a map over coroutine values: it awaits its item."""
+
+    def emit(target: "Slot | None") -> None:
+        callee = load(item, at)
+        facts = low.facts([], [callee])
+        span = low.span(at)
+        low.add(Op(OpKind.VALUE, "", target, (), low.candidates, callee, (), facts, span))
+
+    return branch_of(low, name, emit, low.span(at), params)

@@ -1,0 +1,165 @@
+"""Where the operations of a function are: one walk over its body, before it is taken apart."""
+
+import ast
+from typing import TYPE_CHECKING, final
+
+from perdure.frontend.analysis import CallKind
+
+if TYPE_CHECKING:
+    from perdure.frontend.analysis import Analysis, FunctionNode
+
+__all__ = ["Marks"]
+
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_CONTAINERS = (ast.List, ast.ListComp, ast.Dict, ast.DictComp, ast.Set, ast.SetComp)
+
+
+@final
+class Marks:
+    """What was found in one function."""
+
+    def __init__(self, node: "FunctionNode", analysis: "Analysis") -> None:
+        self._analysis = analysis
+        self.operations: set[int] = set()
+        """`id()` of the expressions and statements that hold an operation."""
+        self.spelled: set[int] = set()
+        """`id()` of the statements that must be taken apart: they hold an operation, or control leaves them."""
+        self.unsteady: set[str] = set()
+        """Names that an expression may rebind while it runs: by walrus, or `nonlocal` in a nested function."""
+        self.deleted: set[str] = set()
+        """Names that may lose their value: by `del`, or at the end of a handler."""
+        self.nested: dict[str, list[ast.AsyncFunctionDef]] = {}
+        """Nested coroutine functions, by name."""
+        self.names: set[str] = set()
+        """Every name written anywhere in the function: temporaries avoid them."""
+        self.values: set[str] = set()
+        """Names that are read otherwise than by calling them."""
+        self._called: set[int] = set()
+        self._displays: dict[str, set[type[ast.expr]]] = {}
+        self._display_targets: set[int] = set()
+        self._otherwise: set[str] = {*_parameters(node)}
+        body = [node.body] if isinstance(node, ast.Lambda) else node.body
+        for part in body:
+            self._mark(part, in_loop=False)
+
+    def container(self, name: str) -> type | None:
+        """The built-in type of a local that is only ever bound to displays of it."""
+        kinds = self._displays.get(name, set())
+        if name in self._otherwise or name in self.unsteady or len(kinds) != 1:
+            return None
+        kind = next(iter(kinds))
+        if issubclass(kind, ast.List | ast.ListComp):
+            return list
+        return dict if issubclass(kind, ast.Dict | ast.DictComp) else set
+
+    def _mark(self, node: ast.AST, *, in_loop: bool) -> tuple[bool, bool]:
+        """Whether an operation is in there, and whether control may leave to the outside."""
+        if isinstance(node, ast.Name):
+            self._name(node)
+            return False, False
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            return self._inner(node)
+        holds = self._is_operation(node)
+        leaves = isinstance(node, ast.Return) or (
+            isinstance(node, ast.Break | ast.Continue) and not in_loop
+        )
+        self._binding(node)
+        if isinstance(node, _LOOPS):
+            parts = [self._mark(part, in_loop=True) for part in node.body]
+            outside: list[ast.AST] = list(node.orelse)
+            outside += [node.test] if isinstance(node, ast.While) else [node.target, node.iter]
+            parts += [self._mark(part, in_loop=in_loop) for part in outside]
+        else:
+            parts = [self._mark(part, in_loop=in_loop) for part in ast.iter_child_nodes(node)]
+        for part_holds, part_leaves in parts:
+            holds |= part_holds
+            leaves |= part_leaves
+        if holds:
+            self.operations.add(id(node))
+        if holds or leaves:
+            self.spelled.add(id(node))
+        return holds, leaves
+
+    def _is_operation(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Await() | ast.AsyncFor() | ast.AsyncWith() | ast.comprehension(is_async=1):
+                return True
+            case ast.Call():
+                fact = self._analysis.calls.get(id(node))
+                return (
+                    fact is not None
+                    and fact.kind is CallKind.NATIVE
+                    and fact.native == "create_task"
+                )
+            case _:
+                return False
+
+    def _name(self, node: ast.Name) -> None:
+        self.names.add(node.id)
+        match node.ctx:
+            case ast.Load() if id(node) not in self._called:
+                self.values.add(node.id)
+            case ast.Del():
+                self.deleted.add(node.id)
+                self._otherwise.add(node.id)
+            case ast.Store() if id(node) not in self._display_targets:
+                self._otherwise.add(node.id)
+            case _:
+                pass
+
+    def _binding(self, node: ast.AST) -> None:
+        match node:
+            case ast.Assign(targets=[ast.Name() as target], value=value) | ast.AnnAssign(
+                target=ast.Name() as target, value=ast.expr() as value
+            ) if isinstance(value, _CONTAINERS):
+                self._displays.setdefault(target.id, set()).add(type(value))
+                self._display_targets.add(id(target))
+            case ast.Call(func=func):
+                self._called.add(id(func))
+            case ast.NamedExpr(target=ast.Name(id=name)):
+                self.unsteady.add(name)
+            case ast.ExceptHandler(name=str(name)):
+                self.names.add(name)
+                self.deleted.add(name)
+                self._otherwise.add(name)
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                self.names.add(name)
+                self._otherwise.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                self.names.add(name)
+                self._otherwise.add(name)
+            case _:
+                pass
+
+    def _inner(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+    ) -> tuple[bool, bool]:
+        for part in ast.walk(node):
+            match part:
+                case ast.Call(func=func):
+                    self._called.add(id(func))
+                case ast.Name(id=name):
+                    self.names.add(name)
+                    if id(part) not in self._called:
+                        self.values.add(name)
+                case ast.Nonlocal(names=names):
+                    self.unsteady.update(names)
+                case _:
+                    pass
+        if isinstance(node, ast.Lambda):
+            return False, False
+        self.names.add(node.name)
+        self._otherwise.add(node.name)
+        if isinstance(node, ast.AsyncFunctionDef):
+            self.nested.setdefault(node.name, []).append(node)
+            self.operations.add(id(node))
+            self.spelled.add(id(node))
+            return True, False
+        return False, False
+
+
+def _parameters(node: "FunctionNode") -> list[str]:
+    arguments = node.args
+    extra = [arg.arg for arg in (arguments.vararg, arguments.kwarg) if arg is not None]
+    plain = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return [*(argument.arg for argument in plain), *extra]
