@@ -1,0 +1,45 @@
+"""Engines that run Step Functions definitions here: moto's interpreter, and sfnx's as a second.
+
+`engine("moto").simulation(functions=...).run(definition, input, name=...)`; see `interface`.
+Needs the extra `aws-test`; importing this package alone needs nothing.
+"""
+
+from perdure_aws.engine.interface import (
+    START,
+    DefinitionRejected,
+    Engine,
+    EngineCannot,
+    Event,
+    Execution,
+    Json,
+    LambdaContext,
+    LambdaFunction,
+    Simulation,
+)
+
+__all__ = [
+    "START",
+    "DefinitionRejected",
+    "Engine",
+    "EngineCannot",
+    "Event",
+    "Execution",
+    "Json",
+    "LambdaContext",
+    "LambdaFunction",
+    "Simulation",
+    "engine",
+]
+
+
+def engine(name: str) -> Engine:
+    """The engine of that name: "moto" or "sfnx"."""
+    if name == "moto":
+        from perdure_aws.engine.simulation import MotoEngine
+
+        return MotoEngine()
+    if name == "sfnx":
+        from perdure_aws.engine.sfnx import SfnxEngine
+
+        return SfnxEngine()
+    raise ValueError(f'no engine "{name}": there are "moto" and "sfnx"')

@@ -1,0 +1,123 @@
+"""Invoke a function of the simulation as the Lambda service would."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final, final
+
+from perdure_aws.engine.interface import Json, LambdaFunction
+from perdure_aws.engine.run import Run
+from perdure_aws.engine.scheduler import current
+
+__all__ = ["FunctionMissing", "invoke"]
+
+MAX_SECONDS: Final = 900
+"""A function runs 15 minutes at most (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+
+
+class FunctionMissing(Exception):
+    """No function of this name."""
+
+
+class _Stopped(BaseException):
+    """The function's own timeout: Lambda ends the sandbox wherever it is."""
+
+
+@final
+class _Context:
+    """The `context` of one invocation."""
+
+    def __init__(self, run: Run, name: str, request: str, deadline: datetime) -> None:
+        self.function_name = name
+        self.aws_request_id = request
+        self._scheduler = run.scheduler
+        self._deadline = deadline
+
+    def now(self) -> datetime:
+        return self._scheduler.now
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self._deadline - self.now()) / timedelta(milliseconds=1))
+
+    def sleep(self, seconds: float) -> None:
+        until = self.now() + timedelta(seconds=seconds)
+        if seconds > 0:
+            self._scheduler.wait(until=min(until, self._deadline))
+        if until > self._deadline:
+            raise _Stopped
+
+
+def invoke(run: Run, name: str, event: Json) -> dict[str, Json]:
+    """One invocation, in the current task: Lambda's InvocationResponse as Step Functions sees it.
+
+    While it runs the task is shielded: Step Functions gives up a task that timed out or whose
+    sibling failed, but the invocation goes on to its end.
+    """
+    function = _find(run.functions, name)
+    seconds = float(getattr(function, "timeout_seconds", MAX_SECONDS))
+    run.invocations += 1
+    context = _Context(
+        run,
+        name,
+        f"00000000-0000-4000-8000-{run.invocations:012d}",
+        run.scheduler.now + timedelta(seconds=seconds),
+    )
+    task = current()
+    if task is None:
+        raise RuntimeError("an invocation needs a task")
+    run.scheduler.breathe()
+    task.shielded += 1
+    run.under_way += 1
+    try:
+        response = _call(function, event, context, seconds)
+    finally:
+        run.under_way -= 1
+        task.shielded -= 1
+    run.scheduler.check_killed(task)
+    run.scheduler.breathe()
+    return response
+
+
+def _find(functions: Mapping[str, LambdaFunction], name: str) -> LambdaFunction:
+    parts = name.split(":")
+    bare = parts[6] if name.startswith("arn:") and len(parts) > 6 else parts[0]
+    for candidate in (name, bare):
+        if candidate in functions:
+            return functions[candidate]
+    raise FunctionMissing(name)
+
+
+def _call(
+    function: LambdaFunction, event: Json, context: _Context, seconds: float
+) -> dict[str, Json]:
+    try:
+        answer = function(event, context)
+    except _Stopped:
+        return _failed(
+            "Sandbox.Timedout",
+            f"RequestId: {context.aws_request_id} Error: Task timed out after {seconds:.2f} seconds",
+        )
+    except SystemExit as exit_:
+        return _failed(
+            "Runtime.ExitError",
+            f"RequestId: {context.aws_request_id} Error: Runtime exited with error: exit status {exit_.code}",
+        )
+    except Exception as error:
+        kind = getattr(error, "error_type", None)
+        return _failed(kind if isinstance(kind, str) else type(error).__name__, str(error))
+    try:
+        text = json.dumps(answer, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        return _failed("Runtime.MarshalError", f"Unable to marshal response: {error}")
+    payload: Json = json.loads(text)
+    return {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": payload}
+
+
+def _failed(kind: str, message: str) -> dict[str, Json]:
+    payload: Json = {"errorMessage": message, "errorType": kind, "stackTrace": []}
+    return {
+        "StatusCode": 200,
+        "ExecutedVersion": "$LATEST",
+        "FunctionError": "Unhandled",
+        "Payload": payload,
+    }
