@@ -81,7 +81,7 @@ def test_importing_perdure_loads_next_to_nothing() -> None:
     } - {"perdure"}
     # A bound on what it costs, where a stopwatch would make a test that fails by chance: these
     # are 15 ms on a slow machine.
-    assert len(loaded) <= 12, loaded
+    assert len(loaded) <= 20, loaded
 
 
 def test_the_public_names_load_no_other_package() -> None:

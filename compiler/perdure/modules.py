@@ -20,6 +20,14 @@ from perdure.source import Source, SourceError, Span
 __all__ = ["Module", "ModuleGraph", "imported_module", "imports", "parse", "read_source"]
 
 PERDURE = "perdure"
+FLOW_ERRORS = (
+    "'return' with value in async generator",
+    "'await' outside async function",
+    "'async for' outside async function",
+    "'async with' outside async function",
+    "asynchronous comprehension outside of an asynchronous function",
+)
+"""What CPython says of a flow that yields, or is no `async def`."""
 
 type Import = ast.Import | ast.ImportFrom
 
@@ -170,9 +178,7 @@ def parse(source: Source, report: Report, pinned: tuple[int, int]) -> ast.Module
             warnings.simplefilter("ignore")
             tree = _parse(source, report, pinned)
             if tree is not None:
-                # What only CPython's compiler sees: `return` outside a function, two
-                # parameters of one name. The code is dropped; nothing runs.
-                compile(tree, source.path, "exec", dont_inherit=True)
+                _compile(tree, source)
             return tree
     except SyntaxError as error:
         span = _error_span(source, error)
@@ -201,6 +207,35 @@ def _parse(source: Source, report: Report, pinned: tuple[int, int]) -> ast.Modul
             needed=needed,
         )
         return None
+
+
+def _compile(tree: ast.Module, source: Source) -> None:
+    """See what only CPython's compiler sees: `return` outside a function, two parameters of one
+    name. The code is dropped; nothing runs. What the rules for flows say better is left to them.
+    """
+    try:
+        compile(tree, source.path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        if error.msg not in FLOW_ERRORS or not _in_flow(tree, error.lineno or 0):
+            raise
+
+
+def _in_flow(tree: ast.Module, line: int) -> bool:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno <= line <= (
+            node.end_lineno or node.lineno
+        ):
+            return any(_is_flow_mark(mark) for mark in node.decorator_list)
+    return False
+
+
+def _is_flow_mark(mark: ast.expr) -> bool:
+    called = mark.func if isinstance(mark, ast.Call) else mark
+    match called:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name == "flow"
+        case _:
+            return False
 
 
 def imports(tree: ast.Module) -> Iterator[Import]:
