@@ -1,10 +1,11 @@
 """Equality as the codec promises it: same types, same values to the sign of zero, same sharing."""
 
-from collections import deque
 from enum import Enum
 from functools import partial
 
 from pydantic import BaseModel
+
+from perdure.codec.narrow import is_deque, is_dict, is_list, is_set, is_tuple
 
 
 def alike(one: object, other: object) -> bool:
@@ -32,14 +33,14 @@ def _alike(one: object, other: object, there: dict[int, int], back: dict[int, in
 
 
 def _parts(value: object) -> list[object] | None:
-    if isinstance(value, dict):
+    if is_dict(value):
         extra = [getattr(value, "default_factory", None)]
         return [*[part for item in value.items() for part in item], *extra, *_state(value)]
-    if isinstance(value, (set, frozenset)):
+    if is_set(value):
         return [*sorted(value, key=lambda item: (type(item).__name__, repr(item)))]
-    if isinstance(value, (list, tuple)):
+    if is_list(value) or is_tuple(value):
         return [*value, *_state(value)]
-    if isinstance(value, deque):
+    if is_deque(value):
         return [value.maxlen, *value]
     if isinstance(value, partial):
         return [value.func, *value.args, value.keywords]

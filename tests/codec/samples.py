@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr
 
+from perdure.codec.narrow import is_dict
+
 T = TypeVar("T")
 
 
@@ -24,7 +26,7 @@ class Order:
     id: int
     note: str = ""
     price: float = 0.5
-    items: list[object] = field(default_factory=lambda: list[object]())
+    items: list[object] = field(default_factory=list[object])
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Fussy:
 
 
 @dataclass
-class Box(Generic[T]):
+class Box(Generic[T]):  # noqa: UP046, both spellings are met: the other is in test_conform
     content: T
 
 
@@ -121,6 +123,13 @@ class User(BaseModel):
     friends: list["User"] = []
     _seen: int = PrivateAttr(default=0)
 
+    def look(self, times: int) -> None:
+        self._seen = times
+
+
+class Page[I](BaseModel):
+    items: list[I]
+
 
 class Vault(BaseModel):
     key: SecretStr
@@ -131,7 +140,7 @@ class Address(TypedDict):
     zip: NotRequired[int]
 
 
-class CardDeclined(Exception):
+class CardDeclined(Exception):  # noqa: N818, as people name them
     def __init__(self, order: int, *, reason: str) -> None:
         super().__init__(f"order {order}: {reason}")
         self.order = order
@@ -147,7 +156,7 @@ class Handle:
 
     @classmethod
     def __perdure_decode__(cls, state: object) -> "Handle":
-        assert isinstance(state, dict)
+        assert is_dict(state)
         return cls(str(state["run"]))
 
 
@@ -164,7 +173,7 @@ def double(x: int) -> int:
 
 
 def ordered_dict() -> OrderedDict[str, int]:
-    made = OrderedDict(a=1, b=2)
+    made: OrderedDict[str, int] = OrderedDict(a=1, b=2)
     made.move_to_end("a")
     return made
 
@@ -183,7 +192,7 @@ def derived() -> Derived:
 
 def model() -> User:
     made = User.model_validate({"name": "Ann", "friends": [{"name": "Bo", "age": 4}], "x": (1,)})
-    made._seen = 7
+    made.look(7)
     return made
 
 
@@ -282,6 +291,7 @@ TAGGED: dict[str, object] = {
     "derived fields": derived(),
     "generic dataclass": Box[int](5),
     "model": model(),
+    "generic model": [Page[int](items=[1]), Page[dict[str, User | None]](items=[{"a": None}])],
     "custom subclasses": [tags(), Count(5), Table({1: 2}), Name("n")],
     "types": [int, Order, type(None), Color],
     "functions": [

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,7 +14,7 @@ from perdure.codec import UncodableError, decode, decode_error, dumps, encode, e
 from tests.codec.samples import CardDeclined, User
 
 
-def again(error: BaseException) -> BaseException:
+def again(error: BaseException) -> Any:  # Any: each test knows what comes back
     return decode_error(loads(dumps(encode_error(error))))
 
 
@@ -43,7 +44,8 @@ def test_the_head_says_what_it_is_without_decoding() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        ValueError(), KeyError("x"), TimeoutError(""), asyncio.CancelledError("why"), StopIteration(3),
+        ValueError(), KeyError("x"), TimeoutError(""), asyncio.CancelledError("why"),
+        StopIteration(3),
         OSError(2, "no file", "a", None, "b"), ConnectionResetError(104, "reset"), SystemExit(4),
         UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), ImportError("m", name="n", path="p"),
         SyntaxError("bad", ("f.py", 1, 2, "x =")), ZeroDivisionError("division by zero"),
@@ -83,7 +85,6 @@ def test_groups_keep_their_members() -> None:
     shared = CardDeclined(1, reason="r")
     group = ExceptionGroup("outer", [shared, ExceptionGroup("inner", [KeyError(1)]), shared])
     back = again(group)
-    assert isinstance(back, ExceptionGroup)
     assert back.message == "outer"
     assert back.exceptions[0] is back.exceptions[2]
     assert type(back.exceptions[0]) is CardDeclined
@@ -100,10 +101,9 @@ def test_an_exception_may_lead_back_to_itself() -> None:
     error.me = [error]  # type: ignore[attr-defined]
     data = encode_error(error)
     assert data["type"] == "builtins:ValueError"
-    back = decode_error(loads(dumps(data)))
-    assert back.me[0] is back  # type: ignore[attr-defined]
-    inside = decode(encode({"e": error}))
-    assert isinstance(inside, dict)
+    back: Any = decode_error(loads(dumps(data)))
+    assert back.me[0] is back
+    inside: Any = decode(encode({"e": error}))
     assert inside["e"].me[0] is inside["e"]
 
 
@@ -114,10 +114,10 @@ def test_attributes_without_a_codec_are_left_out_and_named() -> None:
     error.order = [both, both]  # type: ignore[attr-defined]
     data = encode_error(error)
     assert data["lost"] == ["client"]
-    back = decode_error(data)
+    back: Any = decode_error(data)
     assert not hasattr(back, "client")
-    assert back.order == [[1], [1]]  # type: ignore[attr-defined]
-    assert back.order[0] is back.order[1]  # type: ignore[attr-defined]
+    assert back.order == [[1], [1]]
+    assert back.order[0] is back.order[1]
 
 
 def test_an_argument_without_a_codec_is_refused() -> None:
@@ -147,12 +147,12 @@ def test_a_class_that_is_not_here_is_a_stand_in_with_its_known_base() -> None:
             raise ModuleNotFoundError(name)
         return {"builtins:Exception": Exception, "builtins:LookupError": LookupError}[name]
 
-    class Missing(LookupError):
+    class Missing(LookupError):  # noqa: N818
         def __str__(self) -> str:
             return "own text"
 
     first = encode_error(Missing("k", 5))
-    back = decode_error(first, classes=nowhere)
+    back: Any = decode_error(first, classes=nowhere)
     assert isinstance(back, LookupError)
     assert type(back).__name__ == "Missing"
     assert (str(back), back.args) == ("own text", ("k", 5))
@@ -166,6 +166,6 @@ def test_a_broken_str_does_not_hide_the_error() -> None:
     assert isinstance(decode_error(data), Broken)
 
 
-class Broken(Exception):
+class Broken(Exception):  # noqa: N818
     def __str__(self) -> str:
         raise RuntimeError("no")

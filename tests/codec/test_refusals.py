@@ -24,24 +24,24 @@ from tests.codec.samples import Box, FakeStep, Fussy, Order, Point, User, Vault
 LOCK = threading.Lock()
 
 
-@pytest.mark.parametrize(
-    ("value", "place"),
-    [
-        (LOCK, "result"),
-        ([1, LOCK], "result[1]"),
-        ({"a": [0, (LOCK,)]}, "result['a'][1][0]"),
-        (Order(1, items=[1, 2, 3, Box(LOCK)]), "result.items[3].content"),
-        ({1: LOCK}, "result[1]"),
-        ({Point(1, 2): LOCK}, "result[Point]"),
-        ({LOCK: 1}, "result[lock]"),
-        (OrderedDict(k=LOCK), "result['k']"),
-        (defaultdict(LOCK.acquire), "result.default_factory.__self__"),
-        (User.model_construct(name=LOCK), "result.name"),
-        (ValueError("a", LOCK), "result.args[1]"),
-        ({LOCK, 1, b""}, "result{}"),
-        ([frozenset({(1, LOCK)})], "result[0]{}[1]"),
-    ],
-)
+PLACES: list[tuple[object, str]] = [
+    (LOCK, "result"),
+    ([1, LOCK], "result[1]"),
+    ({"a": [0, (LOCK,)]}, "result['a'][1][0]"),
+    (Order(1, items=[1, 2, 3, Box(LOCK)]), "result.items[3].content"),
+    ({1: LOCK}, "result[1]"),
+    ({Point(1, 2): LOCK}, "result[Point]"),
+    ({LOCK: 1}, "result[lock]"),
+    (OrderedDict(k=LOCK), "result['k']"),
+    (defaultdict(LOCK.acquire), "result.default_factory.__self__"),
+    (User.model_construct(name=LOCK), "result.name"),
+    (ValueError("a", LOCK), "result.args[1]"),
+    ({LOCK, 1, b""}, "result{}"),
+    ([frozenset({(1, LOCK)})], "result[0]{}[1]"),
+]
+
+
+@pytest.mark.parametrize(("value", "place"), PLACES)
 def test_the_text_names_the_path_and_the_type(value: object, place: str) -> None:
     with pytest.raises(UncodableError) as caught:
         encode(value, path="result")
@@ -79,7 +79,8 @@ class Plain:
 @pytest.mark.parametrize(
     "value",
     [
-        Plain(), object(), (n for n in []), iter([]), memoryview(b""), {}.keys(), open, Path, print,
+        Plain(), object(), (n for n in [1]), iter([1]), memoryview(b""), {"a": 1}.keys(),
+        open, Path, print,
     ],
 )  # fmt: skip
 def test_values_without_state_that_is_data_are_refused_or_named(value: object) -> None:

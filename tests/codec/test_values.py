@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from perdure.codec import Json, decode, dumps, encode, loads
+from perdure.codec.narrow import is_dict
 from tests.codec.likeness import alike
 from tests.codec.samples import PLAIN, TAGGED
 
@@ -74,7 +75,9 @@ def test_an_ordered_value_survives_an_engine_that_sorts_keys(name: str) -> None:
 def test_the_order_of_keys_is_lost_without_ordered_only() -> None:
     value = {"b": 1, "a": 2}
     assert encode(value) == value
-    assert list(decode(sorted_keys(encode(value, ordered=True)))) == ["b", "a"]  # type: ignore[call-overload]
+    back = decode(sorted_keys(encode(value, ordered=True)))
+    assert is_dict(back)
+    assert [*back] == ["b", "a"]
     assert encode({"b": 1}, ordered=True) == {"b": 1}
 
 

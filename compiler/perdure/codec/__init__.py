@@ -5,7 +5,7 @@ equal value of the same types with the same sharing inside. The format page is
 `docs/formats/codec.md`; `VERSION` belongs in every envelope and record that holds such JSON.
 """
 
-from perdure.codec.conform import conform
+from perdure.codec.conform import conform, conform_slots
 from perdure.codec.crossing import decode_error, encode_error
 from perdure.codec.decode import decode, decode_slots
 from perdure.codec.descriptors import Descriptor, descriptor
@@ -31,6 +31,7 @@ __all__ = [
     "class_name",
     "conform",
     "conform_json",
+    "conform_slots",
     "copy",
     "decode",
     "decode_error",

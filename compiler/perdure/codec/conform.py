@@ -7,13 +7,12 @@ changed in place. What occurs twice in the value is converted once, so sharing s
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any, final
 
-from perdure.codec.descriptors import Descriptor, descriptor, spell
+from perdure.codec.descriptors import Descriptor, expand, spell
 from perdure.codec.faults import InvalidValue
 from perdure.codec.fields import fields_of, is_named_tuple, is_record, is_typed_dict
-from perdure.codec.names import ClassResolver, find, resolve
+from perdure.codec.names import ClassResolver, resolve
 from perdure.codec.narrow import (
     blank,
     is_deque,
@@ -26,6 +25,8 @@ from perdure.codec.narrow import (
     tuple_of,
 )
 from perdure.codec.objects import restore, shape_of, state_of
+
+_COUNT = Descriptor("class", "builtins:int")
 
 REMADE: Mapping[type, Callable[[list[object]], object]] = {
     list: list,
@@ -57,6 +58,23 @@ def conform(
     return Checker(classes or resolve).check(value, declared, path)
 
 
+def conform_slots(
+    values: Mapping[str, object],
+    declared: Mapping[str, Descriptor],
+    *,
+    classes: ClassResolver | None = None,
+) -> dict[str, object]:
+    """Arguments by name, each checked against its declared type if it has one.
+
+    They are one heap: what two of them share is converted once.
+    """
+    checker = Checker(classes or resolve)
+    return {
+        name: checker.check(value, declared[name], name) if name in declared else value
+        for name, value in values.items()
+    }
+
+
 @final
 class Checker:
     """One check of one value; `converted` keeps what was seen, by object and declared type."""
@@ -81,7 +99,7 @@ class Checker:
             case "var":
                 return self.check(value, declared.args[0], path)
             case "alias":
-                return self.check(value, alias(declared.name), path)
+                return self.check(value, expand(declared), path)
             case "tuple":
                 expect(isinstance(value, tuple), value, declared, path)
                 return self._once(value, declared, path, self._fixed)
@@ -143,9 +161,12 @@ class Checker:
     def _mapping(
         self, value: Mapping[object, object], declared: Descriptor, path: str
     ) -> Mapping[object, object]:
-        key_type, item_type = declared.args if len(declared.args) == 2 else (None, None)
-        if key_type is None or item_type is None:
+        args = declared.args
+        if declared.name == "collections:Counter":
+            args = (*args, _COUNT)
+        if len(args) != 2:
             return value
+        key_type, item_type = args
         made: dict[object, object] = {}
         changed = False
         for key, item in value.items():
@@ -193,12 +214,6 @@ class Checker:
             for item, field in zip(known, fields_of(cls, declared.args), strict=True)
         ]
         return value if same(known, items) else tuple_of(cls, items)
-
-
-@lru_cache(maxsize=256)
-def alias(name: str) -> Descriptor:
-    """What a `type X = ...` of a module stands for."""
-    return descriptor(find(name))
 
 
 def refilled(value: Mapping[object, object], made: dict[object, object]) -> Mapping[object, object]:

@@ -248,7 +248,8 @@ def read_counter(decoder: Decoder, node: Node, number: int) -> object:
     from collections import Counter
 
     # Any: the counts of a Counter may be anything, which its type does not say.
-    made: Any = Counter()
+    counter: Counter[Any] = Counter()
+    made: Any = counter
     decoder.heap[number] = made
     for key, count in read_pairs(decoder, node):
         made[key] = count  # Counter.update would add

@@ -8,11 +8,12 @@ contain itself and need not be importable where the descriptor is made.
 
 import typing
 from collections.abc import Mapping
+from functools import lru_cache
 from types import NoneType, UnionType
-from typing import NamedTuple, TypeAliasType, TypeVar
+from typing import Any, NamedTuple, TypeAliasType, TypeVar
 
 from perdure.codec.faults import CorruptValue
-from perdure.codec.names import name_of
+from perdure.codec.names import ClassResolver, find, name_of, resolve
 from perdure.codec.text import Json
 
 KINDS = frozenset({"any", "none", "class", "tuple", "union", "literal", "var", "alias"})
@@ -100,12 +101,54 @@ def _variable(variable: TypeVar, inside: frozenset[str]) -> Descriptor:
 
 def _alias(alias: TypeAliasType, args: tuple[object, ...], inside: frozenset[str]) -> Descriptor:
     name = f"{alias.__module__}:{alias.__name__}"
+    named = Descriptor("alias", name, tuple(_describe(arg, inside) for arg in args))
     if name in inside:
-        return Descriptor("alias", name)
+        return named
     value = _describe(alias.__value__, inside | {name})
+    return named if _mentions(value, name) else _filled(value, alias, named.args)
+
+
+def _mentions(declared: Descriptor, alias: str) -> bool:
+    return declared.name == alias or any(_mentions(arg, alias) for arg in declared.args)
+
+
+def _filled(value: Descriptor, alias: TypeAliasType, args: tuple[Descriptor, ...]) -> Descriptor:
     variables = [parameter.__name__ for parameter in alias.__type_params__]
-    given = [_describe(arg, inside) for arg in args]
-    return substitute(value, dict(zip(variables, given, strict=False)))
+    return substitute(value, dict(zip(variables, args, strict=False)))
+
+
+@lru_cache(maxsize=256)
+def expand(declared: Descriptor) -> Descriptor:
+    """What a recursive `type X = ...` stands for, one level deep."""
+    found = find(declared.name)
+    if not isinstance(found, TypeAliasType):
+        raise CorruptValue(f"`{declared.name}` is no type alias")
+    value = _describe(found.__value__, frozenset({declared.name}))
+    return _filled(value, found, declared.args)
+
+
+def annotation(declared: Descriptor, classes: ClassResolver = resolve) -> object:
+    """The run-time type of a descriptor, its classes imported."""
+    # Any: types are subscripted here by types that only run time knows.
+    args: Any = tuple(annotation(arg, classes) for arg in declared.args)
+    make: Any
+    match declared.kind:
+        case "none":
+            return None
+        case "union":
+            make = typing.Union
+        case "literal":
+            make, args = typing.Literal, declared.values
+        case "tuple":
+            make, args = typing.Tuple, args or ((),)  # noqa: UP006, takes any arguments alike
+        case "alias":
+            make = find(declared.name)
+        case "class":
+            make = classes(declared.name)
+            args = (*args, ...) if declared.name == "builtins:tuple" and args else args
+        case _:
+            return typing.Any
+    return make[args] if args else make
 
 
 def union(members: tuple[Descriptor, ...]) -> Descriptor:

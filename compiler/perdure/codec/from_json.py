@@ -11,7 +11,6 @@ from typing import Any, final
 from perdure.codec.atoms import bytes_of
 from perdure.codec.conform import (
     Checker,
-    alias,
     as_float,
     as_key,
     expect,
@@ -20,7 +19,7 @@ from perdure.codec.conform import (
     pick,
     shown,
 )
-from perdure.codec.descriptors import ANY, Descriptor, spell
+from perdure.codec.descriptors import ANY, Descriptor, expand, spell
 from perdure.codec.faults import InvalidValue
 from perdure.codec.fields import fields_of, is_model, is_named_tuple, is_record, is_typed_dict
 from perdure.codec.names import ClassResolver, resolve
@@ -89,7 +88,7 @@ class _Converter:
             case "var":
                 return self.convert(value, declared.args[0], path)
             case "alias":
-                return self.convert(value, alias(declared.name), path)
+                return self.convert(value, expand(declared), path)
             case "tuple":
                 return self._fixed(value, declared, path)
             case _:

@@ -17,9 +17,10 @@ from perdure.codec.containers import (
     write_pairs,
 )
 from perdure.codec.containers import sorted_members as _sorted
+from perdure.codec.descriptors import Descriptor, annotation, descriptor, from_json, to_json
 from perdure.codec.faults import CorruptValue, UncodableError
 from perdure.codec.heap import Decoder, Encoder, items_of, part, text_of
-from perdure.codec.names import class_name, known_name
+from perdure.codec.names import ClassResolver, class_name, known_name
 from perdure.codec.narrow import (
     blank,
     is_dict,
@@ -158,7 +159,10 @@ def write_model(encoder: Encoder, value: _Model) -> Json:
     ref = encoder.seen(value)
     if ref is not None:
         return ref
-    node: Node = {"@": "model", "c": shape_of(kind_of(value)).name}
+    name, arguments = model_name(kind_of(value))
+    node: Node = {"@": "model", "c": name}
+    if arguments:
+        node["g"] = [to_json(argument) for argument in arguments]
     encoder.memo[id(value)] = node
     state = value.__dict__
     node["v"] = write_fields(encoder, state)
@@ -174,6 +178,24 @@ def write_model(encoder: Encoder, value: _Model) -> Json:
 
 
 @lru_cache(maxsize=1024)
+def model_name(cls: type) -> tuple[str, tuple[Descriptor, ...]]:
+    """Name and type arguments of a model; pydantic makes a class of its own of `Page[int]`."""
+    # Any: pydantic's own note about the class, a plain dict.
+    generic: Any = getattr(cls, "__pydantic_generic_metadata__", None) or {}
+    if generic.get("origin") is None:
+        return known_name(cls), ()
+    return known_name(generic["origin"]), tuple(descriptor(arg) for arg in generic["args"])
+
+
+@lru_cache(maxsize=1024)
+def _of_arguments(cls: type, args: tuple[Descriptor, ...], classes: ClassResolver) -> type:
+    # Any: a model with type parameters, which its class is subscripted by.
+    generic: Any = cls
+    made: type = generic[tuple(annotation(arg, classes) for arg in args)]
+    return made
+
+
+@lru_cache(maxsize=1024)
 def model_fields(cls: type) -> tuple[str, ...]:
     """The declared fields of a pydantic model."""
     return tuple(getattr(cls, "__pydantic_fields__", ()))
@@ -182,6 +204,9 @@ def model_fields(cls: type) -> tuple[str, ...]:
 def read_model(decoder: Decoder, node: Node, number: int) -> object:
     """A model as it was, unvalidated."""
     cls = decoder.classes(text_of(node, "c"))
+    if "g" in node:
+        arguments = tuple(from_json(argument) for argument in items_of(node, "g"))
+        cls = _of_arguments(cls, arguments, decoder.classes)
     made = blank(cls)
     decoder.heap[number] = made
     state: dict[str, object] = {}
