@@ -102,7 +102,7 @@ class Op:
     arguments; `label` is "" where only the value knows it. `candidates` are the steps, flows and helpers it
     may be: exactly one for STEP and FLOW, the members for TABLE, all that can flow here for VALUE (empty: unknown).
     Operands of natives are in `arguments` under the names of their signature
-    (`event`: name, type, timeout; `sleep`: duration or until; `reply`: name, value; `progress`: value; `send`, `ask`,
+    (`event`: name, type, timeout; `sleep`: duration or until, result of `asyncio.sleep`; `reply`: name, value; `progress`: value; `send`, `ask`,
     `cancel`, `result`: handle first; `start`: flow first when it is not in `candidates`).
     """
 

@@ -78,7 +78,7 @@ def _augment(low: Lowering, node: ast.AugAssign) -> None:
         case ast.Name(id=name):
             old = load(name, target)
             low.replaced.pop(id(target), None)
-            if expressions.is_steady_name(low, old, name):
+            if expressions.is_steady_name(low, name):
                 expressions.take_out(low, value)
                 low.code(located(ast.AugAssign(target, node.op, value), node))
                 return

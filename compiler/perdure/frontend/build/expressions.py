@@ -9,7 +9,6 @@ kept in temporaries too, unless nothing can change it meanwhile:
 """
 
 import ast
-import builtins
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -175,7 +174,7 @@ def _is_steady(low: Lowering, node: ast.expr) -> bool:
         case ast.Constant():
             return True
         case ast.Name(id=name):
-            return is_steady_name(low, node, name)
+            return is_steady_name(low, name)
         case ast.Attribute():
             return id(node) in low.analysis.names
         case ast.Tuple(elts=parts):
@@ -188,15 +187,14 @@ def _is_steady(low: Lowering, node: ast.expr) -> bool:
             return False
 
 
-def is_steady_name(low: Lowering, node: ast.Name, name: str) -> bool:
+def is_steady_name(low: Lowering, name: str) -> bool:
     """Whether a name means the same, and cannot be unbound, until the statement ends."""
     if name in low.temporaries:
         return True
     if name in low.info.locals:
         return low.is_bound(name) and name not in low.marks.unsteady
-    if name in low.info.free:
-        return False
-    return id(node) in low.analysis.names or hasattr(builtins, name)
+    # Globals are bound once; another scope's variable may change while this function waits.
+    return name not in low.info.free
 
 
 def _call(low: Lowering, node: ast.Call) -> None:

@@ -220,7 +220,7 @@ def _is_fixed(low: Lowering, node: ast.expr, own: set[str]) -> bool:
         case ast.Constant():
             return True
         case ast.Name(id=name):
-            return name not in own and expressions.is_steady_name(low, node, name)
+            return name not in own and expressions.is_steady_name(low, name)
         case _:
             return False
 

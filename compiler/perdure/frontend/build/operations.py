@@ -26,7 +26,7 @@ __all__ = ["branch_of", "prepare", "wait"]
 _KINDS = {CallKind.STEP: OpKind.STEP, CallKind.FLOW: OpKind.FLOW, CallKind.TABLE: OpKind.TABLE}
 _SIGNATURES = {
     "event": ("name", "type", "timeout"),
-    "sleep": ("duration",),
+    "sleep": ("duration", "result"),
     "progress": ("value",),
     "reply": ("name", "value"),
     "start": (),

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Marks"]
 
+_HOLDS, _RETURNS, _BREAKS = 1, 2, 4
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _CONTAINERS = (ast.List, ast.ListComp, ast.Dict, ast.DictComp, ast.Set, ast.SetComp)
 
@@ -40,7 +41,7 @@ class Marks:
         self._otherwise: set[str] = {*_parameters(node)}
         body = [node.body] if isinstance(node, ast.Lambda) else node.body
         for part in body:
-            self._mark(part, in_loop=False)
+            self._mark(part)
 
     def container(self, name: str) -> type | None:
         """The built-in type of a local that is only ever bound to displays of it."""
@@ -52,33 +53,33 @@ class Marks:
             return list
         return dict if issubclass(kind, ast.Dict | ast.DictComp) else set
 
-    def _mark(self, node: ast.AST, *, in_loop: bool) -> tuple[bool, bool]:
-        """Whether an operation is in there, and whether control may leave to the outside."""
+    def _mark(self, node: ast.AST) -> int:
+        """What is in there: an operation, a `return`, a `break` or `continue` of a loop around it."""
         if isinstance(node, ast.Name):
             self._name(node)
-            return False, False
+            return 0
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             return self._inner(node)
-        holds = self._is_operation(node)
-        leaves = isinstance(node, ast.Return) or (
-            isinstance(node, ast.Break | ast.Continue) and not in_loop
-        )
+        found = _HOLDS if self._is_operation(node) else 0
+        if isinstance(node, ast.Return):
+            found |= _RETURNS
+        elif isinstance(node, ast.Break | ast.Continue):
+            found |= _BREAKS
         self._binding(node)
         if isinstance(node, _LOOPS):
-            parts = [self._mark(part, in_loop=True) for part in node.body]
+            for part in node.body:
+                found |= self._mark(part) & ~_BREAKS
             outside: list[ast.AST] = list(node.orelse)
             outside += [node.test] if isinstance(node, ast.While) else [node.target, node.iter]
-            parts += [self._mark(part, in_loop=in_loop) for part in outside]
         else:
-            parts = [self._mark(part, in_loop=in_loop) for part in ast.iter_child_nodes(node)]
-        for part_holds, part_leaves in parts:
-            holds |= part_holds
-            leaves |= part_leaves
-        if holds:
+            outside = list(ast.iter_child_nodes(node))
+        for part in outside:
+            found |= self._mark(part)
+        if found & _HOLDS:
             self.operations.add(id(node))
-        if holds or leaves:
+        if found:
             self.spelled.add(id(node))
-        return holds, leaves
+        return found
 
     def _is_operation(self, node: ast.AST) -> bool:
         match node:
@@ -133,7 +134,7 @@ class Marks:
 
     def _inner(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
-    ) -> tuple[bool, bool]:
+    ) -> int:
         for part in ast.walk(node):
             match part:
                 case ast.Call(func=func):
@@ -147,15 +148,15 @@ class Marks:
                 case _:
                     pass
         if isinstance(node, ast.Lambda):
-            return False, False
+            return 0
         self.names.add(node.name)
         self._otherwise.add(node.name)
         if isinstance(node, ast.AsyncFunctionDef):
             self.nested.setdefault(node.name, []).append(node)
             self.operations.add(id(node))
             self.spelled.add(id(node))
-            return True, False
-        return False, False
+            return _HOLDS
+        return 0
 
 
 def _parameters(node: "FunctionNode") -> list[str]:
