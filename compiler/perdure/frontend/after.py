@@ -1,13 +1,197 @@
-"""What can be told only when all functions are read: loops with operations, recursion, branches."""
+"""What can be told only when all functions are read: iterators across operations, identity, recursion."""
 
+import ast
 from typing import TYPE_CHECKING
 
+from perdure import rules
+from perdure.frontend import branches, known
+from perdure.frontend.analysis import FunctionKind
+from perdure.frontend.meanings import External, Func
+from perdure.frontend.mutations import Mutations
+from perdure.frontend.settle import step_name
+from perdure.frontend.state import State
+from perdure.frontend.symbols import BindingKind
+from perdure.frontend.walk import declared
+
 if TYPE_CHECKING:
-    from perdure.frontend.analysis import Analysis
     from perdure.frontend.walk import Walk
 
 __all__ = ["check"]
 
+type Place = tuple[int, int]
 
-def check(walk: "Walk", analysis: "Analysis") -> None:
+_ONE_PASS = frozenset({"builtins.iter", "builtins.map", "builtins.filter", "re.finditer"})
+_WAYS_OUT = (
+    ast.If,
+    ast.IfExp,
+    ast.BoolOp,
+    ast.Match,
+    ast.While,
+    ast.For,
+    ast.Try,
+    ast.Assert,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
+
+
+def check(walk: "Walk") -> None:
     """Refuse what depends on which functions hold operations."""
+    mutations = Mutations(walk)
+    _steps(walk)
+    for state in walk.states.values():
+        if not state.certain:
+            continue
+        if state.pauses:
+            _loops(walk, state)
+            _iterators(walk, state)
+            _identities(walk, state)
+        if state.recursive:
+            _recursion(walk, state, mutations)
+        branches.check(walk, state, mutations)
+
+
+def _steps(walk: "Walk") -> None:
+    """The policies and signatures of steps and flows."""
+    by_name: dict[str, Func] = {}
+    for func in walk.steps.values():
+        reader = declared(walk, func)
+        arguments.check_policy(reader, func)
+        if func.node is None or isinstance(func.node, ast.Lambda):
+            continue
+        checks.secrets(reader, func.node)
+        if func.owner is not None:
+            name = func.ref.qualname
+            reader.problem(rules.NOT_AT_MODULE_LEVEL, func.node, kind="step", name=name)
+        name = step_name(func)
+        first = by_name.setdefault(name, func)
+        if first.node is not func.node:
+            reader.problem(rules.DUPLICATE_STEP, func.node, name=name)
+    for state in walk.states.values():
+        if state.func.kind is FunctionKind.FLOW:
+            arguments.check_policy(declared(walk, state.func), state.func)
+
+
+# Iterators
+
+
+def _loops(walk: "Walk", state: State) -> None:
+    for loop in state.loops:
+        if not isinstance(loop, ast.For) or not _pauses_in(state, loop.body):
+            continue
+        if _is_one_pass(walk, state, loop.iter):
+            walk.problem(
+                state, rules.ITERATOR_ACROSS_OPERATION, loop.iter, what=ast.unparse(loop.iter)
+            )
+
+
+def _is_one_pass(walk: "Walk", state: State, node: ast.expr) -> bool:
+    """Whether going over it uses up an iterator that is no cursor on a container."""
+    match node:
+        case ast.GeneratorExp():
+            return True
+        case ast.Call(func=func, args=args):
+            meaning = walk.resolver.expression(func, state.scope)
+            if not isinstance(meaning, External):
+                return False
+            if meaning.dotted in known.LIVE_CURSORS:
+                return any(_is_one_pass(walk, state, argument) for argument in args)
+            return meaning.dotted in _ONE_PASS or meaning.dotted.startswith("itertools.")
+        case ast.Name(id=name):
+            bindings = state.scope.bindings.get(name, [])
+            return len(bindings) == 1 and _binds_iterator(walk, state, bindings[0].value)
+        case _:
+            return False
+
+
+def _binds_iterator(walk: "Walk", state: State, value: ast.expr | None) -> bool:
+    if isinstance(value, ast.GeneratorExp):
+        return True
+    if not isinstance(value, ast.Call):
+        return False
+    meaning = walk.resolver.expression(value.func, state.scope)
+    if not isinstance(meaning, External):
+        return False
+    dotted = meaning.dotted
+    return dotted in known.ITERATOR_MAKERS or dotted in _ONE_PASS or _is_itertools(dotted)
+
+
+def _is_itertools(dotted: str) -> bool:
+    return dotted.startswith("itertools.") and dotted != "itertools.count"
+
+
+def _iterators(walk: "Walk", state: State) -> None:
+    """`it = iter(xs)` before an operation, `next(it)` after it."""
+    for name, bindings in state.scope.bindings.items():
+        for binding in bindings:
+            value = binding.value
+            if binding.kind is not BindingKind.VALUE or value is None:
+                continue
+            if not _binds_iterator(walk, state, value):
+                continue
+            if any(_crossed(state, value, use) for use in state.loads.get(name, ())):
+                text = ast.unparse(value)
+                walk.problem(state, rules.ITERATOR_ACROSS_OPERATION, value, what=text)
+
+
+def _crossed(state: State, made: ast.expr, use: ast.Name) -> bool:
+    begin, end = _end(made), _start(use)
+    if any(begin <= _start(pause) and _end(pause) <= end for pause in state.pauses):
+        return True
+    return any(
+        _within(use, loop) and not _within(made, loop) and _pauses_in(state, loop.body)
+        for loop in state.loops
+    )
+
+
+def _pauses_in(state: State, body: list[ast.stmt]) -> bool:
+    begin, end = _start(body[0]), _end(body[-1])
+    return any(begin <= _start(pause) and _end(pause) <= end for pause in state.pauses)
+
+
+def _start(node: ast.AST) -> Place:
+    return (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
+
+
+def _end(node: ast.AST) -> Place:
+    return (getattr(node, "end_lineno", 0), getattr(node, "end_col_offset", 0))
+
+
+def _within(node: ast.AST, outer: ast.AST) -> bool:
+    return _start(outer) <= _start(node) and _end(node) <= _end(outer)
+
+
+# Identity, recursion
+
+
+def _identities(walk: "Walk", state: State) -> None:
+    for node, operator, left, right in state.identities:
+        is_not = isinstance(operator, ast.IsNot)
+        equal = "!=" if is_not else "=="
+        walk.problem(
+            state,
+            rules.IS_ON_MUTABLE,
+            node,
+            operator="is not" if is_not else "is",
+            what=ast.unparse(left),
+            instead=f"{ast.unparse(left)} {equal} {ast.unparse(right)}",
+        )
+
+
+def _recursion(walk: "Walk", state: State, mutations: Mutations) -> None:
+    node = state.node
+    if isinstance(node, ast.Lambda):
+        return
+    if state.has_operations:
+        names = state.scope.names
+        for name, place in mutations.of(state.ref).items():
+            if names is not None and name in names.parameters:
+                walk.problem(
+                    state, rules.RECURSIVE_HELPER_CHANGES, place, helper=node.name, name=name
+                )
+        return
+    calls_itself = state.func.kind is FunctionKind.PURE and state.ref in state.callees
+    if calls_itself and not any(isinstance(part, _WAYS_OUT) for part in ast.walk(node)):
+        walk.problem(state, rules.UNBOUNDED_RECURSION, node, name=node.name)

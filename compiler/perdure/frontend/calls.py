@@ -59,9 +59,16 @@ def call(reader: "Reader", node: ast.Call, use: Use) -> None:
         _arguments(reader, node, Use.KEEP)
         return
     found.options = options
+    found.scope = reader.scope
+    found.fork = reader.forks[-1] if reader.forks and use is Use.BRANCH else None
     reader.state.calls.append(found)
     _check_use(reader, found)
-    _arguments(reader, node, _inner_use(found))
+    inner = _inner_use(found)
+    if inner is Use.BRANCH:
+        reader.forks.append(found)
+    _arguments(reader, node, inner)
+    if inner is Use.BRANCH:
+        reader.forks.pop()
 
 
 def _options(reader: "Reader", func: ast.expr) -> ast.Call | None:

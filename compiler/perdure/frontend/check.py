@@ -34,10 +34,13 @@ class Workspace:
         self.report = report if report is not None else Report()
         self.graph = ModuleGraph(project, self.report)
         self.resolver = Resolver(self.graph)
+        self._loaded: dict[Path, Module | None] = {}
 
     def load(self, file: Path, text: str | None = None) -> Module | None:
         """The module of a file; None if it cannot be read."""
-        return self.graph.load(file, text)
+        if file not in self._loaded:
+            self._loaded[file] = self.graph.load(file, text)
+        return self._loaded[file]
 
 
 def check(
@@ -74,7 +77,7 @@ def _analyse(workspace: Workspace, entry: Func, analysis: Analysis) -> None:
     walk.reach(entry)
     walk.run()
     settle.settle(walk, analysis)
-    after.check(walk, analysis)
+    after.check(walk)
 
 
 def flows_of(workspace: Workspace, module: Module) -> tuple[Func, ...]:

@@ -24,7 +24,7 @@ from perdure.language import Flow
 from perdure.modules import Module
 from perdure.project import Project
 
-__all__ = ["UserImportError", "LoadedFlow", "RefusedError", "load"]
+__all__ = ["LoadedFlow", "RefusedError", "UserImportError", "load"]
 
 
 class RefusedError(Exception):

@@ -18,6 +18,7 @@ from perdure.frontend.analysis import (
     StepFact,
     TableFact,
 )
+from perdure.frontend.meanings import Func
 from perdure.frontend.state import FoundCall, State, Use
 from perdure.runtime.site import Site
 
@@ -222,12 +223,16 @@ def _steps(walk: "Walk", analysis: Analysis) -> None:
         node = func.node if not isinstance(func.node, ast.Lambda) else None
         policy = func.policy
         assert policy is not None
-        name = _text_option(policy, "name")
-        if name is None:
-            made_by = node.name if node is not None and policy in node.decorator_list else None
-            name = made_by or func.ref.qualname
         group = _text_option(policy, "group")
-        analysis.steps[func.ref] = StepFact(func.ref, name, func.module, node, policy, group)
+        analysis.steps[func.ref] = StepFact(
+            func.ref, step_name(func), func.module, node, policy, group
+        )
+
+
+def step_name(func: Func) -> str:
+    """What a step is called in records and scripts."""
+    name = _text_option(func.policy, "name") if func.policy is not None else None
+    return name or func.ref.qualname.rpartition(".")[2]
 
 
 def _text_option(policy: ast.expr, option: str) -> str | None:

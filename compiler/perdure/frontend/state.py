@@ -30,7 +30,19 @@ class Use(StrEnum):
 class FoundCall:
     """A call as classified, before labels and operations of callees are known."""
 
-    __slots__ = ("base", "kind", "label", "native", "node", "options", "receiver", "refs", "use")
+    __slots__ = (
+        "base",
+        "fork",
+        "kind",
+        "label",
+        "native",
+        "node",
+        "options",
+        "receiver",
+        "refs",
+        "scope",
+        "use",
+    )
 
     def __init__(
         self,
@@ -53,6 +65,9 @@ class FoundCall:
         self.options = options
         self.receiver = receiver
         self.label = ""
+        self.fork: FoundCall | None = None
+        """The gather, race, ... that this call is a branch of, as written."""
+        self.scope: Scope | None = None
 
 
 @final
@@ -69,8 +84,11 @@ class State:
         self.callees: list[Ref] = []
         """Functions it calls, in order."""
         self.free: set[str] = set()
-        self.awaits = False
-        self.loops: list[ast.For] = []
+        self.loops: list[ast.For | ast.While] = []
+        self.tries: list[ast.Try | ast.TryStar] = []
+        self.pauses: list[ast.AST] = []
+        """Where it awaits: `await` expressions and `async with` statements."""
+        self.loads: dict[str, list[ast.Name]] = {}
         self.identities: list[tuple[ast.Compare, ast.cmpop, ast.expr, ast.expr]] = []
         self.has_operations = False
         self.recursive = False

@@ -30,7 +30,7 @@ from perdure.frontend.meanings import (
     Scope,
     Table,
 )
-from perdure.frontend.state import State, Use
+from perdure.frontend.state import FoundCall, State, Use
 from perdure.frontend.symbols import Binding, BindingKind, names_of, target_names
 from perdure.modules import Module
 from perdure.project import Project
@@ -182,6 +182,13 @@ class Walk:
             self.report.error(rule, span_of(state.module, node), also=(), **values)
 
 
+def declared(walk: Walk, func: Func) -> "Reader":
+    """A reader for the head of a step or flow, whose body is not read."""
+    node = func.node or ast.parse("lambda: None", mode="eval").body
+    assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    return Reader(walk, State(func, node, Scope(func.module, None, {}), certain=True))
+
+
 def _again(ref: Ref) -> Ref:
     return Ref(ref.module, f"{ref.qualname}'")
 
@@ -220,6 +227,7 @@ class Reader:
         self.scope = state.scope
         self.outer = state.func.scope or Scope(state.module, None, {})
         self.read_names: set[str] = set()
+        self.forks: list[FoundCall] = []
         self.order_blind: set[int] = set()
         self.kind = state.func.kind
         self.raising = False
@@ -271,6 +279,7 @@ class Reader:
             case ast.If(test=test, body=body, orelse=orelse):
                 self._if(test, body, orelse)
             case ast.While(test=test, body=body, orelse=orelse):
+                self.state.loops.append(node)
                 self.expression(test, Use.DATA)
                 self.block(body)
                 self.block(orelse)
@@ -334,6 +343,8 @@ class Reader:
         self.block(node.orelse)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        if isinstance(node, ast.AsyncWith):
+            self.state.pauses.append(node)
         for item in node.items:
             is_async = isinstance(node, ast.AsyncWith)
             self.expression(item.context_expr, Use.AWAIT if is_async else Use.DATA)
@@ -342,6 +353,7 @@ class Reader:
         self.block(node.body)
 
     def _try(self, node: ast.Try | ast.TryStar) -> None:
+        self.state.tries.append(node)
         self.block(node.body)
         for handler in node.handlers:
             if handler.type is not None:
@@ -418,6 +430,7 @@ class Reader:
             case ast.Call():
                 calls.call(self, node, use)
             case ast.Await(value=value):
+                self.state.pauses.append(node)
                 self._await(value)
             case ast.BinOp():
                 self._binary(node)
@@ -487,7 +500,6 @@ class Reader:
             self.expression(node.value, Use.DATA)
 
     def _await(self, value: ast.expr) -> None:
-        self.state.awaits = True
         meaning = self.meaning(value)
         if checks.is_data(meaning, value):
             self.problem(rules.NOT_AWAITABLE, value, what=ast.unparse(value))
@@ -528,6 +540,7 @@ class Reader:
     def _name(self, node: ast.Name, use: Use) -> None:
         self._outer(node.id)
         self.read_names.add(node.id)
+        self.state.loads.setdefault(node.id, []).append(node)
         self.mentioned(node, self.resolver.name(self.scope, node.id), use)
 
     def mentioned(self, node: ast.Name | ast.Attribute, meaning: Meaning | None, use: Use) -> None:
@@ -586,6 +599,7 @@ class Reader:
         if isinstance(func, ast.Name):
             self._outer(func.id)
             self.read_names.add(func.id)
+            self.state.loads.setdefault(func.id, []).append(func)
 
     def receiver(self, func: ast.expr) -> None:
         """What stands before the last dot of a callee."""

@@ -1,0 +1,187 @@
+"""What a function changes in place: its parameters, and the names of functions around it.
+
+States of the walk come in; for each, the names (parameters and free names) whose values it changes, with the
+place where it does. A name stands for all that can be reached from it: `item` of `for item in items` changes `items`.
+"""
+
+import ast
+from typing import TYPE_CHECKING, final
+
+from perdure.flow import Ref
+from perdure.frontend import known
+from perdure.frontend.analysis import FunctionKind
+from perdure.frontend.meanings import External, Instance, Scope, is_set
+from perdure.frontend.state import FoundCall, State
+from perdure.frontend.symbols import BindingKind
+
+if TYPE_CHECKING:
+    from perdure.frontend.walk import Walk
+
+__all__ = ["Mutations", "arguments_of", "roots"]
+
+type Places = dict[str, ast.AST]
+
+_ROUNDS = 12
+_LISTS = (Instance(External("builtins.list")), Instance(External("builtins.dict")))
+
+
+@final
+class Mutations:
+    """For each function, what it changes of its callers; calls are followed to a fixed point."""
+
+    def __init__(self, walk: "Walk") -> None:
+        self._walk = walk
+        self._of: dict[Ref, Places] = {
+            ref: _direct(walk, state) for ref, state in walk.states.items()
+        }
+        for _ in range(_ROUNDS):
+            grown = [self._through_calls(state) for state in walk.states.values()]
+            if not any(grown):
+                break
+
+    def of(self, ref: Ref) -> Places:
+        """Parameters and free names that the function changes, with where."""
+        state = self._walk.states.get(ref)
+        if state is None:
+            return {}
+        outward = {*state.scope.names.parameters} if state.scope.names else set[str]()
+        return {
+            name: place
+            for name, place in self._of[ref].items()
+            if name in outward or name not in state.scope.bindings
+        }
+
+    def _through_calls(self, state: State) -> bool:
+        places = self._of[state.ref]
+        before = len(places)
+        for found in state.calls:
+            scope = found.scope or state.scope
+            for ref in found.refs:
+                called = self._walk.states.get(ref)
+                if called is None or called.func.kind is FunctionKind.FLOW:
+                    continue
+                for _, argument in self.changed_arguments(found, called):
+                    places.update(dict.fromkeys(roots(argument, scope) - {*places}, found.node))
+                inner = called.scope.names
+                own = {*inner.parameters} if inner else set[str]()
+                outer = {name for name in self.of(ref) if name not in own | {*places}}
+                places.update(dict.fromkeys(outer, found.node))
+        return len(places) > before
+
+    def changed_arguments(self, found: FoundCall, called: State) -> list[tuple[str, ast.expr]]:
+        """The arguments of a call whose values the callee changes, by parameter name."""
+        changes = self.of(called.ref)
+        return [(name, value) for name, value in arguments_of(found, called) if name in changes]
+
+
+def arguments_of(found: FoundCall, called: State) -> list[tuple[str, ast.expr]]:
+    """Which argument goes to which parameter, as far as it is written out."""
+    args = called.node.args
+    names = [parameter.arg for parameter in (*args.posonlyargs, *args.args)]
+    given: list[tuple[str, ast.expr]] = []
+    func = found.node.func
+    if called.func.owner is not None and isinstance(func, ast.Attribute) and names:
+        given.append((names.pop(0), func.value))
+    for index, argument in enumerate(found.node.args):
+        if isinstance(argument, ast.Starred):
+            given.extend((name, argument.value) for name in names[index:])
+            break
+        if index < len(names):
+            given.append((names[index], argument))
+        elif args.vararg is not None:
+            given.append((args.vararg.arg, argument))
+    for keyword in found.node.keywords:
+        if keyword.arg is not None:
+            given.append((keyword.arg, keyword.value))
+    return given
+
+
+def roots(node: ast.expr, scope: Scope, seen: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The names whose values an expression may be a part of; none for a fresh value."""
+    match node:
+        case ast.Name(id=name):
+            return frozenset({name}) | _aliased(name, scope, seen)
+        case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.Starred(value=value):
+            return roots(value, scope, seen)
+        case ast.NamedExpr(value=value):
+            return roots(value, scope, seen)
+        case ast.IfExp(body=body, orelse=orelse):
+            return roots(body, scope, seen) | roots(orelse, scope, seen)
+        case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return _union(parts, scope, seen)
+        case ast.Call(func=ast.Name(id=name), args=args) if name in _VIEWS:
+            return _union(args, scope, seen)
+        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in _PARTS:
+            return roots(value, scope, seen)
+        case _:
+            return frozenset()
+
+
+_VIEWS = frozenset({"enumerate", "zip", "reversed", "iter", "list", "tuple", "sorted", "filter"})
+"""Calls that give new containers of the very same items."""
+_PARTS = frozenset({"values", "items", "get", "pop", "setdefault", "copy"})
+
+
+def _union(parts: list[ast.expr], scope: Scope, seen: frozenset[str]) -> frozenset[str]:
+    found: frozenset[str] = frozenset()
+    for part in parts:
+        found |= roots(part, scope, seen)
+    return found
+
+
+def _aliased(name: str, scope: Scope, seen: frozenset[str]) -> frozenset[str]:
+    if name in seen:
+        return frozenset()
+    where = scope.finding(name)
+    if where is None:
+        return frozenset()
+    found: frozenset[str] = frozenset()
+    inner = where.parent if where.names is None and where.parent else where
+    for binding in where.bindings[name]:
+        if binding.kind in (BindingKind.VALUE, BindingKind.ITEM) and binding.value is not None:
+            found |= roots(binding.value, inner, seen | {name})
+    return found
+
+
+def _direct(walk: "Walk", state: State) -> Places:
+    places: Places = {}
+    body = [state.node.body] if isinstance(state.node, ast.Lambda) else state.node.body
+    pending: list[ast.AST] = [*body]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            continue
+        for target in _changed_by(walk, node, state.scope):
+            for root in roots(target, state.scope):
+                places.setdefault(root, node)
+        pending.extend(ast.iter_child_nodes(node))
+    names = state.scope.names
+    if names is not None:
+        for name in names.nonlocals:
+            place = _assignment_of(state, name)
+            if place is not None:
+                places.setdefault(name, place)
+    return places
+
+
+def _changed_by(walk: "Walk", node: ast.AST, scope: Scope) -> list[ast.expr]:
+    match node:
+        case ast.Attribute(value=value, ctx=ast.Store() | ast.Del()):
+            return [value]
+        case ast.Subscript(value=value, ctx=ast.Store() | ast.Del()):
+            return [value]
+        case ast.AugAssign(target=ast.Name() as target):
+            meaning = walk.resolver.expression(target, scope)
+            return [target] if meaning in _LISTS or is_set(meaning) else []
+        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in known.MUTATORS:
+            return [value]
+        case _:
+            return []
+
+
+def _assignment_of(state: State, name: str) -> ast.AST | None:
+    """Where a `nonlocal` name is bound."""
+    for node in ast.walk(state.node):
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
+            return node
+    return None
