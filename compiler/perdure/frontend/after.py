@@ -4,7 +4,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from perdure import rules
-from perdure.frontend import branches, known
+from perdure.frontend import arguments, branches, checks, known
 from perdure.frontend.analysis import FunctionKind
 from perdure.frontend.meanings import External, Func
 from perdure.frontend.mutations import Mutations

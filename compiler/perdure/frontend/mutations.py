@@ -90,9 +90,7 @@ def arguments_of(found: FoundCall, called: State) -> list[tuple[str, ast.expr]]:
             given.append((names[index], argument))
         elif args.vararg is not None:
             given.append((args.vararg.arg, argument))
-    for keyword in found.node.keywords:
-        if keyword.arg is not None:
-            given.append((keyword.arg, keyword.value))
+    given.extend((key.arg, key.value) for key in found.node.keywords if key.arg is not None)
     return given
 
 
