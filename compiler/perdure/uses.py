@@ -136,9 +136,10 @@ class _Walk:
                     self._comprehension(part)
                 case _:
                     pending.extend(ast.iter_child_nodes(part))
-        self.writes.update(targets)
-        if self.bound is not None and _unconditional(node):
-            self.bound.update(targets)
+        if targets:
+            self.writes.update(targets)
+            if self.bound is not None:
+                self.bound |= _sure_targets(node)
 
     def _closure(self, node: ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         reads, writes = captured_names(node)
@@ -362,6 +363,24 @@ def _pattern_reads(pattern: ast.pattern) -> list[ast.expr]:
     ]
 
 
-def _unconditional(node: ast.expr) -> bool:
-    """A walrus in it is surely run."""
-    return not any(isinstance(part, ast.BoolOp | ast.IfExp | ast.Compare) for part in ast.walk(node))
+def _sure_targets(node: ast.AST) -> set[str]:
+    """Names that a walrus in an expression binds whatever its parts turn out to be."""
+    parts: list[ast.AST]
+    found: set[str] = set()
+    match node:
+        case ast.BoolOp(values=values):
+            parts = [values[0]]
+        case ast.IfExp(test=test):
+            parts = [test]
+        case ast.Compare(left=left, comparators=comparators):
+            parts = [left, comparators[0]]
+        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            parts = []
+        case ast.NamedExpr(target=target, value=value):
+            found.add(target.id)
+            parts = [value]
+        case _:
+            parts = list(ast.iter_child_nodes(node))
+    for part in parts:
+        found |= _sure_targets(part)
+    return found

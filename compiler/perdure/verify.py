@@ -4,7 +4,8 @@
 2. Every node has a span (file, line) and every expression positions, so that targets can point at lines.
 3. Labels of operations, forks, groups and deadlines are there ("" for values alone) and unique in a function.
 4. `break` and `continue` are inside a loop of the same scope; a branch contains no exit.
-5. Temporaries are bound before they are read, on every path, and no path binds one twice. A user's name may be
+5. Temporaries are bound before they are read, on every path, and no path binds one twice (`_1 += x` may follow,
+   and one bound by a walrus is read only where that ran). A user's name may be
    read unbound: that raises UnboundLocalError as in CPython, and `may_raise` is set on what reads it.
 6. Facts cover the code: every slot that an expression reads is in `reads`.
 7. A branch reads only its params, its captures, and what it binds itself.
@@ -142,12 +143,17 @@ class _Check:
         self._nothing_left(code, span)
         found = uses(code)
         self._covered(found, facts, bound, span)
-        once = {name for name in found.writes if self._is_temporary(name)}
+        again = {
+            node.target.id
+            for node in code
+            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
+        }
+        once = {name for name in found.writes - again if self._is_temporary(name)}
         if bound is not None and once & bound:
             self._fail(f"temporaries bound twice: {sorted(once & bound)}", span)
         if bound is None or found.binds is None:
             return None
-        return (bound - (found.writes - found.binds)) | (found.binds & self._known)
+        return (bound - (found.writes - found.binds)) | (found.binds & self._known) | once
 
     def _op(self, op: Op, bound: Bound) -> None:
         self._label(op.label, op.span, required=op.kind is not OpKind.VALUE)

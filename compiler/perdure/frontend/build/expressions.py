@@ -134,7 +134,7 @@ def choose(
     """Write an `If` on a condition without operations."""
     instrumented = low.pure(condition)
     facts = low.facts([condition], [instrumented])
-    low.bind(_walrus_targets(condition))
+    low.bind(facts.binds)
     first, second = low.alternatives(then, orelse)
     low.add(If(label_of(low, "if", condition), instrumented, first, second, facts, low.span(at)))
 
@@ -150,21 +150,6 @@ def _into_temporary(low: Lowering, node: ast.expr, write: Callable[["Slot"], Non
     name = low.fresh()
     write(name)
     low.replaced[id(node)] = load(name, node)
-
-
-def _walrus_targets(node: ast.expr) -> list[str]:
-    """Names that a condition surely binds: a walrus that stands at its top, or in a comparison's left side."""
-    match node:
-        case ast.NamedExpr(target=target):
-            return [target.id]
-        case ast.Compare(left=left):
-            return _walrus_targets(left)
-        case ast.UnaryOp(operand=operand):
-            return _walrus_targets(operand)
-        case ast.BoolOp(values=values):
-            return _walrus_targets(values[0])
-        case _:
-            return []
 
 
 def _is_steady(low: Lowering, node: ast.expr) -> bool:

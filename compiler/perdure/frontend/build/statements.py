@@ -154,6 +154,7 @@ def _while(low: Lowering, node: ast.While) -> None:
         condition = expressions.test(low, node.test)
         instrumented = low.pure(condition)
         facts = low.facts([condition], [instrumented])
+        low.bind(facts.binds)
         with low.block() as body:
             block(low, node.body)
         with low.block() as orelse:
