@@ -23,10 +23,33 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from perdure.codec.text import Json
+
+__all__ = [
+    "FORMAT",
+    "Doorbell",
+    "End",
+    "Event",
+    "EventState",
+    "Item",
+    "Json",
+    "Key",
+    "Reply",
+    "ResultWaiter",
+    "RunRecord",
+    "RunStore",
+    "Status",
+    "StoreTooNew",
+    "Taken",
+    "UnknownRun",
+    "Versions",
+    "Waiter",
+    "WaiterState",
+]
+
 FORMAT = 1
 """Version of the records; a store of a newer one is refused by name."""
 
-type Json = bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None
 
 
 class Key(NamedTuple):

@@ -1,0 +1,106 @@
+"""The event log: what happened to a run, in order, appended and never changed.
+
+Lies in the run store's SQLite file. Entries are buffered by the engine and written in one
+transaction when its loop is idle: `append` returns once they are durable. The key (run, sequence)
+is the fence: of two processes that drive one run, the second to append is refused.
+The entries are described in `docs/formats/event-log.md`.
+"""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, final
+
+from perdure.store.protocol import Json
+from perdure.store.sqlite import SqliteStore
+
+__all__ = ["LOG_FORMAT", "Entry", "EventLog", "LostLease"]
+
+LOG_FORMAT: Final = 1
+_NAME: Final = "event log"
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS log (
+  run TEXT NOT NULL, sequence INTEGER NOT NULL, entry TEXT NOT NULL,
+  PRIMARY KEY (run, sequence)) WITHOUT ROWID
+"""
+
+
+class LostLease(Exception):  # noqa: N818
+    """Another process drives this run now."""
+
+
+class Entry(NamedTuple):
+    """One thing that happened: a kind, when, and fields that depend on the kind."""
+
+    kind: str
+    time: float
+    fields: Mapping[str, Json]
+
+    def text(self, name: str) -> str:
+        """Return a field that is text."""
+        value = self.fields.get(name)
+        if not isinstance(value, str):
+            raise ValueError(f"broken event log: {self.kind} has no {name}")
+        return value
+
+    def number(self, name: str) -> float:
+        """Return a field that is a number."""
+        value = self.fields.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"broken event log: {self.kind} has no {name}")
+        return value
+
+    def integer(self, name: str) -> int:
+        """Return a field that is a whole number."""
+        return int(self.number(name))
+
+
+@final
+class EventLog:
+    """The logs of all runs in one store file."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        store.check_format(_NAME, LOG_FORMAT)
+        with store.transaction():
+            store.connection.execute(_TABLE)
+            store.set_format(_NAME, LOG_FORMAT)
+
+    def read(self, run: str, after: int = 0) -> list[Entry]:
+        """Return the entries of a run past a sequence number, in order."""
+        query = "SELECT entry FROM log WHERE run = ? AND sequence > ? ORDER BY sequence"
+        rows = self._store.connection.execute(query, (run, after)).fetchall()
+        return [_entry(str(row[0])) for row in rows]
+
+    def write(self, entries: Sequence[tuple[str, int, Entry]], *, sync: bool) -> None:
+        """Append entries (run, sequence, entry) in one transaction.
+
+        Without `sync` they survive the end of this process, but not a loss of power until the
+        next synced write: enough for "an attempt begins".
+        """
+        store = self._store
+        rows = [(run, number, _text(entry)) for run, number, entry in entries]
+        if not sync:
+            store.connection.execute("PRAGMA synchronous=NORMAL")
+        try:
+            with store.transaction():
+                store.connection.executemany("INSERT INTO log VALUES (?, ?, ?)", rows)
+        except sqlite3.IntegrityError:
+            runs = sorted({run for run, _, _ in entries})
+            raise LostLease(f"another process drives run {', '.join(runs)} now") from None
+        finally:
+            if not sync:
+                store.connection.execute("PRAGMA synchronous=FULL")
+
+
+def _text(entry: Entry) -> str:
+    body = {"kind": entry.kind, "time": entry.time, **entry.fields}
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=True, check_circular=False)
+
+
+def _entry(text: str) -> Entry:
+    fields: dict[str, Json] = json.loads(text)
+    kind, time = fields.pop("kind"), fields.pop("time")
+    if not isinstance(kind, str) or not isinstance(time, int | float):
+        raise ValueError("broken event log: an entry without kind and time")
+    return Entry(kind, time, fields)

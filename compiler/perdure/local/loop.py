@@ -1,0 +1,103 @@
+"""The event loop of the local engine: real or virtual time, and a hook for when it is idle.
+
+Idle means that every callback that was ready has run. At that moment the engine commits what was
+recorded (so all branches that ended together share one sync to disk), then lets forks decide, and
+only then waits, or, in virtual time, moves the clock to the next timer.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, final
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
+__all__ = ["EPOCH", "EngineLoop"]
+
+EPOCH: Final = 1_767_225_600.0
+"""2026-01-01T00:00:00Z, where virtual time starts."""
+
+
+@final
+class _IdleSelector(selectors.BaseSelector):
+    """A selector that tells the loop when it would wait."""
+
+    def __init__(self) -> None:
+        self._inner = selectors.DefaultSelector()
+        self.on_idle: Callable[[float | None], float | None] = _just_wait
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or timeout > 0:
+            timeout = self.on_idle(timeout)
+        return self._inner.select(timeout)
+
+    def register(
+        self, fileobj: "FileDescriptorLike", events: int, data: object = None
+    ) -> selectors.SelectorKey:
+        return self._inner.register(fileobj, events, data)
+
+    def unregister(self, fileobj: "FileDescriptorLike") -> selectors.SelectorKey:
+        return self._inner.unregister(fileobj)
+
+    def modify(
+        self, fileobj: "FileDescriptorLike", events: int, data: object = None
+    ) -> selectors.SelectorKey:
+        return self._inner.modify(fileobj, events, data)
+
+    def get_map(self) -> Mapping["FileDescriptorLike", selectors.SelectorKey]:
+        return self._inner.get_map()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _just_wait(timeout: float | None) -> float | None:
+    return timeout
+
+
+@final
+class EngineLoop(asyncio.SelectorEventLoop):
+    """`on_idle` is called when nothing is ready; it says whether it made something ready.
+
+    In virtual time `time()` stands still but for timers, and while `busy` work (the body of a
+    step that does real I/O) is under way.
+    """
+
+    def __init__(self, *, virtual: bool = False) -> None:
+        self._idle_selector = _IdleSelector()
+        super().__init__(self._idle_selector)
+        self._idle_selector.on_idle = self._idle
+        self.on_idle: Callable[[], bool] = _nothing
+        self.virtual = virtual
+        self.busy = 0
+        self.stuck: Callable[[], None] = _stay
+        """Called in virtual time when no timer is left that could ever wake anybody."""
+        self._virtual_time = 0.0
+
+    def time(self) -> float:
+        """Seconds on the loop's clock."""
+        return self._virtual_time if self.virtual else super().time()
+
+    def advance(self, seconds: float) -> None:
+        """Move virtual time on."""
+        self._virtual_time += seconds
+
+    def _idle(self, timeout: float | None) -> float | None:
+        if self.on_idle():
+            return 0
+        if not self.virtual or self.busy:
+            return timeout
+        if timeout is None:
+            self.stuck()
+            return 0
+        self.advance(timeout)
+        return 0
+
+
+def _nothing() -> bool:
+    return False
+
+
+def _stay() -> None:
+    raise RuntimeError("nothing is left that could wake the run")

@@ -1,0 +1,229 @@
+"""A flow ready to run, with the copy of its source that the run keeps.
+
+A run goes on with the source it began with: when a file has changed since, resuming loads the
+stored copy, and says which files differ.
+"""
+
+import ast
+import json
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from tokenize import detect_encoding
+from typing import TYPE_CHECKING, Final, NamedTuple, final
+
+from perdure import __version__
+from perdure.codec import VERSION as CODEC
+from perdure.diagnostics import Report
+from perdure.driver import FlowName, analyse, find_flows, open_project
+from perdure.frontend.loader import LoadedFlow, load
+from perdure.project import Project
+from perdure.source import Source
+from perdure.store.protocol import Json, RunRecord, Versions
+from perdure.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from perdure.codec.functions import FunctionTable
+    from perdure.language import Flow
+
+__all__ = ["Program", "Refused", "SourceCopy", "WrongPython", "load_program", "load_stored"]
+
+COPY_FORMAT: Final = 1
+SETTINGS_FILE: Final = "pyproject.toml"
+
+
+class Refused(Exception):  # noqa: N818
+    """The source is refused; `report` says why, `root` is where its files lie."""
+
+    def __init__(self, report: Report, root: Path) -> None:
+        super().__init__(f"{len(report.diagnostics)} problems found")
+        self.report = report
+        self.root = root
+
+
+class WrongPython(Exception):  # noqa: N818
+    """The run was started under another minor version of Python."""
+
+
+class SourceCopy(NamedTuple):
+    """The files a flow was loaded from, by path from the project root."""
+
+    file: str
+    flow: str
+    files: Mapping[str, str]
+
+    def encoded(self) -> bytes:
+        """Return the bytes to keep; equal sources give equal bytes."""
+        body = {
+            "format": COPY_FORMAT,
+            "file": self.file,
+            "flow": self.flow,
+            "files": dict(sorted(self.files.items())),
+        }
+        return json.dumps(body, separators=(",", ":"), ensure_ascii=True).encode()
+
+    def changed_files(self, root: Path) -> list[str]:
+        """Return which files are different now, or gone."""
+        return [name for name, text in self.files.items() if _text_of(root / name) != text]
+
+
+@final
+class Program:
+    """A flow in this process, and where it came from."""
+
+    def __init__(self, loaded: LoadedFlow, project: Project, copy: SourceCopy) -> None:
+        self.flow: Flow[..., object] = loaded.flow
+        self.project = project
+        self.copy = copy
+        self._loaded = loaded
+
+    @property
+    def functions(self) -> "FunctionTable | None":
+        """The nested functions of the project's modules, by name."""
+        table: FunctionTable | None = getattr(self._loaded, "functions", None)
+        return table
+
+    def versions(self, store: SqliteStore) -> Versions:
+        """Keep the source copy; what a run that starts now is started with."""
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return Versions(__version__, python, CODEC, store.put_blob(self.copy.encoded()))
+
+    @contextmanager
+    def active(self) -> Generator[None]:
+        """While this holds, the project's modules are imported."""
+        with self._loaded.active():
+            yield
+
+    def flow_of(self, reference: str) -> "Flow[..., object] | None":
+        """Return another flow of the same modules, by `module:qualname`."""
+        from perdure.language import Flow
+
+        module, _, name = reference.partition(":")
+        found: object = self._loaded.modules.get(module)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return found if isinstance(found, Flow) else None
+
+    def event_types(self) -> dict[str, list[object]]:
+        """Return the types declared for events that the source names literally."""
+        found: dict[str, list[object]] = {}
+        for name, module in self._loaded.analysis.modules.items():
+            scope = getattr(self._loaded.modules.get(name), "__dict__", {})
+            for node in ast.walk(module.tree):
+                if isinstance(node, ast.Call) and self._is_event(node):
+                    _note_event(node, scope, found)
+        return found
+
+    def _is_event(self, node: ast.Call) -> bool:
+        fact = self._loaded.analysis.calls.get(id(node))
+        return fact is not None and fact.native == "event"
+
+
+def _note_event(node: ast.Call, scope: dict[str, object], found: dict[str, list[object]]) -> None:
+    named = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    arguments = dict(zip(("name", "type"), node.args, strict=False)) | named
+    name = arguments.get("name")
+    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+        return
+    types = found.setdefault(name.value, [])
+    declared = arguments.get("type")
+    if declared is None:
+        types.append(None)
+        return
+    expression = ast.fix_missing_locations(ast.Expression(declared))
+    try:
+        # The flow itself evaluates it whenever it waits: names of its module, nothing else.
+        types.append(eval(compile(expression, "<event type>", "eval"), dict(scope)))
+    except Exception:
+        types.append(None)
+
+
+def load_program(name: FlowName) -> Program:
+    """Check and import a flow; Refused says what is wrong."""
+    report = Report()
+    workspace = open_project(name.path, report)
+    project = workspace.project
+    flows = find_flows(workspace, name) if report.ok else ()
+    if len(flows) > 1:
+        _report_several(report, project, name, [flow.ref.qualname for flow in flows])
+    if not report.ok or not flows:
+        raise Refused(report, project.root)
+    analysis = analyse(workspace, flows[0])
+    if not report.ok:
+        raise Refused(report, project.root)
+    file = name.path.absolute()
+    loaded = load(project, file, flows[0].ref.qualname, analysis=analysis)
+    files = {
+        project.display(module.path): module.source.text
+        for module in workspace.graph.modules.values()
+    }
+    settings = _text_of(project.root / SETTINGS_FILE)
+    if settings is not None:
+        files[SETTINGS_FILE] = settings
+    copy = SourceCopy(project.display(file), flows[0].ref.qualname, files)
+    return Program(loaded, project, copy)
+
+
+def _report_several(report: Report, project: Project, name: FlowName, flows: list[str]) -> None:
+    from perdure import rules
+
+    file = project.display(name.path.absolute())
+    choices = " or ".join(f"`{file}:{flow}`" for flow in flows)
+    report.error(rules.WHICH_FLOW, None, file=file, count=len(flows), choices=choices)
+
+
+def read_copy(store: SqliteStore, record: RunRecord) -> SourceCopy:
+    """Return the source copy that a run keeps."""
+    content = store.get_blob(record.versions.source)
+    if content is None:
+        raise ValueError(f"the store has no source copy of run {record.run}")
+    body: dict[str, Json] = json.loads(content)
+    files = body.get("files")
+    if body.get("format") != COPY_FORMAT or not isinstance(files, dict):
+        raise ValueError(f"the source copy of run {record.run} is of a newer perdure")
+    texts = {name: str(text) for name, text in files.items()}
+    return SourceCopy(str(body["file"]), str(body["flow"]), texts)
+
+
+def load_stored(
+    store: SqliteStore, record: RunRecord, root: Path
+) -> tuple[Program, tuple[str, ...]]:
+    """Load the flow of a run with the source it began with; which files have changed since."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if record.versions.python != python:
+        raise WrongPython(
+            f"run {record.run} was started under Python {record.versions.python}, this is"
+            f" {python}: resume it with Python {record.versions.python}"
+        )
+    copy = read_copy(store, record)
+    changed = tuple(copy.changed_files(root))
+    if changed:
+        root = Path(store.path).parent / "sources" / record.versions.source[:16]
+        _write_copy(copy, root)
+    name = FlowName(root / copy.file, record.flow.partition(":")[2])
+    return load_program(name), changed
+
+
+def _write_copy(copy: SourceCopy, root: Path) -> None:
+    for name, text in copy.files.items():
+        path = root / name
+        if _text_of(path) != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode(_encoding_of(text)))
+    settings = root / SETTINGS_FILE
+    if not settings.exists():
+        settings.write_text("", encoding="utf-8")
+
+
+def _encoding_of(text: str) -> str:
+    """Return what the coding line of a Python file says."""
+    return detect_encoding(BytesIO(text.encode("utf-8")).readline)[0]
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        return Source.from_bytes(path.name, path.read_bytes()).text
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,142 @@
+"""A step of the local engine: attempts by its policy, each recorded before it begins."""
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, final
+
+from perdure.durations import due
+from perdure.errors import StepLost
+from perdure.local.bodies import Attempt
+from perdure.local.journal import OperationState
+from perdure.runtime.bodies import Attempted, raised
+from perdure.runtime.branches import message_of
+from perdure.runtime.engine import CANCEL_RUN, Outcome, StepCall
+from perdure.runtime.retries import LOST_IN_A_ROW, delay_before_next
+from perdure.runtime.values import failed
+
+if TYPE_CHECKING:
+    from perdure.local.run import LocalRun
+
+__all__ = ["run_step"]
+
+
+async def run_step(run: "LocalRun", call: StepCall) -> Outcome:
+    """Return the recorded outcome, or run attempts until one is final.
+
+    When the run is cancelled, the attempt under way ends and is recorded first; when the step
+    lost a race or met a deadline, it is cancelled and recorded as that.
+    """
+    attempts: _Attempts | None = None
+    try:
+        before = await run.ended_before(call.op)
+        if before is not None:
+            return before
+        state = run.open(call.op, "step", call.name, dict(call.arguments))
+        attempts = _Attempts(run, call, state)
+        return await asyncio.shield(attempts.start())
+    except asyncio.CancelledError as error:
+        known = run.journal.operations.get(call.op.path)
+        if message_of(error) == CANCEL_RUN and known is not None and known.under_way:
+            # Also an attempt that was under way when another process ended.
+            await (attempts or _Attempts(run, call, known)).let_end()
+        elif attempts is not None:
+            attempts.cancel()
+            if message_of(error) == CANCEL_RUN and known is not None and known.failures:
+                # It waited for its next attempt: what the last one said is how the step ended.
+                run.append("end", path=call.op.path, error=known.failures[-1].error)
+        run.interrupt(call.op)
+        raise
+
+
+@final
+class _Attempts:
+    """The attempts of one step."""
+
+    def __init__(self, run: "LocalRun", call: StepCall, state: OperationState) -> None:
+        self._run = run
+        self._call = call
+        self._state = state
+        self._last = False
+        self._task: asyncio.Task[Outcome] | None = None
+
+    def start(self) -> asyncio.Task[Outcome]:
+        """Try until an attempt is final, in a task of its own."""
+        self._task = self._run.engine.loop.create_task(self._try())
+        return self._task
+
+    def cancel(self) -> None:
+        """Stop trying; the attempt under way is cancelled and what it does is dropped."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def let_end(self) -> None:
+        """Let the attempt under way end and be recorded; no other follows."""
+        self._last = True
+        task = self._task or self.start()
+        while not task.done():
+            # Whoever cancels once more meanwhile waits as well.
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+
+    async def _try(self) -> Outcome:
+        engine = self._run.engine
+        engine.working += 1
+        try:
+            while True:
+                outcome = await self._once()
+                if outcome is not None:
+                    return await self._run.end(self._call.op, outcome)
+        finally:
+            engine.working -= 1
+
+    async def _once(self) -> Outcome | None:
+        """Make the next attempt; None when another one follows."""
+        run, state, call = self._run, self._state, self._call
+        if state.retry_at is not None and not state.under_way:
+            await run.engine.until(state.retry_at)
+        if state.lost + state.under_way >= LOST_IN_A_ROW:
+            return failed(StepLost(f"{call.name}: {LOST_IN_A_ROW} attempts vanished in a row"))
+        number = state.attempts + 1
+        run.append("attempt", path=call.op.path, number=number)
+        await run.engine.written()
+        attempted = await self._body(number)
+        if attempted.error is None:
+            return attempted.outcome
+        jitter = run.engine.jitter()
+        delay = delay_before_next(call.step.retry, attempted.error, number, jitter)
+        if delay is None or self._last:
+            return attempted.outcome
+        run.append(
+            "failed",
+            path=call.op.path,
+            number=number,
+            error=getattr(attempted.outcome, "error", None),
+            retry_at=due(run.engine.now(), delay),
+        )
+        await run.engine.written()
+        return None
+
+    async def _body(self, number: int) -> Attempted:
+        run, call = self._run, self._call
+        attempt = Attempt(
+            call.step,
+            call.name,
+            call.op.path,
+            run.id,
+            run.prefix,
+            number,
+            call.arguments,
+            due(run.engine.now(), call.step.timeout),
+        )
+        try:
+            return await run.engine.bodies.run(attempt)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # The body raised it by itself: nobody cancelled this step.
+            return raised(error)
+        except Exception as error:
+            # A step's own error is data by now: this is a script that does not fit, or our fault.
+            run.engine.stop(error)
+            raise

@@ -1,0 +1,205 @@
+"""The local engine in virtual time: the same engine and log, a script for steps, no waiting.
+
+`run_virtual` drives one run until it has ended or nothing can wake it any more. With
+`crash_after` the engine is dropped right after so many log entries were written, as if its
+process had been killed, and another one takes over on the same store.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, final
+
+from perdure import __version__
+from perdure.codec import VERSION as CODEC
+from perdure.codec import encode
+from perdure.codec.text import Json
+from perdure.local.bodies import ScriptedBodies
+from perdure.local.engine import Engine, Listener, Start
+from perdure.local.history import trace_of
+from perdure.local.log import Entry
+from perdure.local.loop import EPOCH, EngineLoop
+from perdure.runtime.engine import LogRecord
+from perdure.store.protocol import RunRecord, Versions
+from perdure.store.runs import find_run
+from perdure.store.sqlite import SqliteStore
+from perdure.trace import Trace
+
+if TYPE_CHECKING:
+    from perdure.codec.functions import FunctionTable
+    from perdure.language import Flow
+    from perdure.testing.scripts import Scripts
+
+__all__ = ["Happening", "Ran", "run_virtual"]
+
+
+class Happening(NamedTuple):
+    """Something from outside, `seconds` after the start: an event, or `name` None to cancel."""
+
+    seconds: float
+    name: str | None
+    payload: object = None
+    at_once: bool = False
+    """Of a cancellation: without cleanup."""
+
+
+class Ran(NamedTuple):
+    """What came of a run."""
+
+    trace: Trace
+    record: RunRecord
+    history: tuple[tuple[str, Entry], ...]
+    """(run id, entry) in the order of the logs."""
+    logs: tuple[LogRecord, ...]
+    crashes: int
+
+
+class _Crash(Exception):  # noqa: N818
+    """The test kills the engine here."""
+
+
+@final
+class _Recorder(Listener):
+    def __init__(self) -> None:
+        self.history: list[tuple[str, Entry]] = []
+        self.logs: list[LogRecord] = []
+
+    def entry(self, run: str, entry: Entry) -> None:
+        self.history.append((run, entry))
+        if entry.kind == "log":
+            number = entry.integer("ordinal")
+            logger = entry.fields.get("logger")
+            self.logs.append(
+                LogRecord(
+                    entry.text("scope"),
+                    number,
+                    None if logger is None else str(logger),
+                    entry.text("level"),
+                    entry.text("text"),
+                )
+            )
+
+
+@final
+class _World:
+    """One test: what outlives a crash of its engine."""
+
+    def __init__(
+        self,
+        flow: "Flow[..., object]",
+        arguments: Mapping[str, Json],
+        scripts: "Scripts",
+        functions: "FunctionTable | None",
+        store: SqliteStore,
+    ) -> None:
+        self.flow = flow
+        self.arguments = arguments
+        self.scripts = scripts
+        self.functions = functions
+        self.store = store
+        self.recorder = _Recorder()
+        self.elapsed = 0.0
+
+    def drive(
+        self, run: str, seed: str, happenings: Sequence[Happening], crash_after: int | None
+    ) -> bool:
+        """Drive the run with one engine; whether it crashed."""
+        loop = EngineLoop(virtual=True)
+        loop.advance(self.elapsed)
+
+        def clock() -> float:
+            return round(EPOCH + loop.time(), 6)
+
+        bodies = ScriptedBodies(self.scripts, loop, clock)
+        engine = Engine(
+            self.store,
+            loop,
+            clock,
+            bodies=bodies,
+            listener=self.recorder,
+            functions=self.functions,
+        )
+        if crash_after is not None:
+            engine.on_written = _crash_after(crash_after)
+        loop.stuck = loop.stop
+        python = "3.13"
+        versions = Versions(__version__, python, CODEC, "")
+        record = engine.claim(Start(self.flow, self.arguments, versions, run, seed))
+        for number, happening in enumerate(happenings):
+            if happening.seconds >= self.elapsed:
+                _plan(engine, run, number, happening, happening.seconds - self.elapsed)
+        driven = engine.drive(record, self.flow)
+        driven.ended.add_done_callback(lambda _: loop.call_soon(loop.stop))
+        crashed = _run_loop(loop)
+        self.elapsed = loop.time()
+        engine.abandon()
+        if engine.failure is not None:
+            raise engine.failure
+        return crashed
+
+
+def _run_loop(loop: EngineLoop) -> bool:
+    asyncio.set_event_loop(None)
+    try:
+        loop.run_forever()
+    except _Crash:
+        return True
+    return False
+
+
+def run_virtual(
+    flow: "Flow[..., object]",
+    arguments: Mapping[str, Json],
+    scripts: "Scripts",
+    *,
+    happenings: Sequence[Happening] = (),
+    functions: "FunctionTable | None" = None,
+    seed: str = "0" * 32,
+    run: str = "run",
+    crash_after: Sequence[int] = (),
+    store: Path | None = None,
+) -> Ran:
+    """Run a flow in virtual time; `arguments` are encoded, by parameter name.
+
+    `crash_after`: after how many written entries the first, second, ... engine crashes.
+    """
+    database = SqliteStore(store if store is not None else ":memory:")
+    world = _World(flow, arguments, scripts, functions, database)
+    crashes = 0
+    try:
+        while world.drive(
+            run, seed, happenings, crash_after[crashes] if crashes < len(crash_after) else None
+        ):
+            crashes += 1
+        record = find_run(database, run)
+        trace = trace_of(database, run)
+    finally:
+        database.close()
+    recorder = world.recorder
+    return Ran(trace, record, tuple(recorder.history), tuple(recorder.logs), crashes)
+
+
+def _plan(engine: Engine, run: str, number: int, happening: Happening, after: float) -> None:
+    def happen() -> None:
+        if happening.name is None:
+            engine.cancel(run, at_once=happening.at_once)
+        else:
+            payload = encode(happening.payload)
+            engine.put_event(run, happening.name, payload, id=f"test-{number}")
+
+    engine.loop.call_later(after, happen)
+
+
+def _crash_after(entries: int) -> "_Countdown":
+    return _Countdown(entries)
+
+
+@final
+class _Countdown:
+    def __init__(self, entries: int) -> None:
+        self._left = entries
+
+    def __call__(self, written: int) -> None:
+        self._left -= written
+        if self._left <= 0:
+            raise _Crash
