@@ -27,10 +27,13 @@ from perdure.runtime.perform import begin, cancelled_plainly, outcome_value
 from perdure.runtime.reads import (
     date_today,
     monotonic,
+    monotonic_ns,
     now,
     perf_counter,
+    perf_counter_ns,
     random,
     rng,
+    rng_method,
     time,
     time_ns,
     today,
@@ -54,15 +57,20 @@ __all__ = [
     "gather",
     "log",
     "monotonic",
+    "monotonic_ns",
     "now",
     "perf_counter",
+    "perf_counter_ns",
     "print",
     "progress",
     "quorum",
     "race",
     "random",
     "reply",
+    "result",
     "rng",
+    "rng_method",
+    "semaphore",
     "send",
     "sleep",
     "start",
@@ -211,6 +219,11 @@ def wait_for(site: "Site", work: Awaitable[Any], timeout: object) -> Awaitable[A
     return Lazy("wait_for", lambda: _wait_for(site, work, timeout))
 
 
+def semaphore(value: int = 1) -> Any:
+    """`asyncio.Semaphore(n)` around whole branches: waiters go first in, first out."""
+    return asyncio.Semaphore(value)
+
+
 def task_group(site: "Site") -> Any:
     """`asyncio.TaskGroup()`."""
     return asyncio.TaskGroup() if current.get() is None else TaskGroup(site)
@@ -265,12 +278,11 @@ def start(
     return Lazy("start", begin_run)
 
 
-def send(
-    site: "Site", handle: "Handle[Any]", event: str, payload: object = None
-) -> Awaitable[None]:
-    """`await handle.send("approval", decision)`."""
-    if current.get() is None:
-        return handle.send(event, payload)
+def send(site: "Site", handle: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`await handle.send("approval", decision)`; of anything else, its own method."""
+    if not _is_handle(handle):
+        return handle.send(*args, **kwargs)
+    event, payload = _event_and_payload(*args, **kwargs)
 
     async def store() -> None:
         checked = _event_name(event)
@@ -281,10 +293,11 @@ def send(
     return Lazy("send", store)
 
 
-def ask(site: "Site", handle: "Handle[Any]", event: str, payload: object = None) -> Awaitable[Any]:
-    """`answer = await handle.ask("message", payload)`."""
-    if current.get() is None:
-        return handle.ask(event, payload)
+def ask(site: "Site", handle: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`answer = await handle.ask("message", payload)`; of anything else, its own method."""
+    if not _is_handle(handle):
+        return handle.ask(*args, **kwargs)
+    event, payload = _event_and_payload(*args, **kwargs)
 
     async def store_and_wait() -> Any:
         checked = _event_name(event)
@@ -295,16 +308,34 @@ def ask(site: "Site", handle: "Handle[Any]", event: str, payload: object = None)
     return Lazy("ask", store_and_wait)
 
 
-def cancel(site: "Site", handle: "Handle[Any]") -> Awaitable[None]:
-    """`await handle.cancel()`."""
-    if current.get() is None:
-        return handle.cancel()
+def cancel(site: "Site", handle: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`await handle.cancel()`; of anything else, its own method."""
+    if not _is_handle(handle):
+        return handle.cancel(*args, **kwargs)
 
     async def request() -> None:
         op = await begin(site)
         await cancelled_plainly(op.scope.run.cancel(op, handle.id))
 
     return Lazy("cancel", request)
+
+
+def result(site: "Site", handle: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`handle.result()` of what is no handle (a task of a group): its own method.
+
+    Waiting for another run is no operation of the language: await its flow as a child.
+    """
+    if _is_handle(handle):
+        raise RuntimeError("a flow cannot wait for another run: await the flow itself")
+    return handle.result(*args, **kwargs)
+
+
+def _is_handle(value: object) -> bool:
+    return current.get() is not None and isinstance(value, operations.Handle)
+
+
+def _event_and_payload(event: str, payload: object = None) -> tuple[str, object]:
+    return event, payload
 
 
 def this_run() -> "ThisRun":
@@ -332,7 +363,7 @@ def print(
 def log(logger: Any, level: str, /, message: object, *args: object, **kwargs: Any) -> None:
     """`logger.info("%s of %s", a, b)`: a log record of the run, if the logger is on for it."""
     if current.get() is None:
-        getattr(logger, level)(message, *args, **kwargs)
+        getattr(_logger(logger), level)(message, *args, **kwargs)
         return
     if level == "log":
         number, (message, *rest) = message, args
@@ -342,7 +373,14 @@ def log(logger: Any, level: str, /, message: object, *args: object, **kwargs: An
     if args:
         one = args[0] if len(args) == 1 and isinstance(args[0], dict) and args[0] else args
         text = text % one
-    _record(logger.name, level, text)
+    _record(getattr(_logger(logger), "name", "root"), level, text)
+
+
+def _logger(logger: Any) -> Any:
+    """None and the module `logging` stand for the root logger."""
+    import logging
+
+    return logging.getLogger() if logger is None or logger is logging else logger
 
 
 def _record(logger: str | None, level: str, text: str) -> None:

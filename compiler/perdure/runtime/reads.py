@@ -8,16 +8,22 @@ import datetime as _datetime
 import random as _random
 import time as _time
 import uuid as _uuid
+from collections.abc import Callable
+from typing import Any
 
 from perdure.runtime.scope import Scope, current
 
 __all__ = [
+    "child_seed",
     "date_today",
     "monotonic",
+    "monotonic_ns",
     "now",
     "perf_counter",
+    "perf_counter_ns",
     "random",
     "rng",
+    "rng_method",
     "time",
     "time_ns",
     "today",
@@ -35,12 +41,29 @@ def seeded(seed: str, scope: str, ordinal: int) -> _random.Random:
     return _random.Random(f"{seed}/{scope}/{ordinal}")
 
 
+def child_seed(seed: str, path: str) -> str:
+    """The seed of the child flow at `path` of the run with this seed."""
+    from hashlib import sha256
+
+    return sha256(f"{seed}/{path}".encode()).hexdigest()[:32]
+
+
 def rng() -> _random.Random:
     """A generator for one read: `random.choice(xs)` is `rng().choice(xs)`."""
     scope = current.get()
     if scope is None:
         return _random._inst  # type: ignore[attr-defined,no-any-return]  # pyright: ignore  # what `random.random` is bound to
     return _next(scope)
+
+
+def rng_method(name: str) -> Callable[..., Any]:
+    """`random.choice` as a value: each call is one read."""
+
+    def read(*args: Any, **kwargs: Any) -> Any:
+        return getattr(rng(), name)(*args, **kwargs)
+
+    read.__name__ = read.__qualname__ = name
+    return read
 
 
 def random() -> float:
@@ -101,6 +124,16 @@ def monotonic() -> float:
 def perf_counter() -> float:
     """`time.perf_counter()`: engine time."""
     return _time.perf_counter() if current.get() is None else time()
+
+
+def monotonic_ns() -> int:
+    """`time.monotonic_ns()`: engine time."""
+    return _time.monotonic_ns() if current.get() is None else time_ns()
+
+
+def perf_counter_ns() -> int:
+    """`time.perf_counter_ns()`: engine time."""
+    return _time.perf_counter_ns() if current.get() is None else time_ns()
 
 
 def now(tz: _datetime.tzinfo | None = None) -> _datetime.datetime:

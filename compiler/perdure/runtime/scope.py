@@ -47,6 +47,9 @@ class Scope:
 
     def branch(self, fork: str, key: int | str, *, doomed: bool = False) -> "Scope":
         """The scope of branch `key` of the fork whose path is `fork`."""
+        if isinstance(key, str):
+            # Keys of a computed race are any text; a path has to come apart again.
+            key = "".join(f"%{ord(c):02X}" if c in "%/[]#" else c for c in key)
         return Scope(self.run, f"{fork}[{key}]", self.depth + 1, doomed=doomed or self.doomed)
 
 

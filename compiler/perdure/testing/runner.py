@@ -1,0 +1,112 @@
+"""`run`: one flow, one input, scripts for all that comes from outside, any target."""
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from perdure.durations import seconds_of
+from perdure.testing.request import Request, Result, ScriptedEvent
+from perdure.testing.scripts import Scripts
+
+__all__ = ["run", "targets"]
+
+
+def run(
+    flow: str,
+    arguments: Mapping[str, object] | None = None,
+    /,
+    *,
+    target: str = "reference",
+    engine: str | None = None,
+    steps: Mapping[str, object] | None = None,
+    unscripted: Literal["refuse", "run"] = "refuse",
+    events: Sequence[tuple[object, str, object]] = (),
+    cancel: object = None,
+    seed: int = 0,
+) -> Result:
+    """Run `file.py:flow` in virtual time; see the module `perdure.testing` for an example.
+
+    `arguments`: the input by parameter name, as plain JSON or live values. `target`:
+    "reference", "local", or an installed backend; `engine`: one of its engines, None for its
+    first. `steps`: by name, a function of the arguments (it takes those it has parameters
+    for) or a list of answers, one per attempt, in program order; an exception is raised;
+    `after("2s", x)` takes time. `unscripted="run"` runs the bodies of other steps.
+    `events`: (when, name, payload), `when` counted from the start; `cancel="1d"` asks the run
+    to cancel then. `seed` picks the interleaving of what runs in parallel.
+    """
+    file, _, name = flow.partition(":") if not re.match(r"^[A-Za-z]:[\\/]", flow) else _drive(flow)
+    request = Request(
+        Path(os.path.abspath(file)),
+        name or None,
+        dict(arguments or {}),
+        Scripts(steps, unscripted),
+        tuple(sorted((_event(*event) for event in events), key=lambda event: event.after)),
+        None if cancel is None else _moment(cancel),
+        engine,
+        seed,
+    )
+    return _runner(target)(request)
+
+
+def targets() -> tuple[str, ...]:
+    """The targets that `run` can use in this installation, "reference" first."""
+    from perdure.backend import target_names
+
+    found = [name for name in target_names() if _has_engine(name)]
+    return ("reference", "local", *found)
+
+
+def _runner(target: str) -> Callable[[Request], Result]:
+    if target == "reference":
+        module = "perdure.reference.runner"
+    elif target == "local":
+        module = "perdure.local.virtual"
+    elif _has_engine(target):
+        module = f"{_package(target)}.engine"
+    else:
+        raise ValueError(f"no target {target!r} here; there are {', '.join(targets())}")
+    runner: Callable[[Request], Result] = import_module(module).run_flow
+    return runner
+
+
+def _package(target: str) -> str:
+    """The package of a backend: where its entry point lies."""
+    from importlib.metadata import entry_points
+
+    from perdure.backend import BUILT_IN
+
+    if target in BUILT_IN:
+        return BUILT_IN[target].partition(":")[0]
+    for entry in entry_points(group="perdure.backends", name=target):
+        return entry.module
+    return f"perdure_{target}"
+
+
+def _has_engine(target: str) -> bool:
+    try:
+        return find_spec(f"{_package(target)}.engine") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _event(when: object, name: str, payload: object) -> ScriptedEvent:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"not an event name: {name!r} (a-z, then a-z, 0-9 and _)")
+    return ScriptedEvent(_moment(when), name, payload)
+
+
+def _moment(when: object) -> float:
+    seconds = seconds_of(when)
+    if seconds < 0:
+        raise ValueError(f"{when!r} is before the start")
+    return seconds
+
+
+def _drive(flow: str) -> tuple[str, str, str]:
+    """Of `C:\\flows\\x.py:name`: the first colon belongs to the drive."""
+    rest, colon, name = flow[2:].partition(":")
+    return flow[:2] + rest, colon, name

@@ -1,0 +1,714 @@
+"""The reference: operations, forks, ties, deadlines, groups, cancel, retries, events."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from perdure import Fatal, Retry, RetryAfter, flow, step
+from perdure.runtime import calls as p
+from perdure.testing import ScriptError, after
+from perdure.testing.request import START
+from tests.runtime.harness import at, paths, run
+
+SEEDS = [0, 1, 2, 3]
+
+
+@step
+async def work(n: int, extra: str = "x") -> int: ...
+
+
+@step
+async def other(n: int) -> int: ...
+
+
+@dataclass
+class Decision:
+    approved: bool
+
+
+def call(n: int, label: str = "work") -> Any:
+    return p.call(at(label), work, n)
+
+
+def test_a_step_gets_arguments_by_name_with_defaults_and_the_trace_says_so() -> None:
+    @flow
+    async def main(n: int) -> int:
+        return await call(n) + await call(n + 1)
+
+    r = run(main, {"n": 3}, steps={"work": lambda n, extra: n * len(extra)})
+    assert (r.status, r.result) == ("done", 7)
+    assert paths(r) == ["work", "work#2"]
+    assert r.trace[0].arguments == {"n": 3, "extra": "x"}
+    assert r.trace[0].outcome == {"value": 3}
+    assert r.trace[0].kind == "step"
+
+
+def test_values_cross_by_value() -> None:
+    @step
+    async def grow(items: list[int]) -> list[int]: ...
+
+    @flow
+    async def main() -> object:
+        items = [1]
+        got = await p.call(at("grow"), grow, items)
+        return [items, got, got is items]
+
+    def script(items: list[int]) -> list[int]:
+        items.append(2)
+        return items
+
+    assert run(main, steps={"grow": script}).result == [[1], [1, 2], False]
+
+
+def test_a_value_without_codec_raises_type_error_at_the_operation() -> None:
+    @step
+    async def take(value: object) -> None: ...
+
+    @flow
+    async def main() -> str:
+        try:
+            await p.call(at("take"), take, (i for i in range(3)))
+        except TypeError as error:
+            return str(error)
+        return "crossed"
+
+    r = run(main, steps={"take": lambda value: None})
+    assert "generator" in r.result
+
+
+def test_a_coroutine_value_is_consumed_once() -> None:
+    @flow
+    async def main() -> str:
+        value = call(1)
+        await value
+        try:
+            await value
+        except RuntimeError as error:
+            return str(error)
+        return "twice"
+
+    r = run(main, steps={"work": [1]})
+    assert r.result == "cannot reuse already awaited coroutine"
+
+
+def test_a_wrong_call_raises_what_python_raises() -> None:
+    @flow
+    async def main() -> str:
+        try:
+            await p.call(at("work"), work)
+        except TypeError as error:
+            return str(error)
+        return "called"
+
+    assert run(main, steps={}).result == "work() missing 1 required positional argument: 'n'"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_gather_lets_every_branch_end_and_raises_the_first_error_in_argument_order(
+    seed: int,
+) -> None:
+    @flow
+    async def main() -> str:
+        try:
+            await p.gather(at("gather"), call(0), call(1), call(2), call(3))
+        except ValueError as error:
+            return str(error)
+        return "fine"
+
+    def script(n: int) -> object:
+        return after(10 - n, ValueError(f"no {n}") if n in (1, 2) else n)
+
+    r = run(main, steps={"work": script}, seed=seed)
+    assert r.result == "no 1"
+    assert sorted(paths(r)) == [f"gather[{i}]/work" for i in range(4)]
+
+
+def test_gather_of_the_same_coroutine_runs_it_once() -> None:
+    @flow
+    async def main() -> list[int]:
+        one = call(1)
+        return await p.gather(at("gather"), one, one)
+
+    assert run(main, steps={"work": [7]}).result == [7, 7]
+
+
+def test_gather_with_limit_starts_in_order() -> None:
+    @flow
+    async def main() -> list[int]:
+        return await p.gather(at("gather"), *[call(n) for n in range(5)], limit=2)
+
+    r = run(main, steps={"work": lambda n: after(10, n)})
+    assert r.result == [0, 1, 2, 3, 4]
+    assert [e.time - START for e in r.trace] == [10, 10, 20, 20, 30]
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_gather_with_no_limit_to_speak_of_is_an_error(limit: int) -> None:
+    @flow
+    async def main() -> None:
+        await p.gather(at("gather"), call(1), limit=limit)
+
+    assert type(run(main).error) is ValueError
+
+
+def test_fail_fast_cancels_the_rest() -> None:
+    @flow
+    async def main() -> str:
+        try:
+            await p.gather(at("gather"), call(0), call(1), call(2), fail_fast=True)
+        except ValueError as error:
+            return str(error)
+        return "fine"
+
+    def script(n: int) -> object:
+        return after(10 * (3 - n), ValueError(n)) if n == 1 else after(10 * (3 - n), n)
+
+    r = run(main, steps={"work": script})
+    assert r.result == "1"
+    outcomes = {e.path: e.outcome for e in r.trace}
+    assert outcomes["gather[0]/work"] == "cancelled"
+    assert outcomes["gather[2]/work"] == {"value": 2}
+
+
+def test_return_exceptions_returns_them() -> None:
+    @flow
+    async def main() -> list[str]:
+        values = await p.gather(at("gather"), call(0), call(1), return_exceptions=True)
+        return [repr(value) for value in values]
+
+    def script(n: int) -> object:
+        return KeyError("k") if n else 5
+
+    assert run(main, steps={"work": script}).result == ["5", "KeyError('k')"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_tie_goes_to_the_lower_index(seed: int) -> None:
+    @flow
+    async def main() -> object:
+        async def slow() -> str:
+            await p.sleep(at("slow.sleep"), 1)
+            await p.sleep(at("slow.sleep.2"), 1)
+            return "slow"
+
+        return await p.race(at("race"), a=slow(), b=p.sleep(at("sleep"), 2), c=p.sleep(at("s"), 2))
+
+    r = run(main, seed=seed)
+    assert r.result == ("a", "slow")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nested_races_settle_from_the_inside_out(seed: int) -> None:
+    @flow
+    async def main() -> object:
+        inner = p.race(at("race"), x=p.sleep(at("sleep"), 5), y=p.sleep(at("sleep"), 5))
+        outer = await p.race(at("race"), a=inner, b=p.sleep(at("sleep"), 5))
+        return outer
+
+    r = run(main, seed=seed)
+    assert r.result == ("a", ("x", None))
+
+
+def test_a_race_is_decided_by_an_error_too_and_cancels_the_rest() -> None:
+    @flow
+    async def main() -> str:
+        try:
+            await p.race(at("race"), a=call(1), b=p.sleep(at("sleep"), "1d"))
+        except ValueError as error:
+            return str(error)
+        return "no"
+
+    r = run(main, steps={"work": [ValueError("lost")]})
+    assert r.result == "lost"
+    assert {e.path: e.outcome for e in r.trace}["race[b]/sleep"] == "cancelled"
+
+
+def test_race_of_nothing_is_a_value_error() -> None:
+    @flow
+    async def main() -> None:
+        await p.race(at("race"))
+
+    assert type(run(main).error) is ValueError
+
+
+def test_due_times_are_whole_seconds() -> None:
+    @flow
+    async def main() -> object:
+        await p.sleep(at("sleep"), "250ms")
+        first = p.time()
+        await p.sleep(at("sleep"), 1.5)
+        await p.sleep(at("sleep"), 0)
+        return [first, p.time()]
+
+    assert run(main).result == [START + 1, START + 3]
+
+
+def test_quorum_returns_the_first_to_succeed_in_order_of_ending() -> None:
+    @flow
+    async def main() -> object:
+        return await p.quorum(at("quorum"), 2, call(0), call(1), call(2), call(3))
+
+    times = {0: 30, 1: 10, 2: 20, 3: 5}
+
+    def script(n: int) -> object:
+        return after(times[n], ValueError() if n == 3 else n * 10)
+
+    r = run(main, steps={"work": script})
+    assert r.result == [(1, 10), (2, 20)]
+    assert {e.path: e.outcome for e in r.trace}["quorum[0]/work"] == "cancelled"
+
+
+def test_a_quorum_out_of_reach_is_a_group() -> None:
+    @flow
+    async def main() -> object:
+        try:
+            await p.quorum(at("quorum"), 2, call(0), call(1), call(2))
+        except ExceptionGroup as group:
+            return [str(error) for error in group.exceptions]
+        return None
+
+    def script(n: int) -> object:
+        return ValueError(n) if n != 1 else after(100, 1)
+
+    r = run(main, steps={"work": script})
+    assert r.result == ["0", "2"]
+
+
+def test_a_timeout_lets_handlers_and_finally_run_and_then_becomes_timeout_error() -> None:
+    @flow
+    async def main() -> object:
+        seen: list[str] = []
+        try:
+            async with p.timeout(at("timeout"), 5):
+                try:
+                    await call(1)
+                except asyncio.CancelledError as error:
+                    seen.append(f"cancelled {error.args}")
+                    raise
+                finally:
+                    await p.call(at("other"), other, 2)
+                    seen.append("cleaned")
+        except TimeoutError as error:
+            seen.append(repr(error))
+        return seen
+
+    r = run(main, steps={"work": [after(60, 1)], "other": [after(60, 2)]})
+    assert r.result == ["cancelled ()", "cleaned", "TimeoutError()"]
+    assert [(e.path, e.outcome) for e in r.trace] == [
+        ("work", "cancelled"),
+        ("other", {"value": 2}),
+    ]
+
+
+def test_what_ends_at_the_deadline_is_in_time() -> None:
+    @flow
+    async def main() -> object:
+        async with p.timeout(at("timeout"), 5) as deadline:
+            await p.sleep(at("sleep"), 5)
+        return deadline.expired()
+
+    assert run(main).result is False
+
+
+def test_of_two_deadlines_at_one_instant_the_inner_goes_first() -> None:
+    @flow
+    async def main() -> object:
+        seen: list[str] = []
+        try:
+            async with p.timeout(at("timeout"), 5):
+                try:
+                    async with p.timeout(at("timeout.2"), 5):
+                        await call(1)
+                except TimeoutError:
+                    seen.append("inner")
+                await call(2)
+        except TimeoutError:
+            seen.append("outer")
+        return seen
+
+    r = run(main, steps={"work": lambda n: after(60, n)})
+    assert r.result == ["inner", "outer"]
+
+
+def test_wait_for_with_no_time_left_starts_nothing() -> None:
+    @flow
+    async def main() -> str:
+        try:
+            await p.wait_for(at("timeout"), call(1), 0)
+        except TimeoutError as error:
+            return str(error)
+        return "no"
+
+    r = run(main, steps={})
+    assert (r.result, r.trace) == ("", ())
+
+
+def test_a_task_group_holds_exactly_the_error_that_cancelled_it() -> None:
+    @flow
+    async def main() -> object:
+        try:
+            async with p.task_group(at("group")) as group:
+                group.create_task(call(0))
+                group.create_task(call(1))
+                group.create_task(call(2))
+        except ExceptionGroup as caught:
+            return [str(error) for error in caught.exceptions], caught.message
+        return None
+
+    def script(n: int) -> object:
+        return after(5, ValueError(n)) if n else after(60, n)
+
+    r = run(main, steps={"work": script})
+    assert r.result == (["1"], "unhandled errors in a TaskGroup")
+    assert {e.path: e.outcome for e in r.trace}["group[0]/work"] == "cancelled"
+
+
+def test_a_failing_task_cancels_the_body_of_its_group() -> None:
+    @flow
+    async def main() -> object:
+        seen: list[str] = []
+        try:
+            async with p.task_group(at("group")) as group:
+                group.create_task(call(0))
+                try:
+                    await p.sleep(at("sleep"), "1d")
+                except asyncio.CancelledError:
+                    seen.append("cancelled")
+                    raise
+        except* ValueError:
+            seen.append("failed")
+        await p.sleep(at("sleep"), 1)
+        return seen
+
+    r = run(main, steps={"work": [after(3, ValueError())]})
+    assert r.result == ["cancelled", "failed"]
+
+
+def test_tasks_offer_their_results_after_the_join() -> None:
+    @flow
+    async def main() -> object:
+        async with p.task_group(at("group")) as group:
+            tasks = [group.create_task(call(n)) for n in range(3)]
+        return [task.result() for task in tasks]
+
+    assert run(main, steps={"work": lambda n: after(5 - n, n)}).result == [0, 1, 2]
+
+
+def test_the_body_of_a_group_fails_and_its_tasks_are_cancelled() -> None:
+    @flow
+    async def main() -> object:
+        try:
+            async with p.task_group(at("group")) as group:
+                group.create_task(p.sleep(at("sleep"), "1d"))
+                await call(1)
+        except ExceptionGroup as caught:
+            return [repr(error) for error in caught.exceptions]
+        return None
+
+    r = run(main, steps={"work": [after(1, KeyError("a"))]})
+    assert r.result == ["KeyError('a')"]
+    assert r.trace[-1].outcome == "cancelled"
+
+
+CANCELS = {
+    "sleep": lambda: p.sleep(at("wait"), "1d"),
+    "event": lambda: p.event(at("wait"), "never"),
+    "gather": lambda: p.gather(at("gather"), p.sleep(at("wait"), "1d"), p.sleep(at("w"), "2d")),
+    "race": lambda: p.race(at("race"), a=p.sleep(at("wait"), "1d")),
+    "timeout": lambda: p.wait_for(at("timeout"), p.sleep(at("wait"), "1d"), "1h"),
+}
+
+
+@pytest.mark.parametrize("kind", CANCELS)
+def test_a_cancel_is_raised_where_the_run_waits_and_cleanup_runs(kind: str) -> None:
+    @flow
+    async def main() -> None:
+        try:
+            await CANCELS[kind]()
+        finally:
+            await call(1)
+
+    r = run(main, steps={"work": [after(30, 1)]}, cancel=100)
+    assert r.status == "cancelled"
+    outcomes = {e.path: e.outcome for e in r.trace}
+    assert outcomes.pop("work") == {"value": 1}
+    assert outcomes
+    assert set(outcomes.values()) == {"cancelled"}
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_step_under_way_ends_and_is_recorded_before_the_cancel(parallel: bool) -> None:
+    @flow
+    async def main() -> None:
+        if parallel:
+            await p.gather(at("gather"), call(1), p.sleep(at("sleep"), "1d"))
+        else:
+            await call(1)
+
+    r = run(main, steps={"work": [after(200, 1)]}, cancel=100)
+    assert r.status == "cancelled"
+    entry = next(e for e in r.trace if e.kind == "step")
+    assert (entry.outcome, entry.time - START) == ({"value": 1}, 200)
+
+
+def test_a_run_may_survive_its_cancellation() -> None:
+    @flow
+    async def main() -> str:
+        try:
+            await p.sleep(at("sleep"), "1d")
+        except asyncio.CancelledError as error:
+            return f"kept {error.args}"
+        return "no"
+
+    r = run(main, cancel=5)
+    assert (r.status, r.result) == ("done", "kept ()")
+
+
+def test_retries_wait_in_virtual_time() -> None:
+    @step(retry=Retry(attempts=4, delay="1s", backoff=3, max_delay="5s"))
+    async def flaky() -> int: ...
+
+    @flow
+    async def main() -> int:
+        return await p.call(at("flaky"), flaky)
+
+    errors = [ValueError(), ValueError(), ValueError()]
+    r = run(main, steps={"flaky": [*errors, 5]})
+    assert (r.result, r.trace[0].attempts) == (5, 4)
+    assert r.trace[0].time - START == 1 + 3 + 5
+
+
+def test_fatal_and_not_on_end_retries_and_retry_after_sets_the_delay() -> None:
+    @step(retry=Retry(attempts=None, not_on=[LookupError]))
+    async def flaky(n: int) -> int: ...
+
+    @flow
+    async def main(n: int) -> int:
+        return await p.call(at("flaky"), flaky, n)
+
+    for error in (Fatal("no"), KeyError("k")):
+        r = run(main, {"n": 1}, steps={"flaky": [error]})
+        assert (r.trace[0].attempts, type(r.error)) == (1, type(error))
+    r = run(main, {"n": 1}, steps={"flaky": [RetryAfter("90s"), 3]})
+    assert (r.result, r.trace[0].time - START) == (3, 90)
+
+
+def test_an_attempt_that_takes_too_long_times_out() -> None:
+    @step(timeout="30s", retry=2)
+    async def slow() -> int: ...
+
+    @flow
+    async def main() -> str:
+        try:
+            await p.call(at("slow"), slow)
+        except TimeoutError as error:
+            return repr(error)
+        return "in time"
+
+    assert run(main, steps={"slow": [after(31, 1), after(31, 2)]}).result == "TimeoutError()"
+    assert run(main, steps={"slow": [after(31, 1), after(30, 2)]}).result == "in time"
+
+
+def test_without_a_timeout_an_attempt_has_ten_minutes() -> None:
+    @flow
+    async def main() -> int:
+        return await call(1)
+
+    assert run(main, steps={"work": [after("10m", 1)]}).status == "done"
+    assert type(run(main, steps={"work": [after("601s", 1)]}).error) is TimeoutError
+
+
+def test_events_are_first_in_first_out_and_kept() -> None:
+    @flow
+    async def main() -> object:
+        await p.sleep(at("sleep"), 100)
+        got = [await p.event(at("tick"), "tick") for _ in range(3)]
+        return got, await p.event(at("done"), "done", Decision)
+
+    events: list[tuple[float, str, object]] = [
+        (1, "tick", 1),
+        (1, "tick", 2),
+        (5, "done", {"approved": True}),
+        (200, "tick", 3),
+    ]
+    assert run(main, events=events).result == ([1, 2, 3], Decision(True))
+
+
+def test_a_timed_out_event_raises_timeout_error_and_one_at_the_deadline_is_in_time() -> None:
+    @flow
+    async def main() -> object:
+        try:
+            return await p.event(at("tick"), "tick", timeout="10s")
+        except TimeoutError as error:
+            return [type(error).__name__, str(error)]
+
+    assert run(main).result == ["TimeoutError", ""]
+    assert run(main, events=[(10, "tick", "now")]).result == "now"
+    assert run(main, events=[(11, "tick", "late")]).result == ["TimeoutError", ""]
+
+
+def test_timeout_zero_takes_what_is_there() -> None:
+    @flow
+    async def main() -> object:
+        await p.sleep(at("sleep"), 10)
+        first = await p.event(at("tick"), "tick", timeout=0)
+        try:
+            await p.event(at("tick"), "tick", timeout=0)
+        except TimeoutError:
+            return first
+        return "two"
+
+    r = run(main, events=[(1, "tick", 1)])
+    assert (r.result, r.trace[-1].time - START) == (1, 10)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_with_both_events_there_the_lower_index_wins_and_the_other_stays(seed: int) -> None:
+    @flow
+    async def main() -> object:
+        await p.sleep(at("sleep"), 10)
+        won = await p.race(at("race"), a=p.event(at("a"), "a"), b=p.event(at("b"), "b"))
+        return won, await p.event(at("b"), "b", timeout=0)
+
+    r = run(main, events=[(2, "b", "B"), (3, "a", "A")], seed=seed)
+    assert r.result == (("a", "A"), "B")
+    assert {e.path: e.outcome for e in r.trace}["race[b]/b"] == "cancelled"
+
+
+def test_what_an_overtaken_gather_took_is_given_back() -> None:
+    @flow
+    async def main() -> object:
+        both = p.gather(at("gather"), p.event(at("a"), "a"), p.event(at("b"), "b"))
+        try:
+            await p.wait_for(at("timeout"), both, 10)
+        except TimeoutError:
+            return await p.event(at("a"), "a", timeout=0)
+        return "both"
+
+    assert run(main, events=[(5, "a", "A")]).result == "A"
+
+
+def test_a_run_that_waits_for_what_never_comes_is_waiting() -> None:
+    @flow
+    async def main() -> None:
+        await p.event(at("never"), "never")
+
+    r = run(main)
+    assert (r.status, r.result, r.error, r.trace) == ("waiting", None, None, ())
+
+
+def test_a_child_flow_fails_with_the_same_error_and_its_operations_lie_below_it() -> None:
+    @flow(retry=2)
+    async def child(n: int) -> int:
+        return await call(n)
+
+    @flow
+    async def main() -> object:
+        first = await p.call(at("child"), child, 1)
+        try:
+            await p.call(at("child"), child, 2)
+        except KeyError as error:
+            return first, error.args
+        return None
+
+    r = run(main, steps={"work": [5, KeyError("k", 1), KeyError("k", 2)]})
+    assert r.result == (5, ("k", 2))
+    assert paths(r) == ["child/work", "child", "child#2/work", "child#2~2/work", "child#2"]
+
+
+def test_bodies_run_when_the_script_says_so() -> None:
+    from perdure import this_step
+
+    @step
+    async def real(n: int) -> str:
+        await asyncio.sleep(0)
+        return f"{this_step().key} {this_step().attempt} {n}"
+
+    @step
+    def plain(n: int) -> int:
+        return n + 1
+
+    @flow
+    async def main() -> object:
+        return [await p.call(at("real"), real, 1), await p.call(at("plain"), plain, 1)]
+
+    assert run(main, bodies=True).result == ["run/real 1 1", 2]
+
+
+def test_randomness_is_the_same_in_every_interleaving() -> None:
+    @flow
+    async def main() -> object:
+        async def branch() -> object:
+            await p.sleep(at("sleep"), 1)
+            return [p.random(), p.uuid4().hex, p.rng().choice("abc")]
+
+        return await p.gather(at("gather"), branch(), branch())
+
+    results = [run(main, seed=seed).result for seed in SEEDS]
+    assert results == [results[0]] * len(SEEDS)
+    assert results[0][0] != results[0][1]
+
+
+def test_answers_in_turn_are_refused_in_parallel_and_when_used_up() -> None:
+    @flow
+    async def main() -> None:
+        await p.gather(at("gather"), call(1), call(2))
+
+    with pytest.raises(ScriptError, match=r"parallel.*function of the arguments"):
+        run(main, steps={"work": [1, 2]})
+    with pytest.raises(ScriptError, match="has no script"):
+        run(main, steps={})
+
+    @flow
+    async def twice() -> None:
+        await call(1)
+        await call(2)
+
+    with pytest.raises(ScriptError, match="used up its 1 answers"):
+        run(twice, steps={"work": [1]})
+
+
+def test_a_payload_that_does_not_fit_is_an_error_of_the_script() -> None:
+    @flow
+    async def main() -> None:
+        await p.event(at("done"), "done", Decision)
+
+    with pytest.raises(ScriptError, match="approved"):
+        run(main, events=[(1, "done", {"approved": "maybe"})])
+
+
+def test_input_that_does_not_fit_is_refused_at_the_start() -> None:
+    @flow
+    async def main(n: int, words: list[str] = ["a"]) -> object:  # noqa: B006
+        words.append("b")
+        return [n, words]
+
+    assert run(main, {"n": 1}).result == [1, ["a", "b"]]
+    assert run(main, {"n": 1}).result == [1, ["a", "b"]]
+    r = run(main, {"n": "one"})
+    assert type(r.error).__name__ == "InvalidInput"
+    assert "`n`" in str(r.error)
+    assert type(run(main, {}).error).__name__ == "InvalidInput"
+
+
+def test_a_conversation_is_answered_and_unanswered_when_the_run_ends() -> None:
+    @flow
+    async def talk() -> str:
+        await p.reply(at("reply"), "message", "hello " + await p.event(at("message"), "message"))
+        return "bye"
+
+    @flow
+    async def main() -> object:
+        handle = await p.start(at("start"), talk, id="t")
+        answer = await p.ask(at("ask"), handle, "message", "you")
+        try:
+            await p.ask(at("ask"), handle, "message", "again")
+        except Exception as error:
+            return answer, type(error).__name__
+        return answer
+
+    r = run(main)
+    assert r.result == ("hello you", "Unanswered")
+    assert [e.kind for e in r.trace] == ["start", "ask", "ask"]
