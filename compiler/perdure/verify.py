@@ -62,6 +62,7 @@ _LEFT = (
     ast.AsyncFor,
     ast.AsyncWith,
 )
+_PLACED = (ast.expr, ast.stmt, ast.keyword, ast.pattern)
 
 
 def verify(program: Program, after: str) -> None:
@@ -314,7 +315,7 @@ class _Check:
             node = pending.pop()
             if isinstance(node, _LEFT):
                 self._fail(f"`{type(node).__name__}` left in pure code", span)
-            if isinstance(node, ast.expr | ast.stmt) and not hasattr(node, "lineno"):
+            if isinstance(node, _PLACED) and not hasattr(node, "lineno"):
                 self._fail(f"`{type(node).__name__}` without a place", span)
             pending.extend(ast.iter_child_nodes(node))
 

@@ -131,9 +131,8 @@ def _plan_race(low: Lowering, node: ast.Call, *, hold: bool) -> _Plan:
         raise NotYet("`race` of unpacked names beside others")
     names = node.keywords[0].value
     expressions.take_out(low, names)
-    called = located(
-        ast.Call(located(ast.Name("dict", ast.Load()), names), [], [ast.keyword(None, names)]), names
-    )
+    unpacked = located(ast.keyword(None, names), names)
+    called = located(ast.Call(located(ast.Name("dict", ast.Load()), names), [], [unpacked]), names)
     method = located(ast.Attribute(called, "items", ast.Load()), names)
     items = located(ast.Call(method, [], []), names)
     pairs = located(ast.List([located(ast.Starred(items, ast.Load()), names)], ast.Load()), names)

@@ -34,7 +34,7 @@ class NotYet(Exception):
         self.what = what
 
 
-def located[N: (ast.expr, ast.stmt)](node: N, at: ast.expr | ast.stmt | ast.pattern) -> N:
+def located[N: ast.expr | ast.stmt | ast.keyword | ast.pattern](node: N, at: ast.expr | ast.stmt | ast.pattern) -> N:
     """A node made here, standing where `at` stands."""
     node.lineno = at.lineno
     node.col_offset = at.col_offset

@@ -76,7 +76,7 @@ def _match(
     elif done is not None:
         with low.block() as body:
             _mark(low, node, done, found=False)
-        written.append(Case("case _", ast.MatchAs(), None, tuple(body), low.span(node)))
+        written.append(Case("case _", located(ast.MatchAs(), node), None, tuple(body), low.span(node)))
     label = expressions.label_of(low, "match", node.subject)
     low.add(Match(label, subject, tuple(written), facts, low.span(node)))
 
