@@ -1,5 +1,7 @@
 """Equality as the codec promises it: same types, same values to the sign of zero, same sharing."""
 
+from datetime import datetime, time, timezone
+from decimal import Decimal
 from enum import Enum
 from functools import partial
 
@@ -16,8 +18,8 @@ def alike(one: object, other: object) -> bool:
 def _alike(one: object, other: object, there: dict[int, int], back: dict[int, int]) -> bool:
     if type(one) is not type(other):
         return False
-    if isinstance(one, (float, complex)):
-        return repr(one) == repr(other)
+    if isinstance(one, (float, complex, Decimal, datetime, time, timezone)):
+        return repr(one) == repr(other)  # `==` sees no sign of zero, no fold, no name of a zone
     parts = _parts(one)
     if parts is None:
         return one == other
