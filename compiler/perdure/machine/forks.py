@@ -25,7 +25,8 @@ def lower_operation(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: C
         low.draft.refuse(problem, entry, next, context, op.span)
         return
     target = None if op.target is None else context.frame.slot(op.target)
-    node = ir.Operation(entry, op, target, next, context.handler, context.frame, op.span)
+    flows = bool(op.candidates) and all(map(low.frames.is_flow, op.candidates))
+    node = ir.Operation(entry, op, target, next, context.handler, context.frame, op.span, flows)
     low.draft.add(node, op.label)
 
 

@@ -296,6 +296,8 @@ class Operation:
     handler: Pc | None
     frame: Frame
     span: Span
+    flows: bool = False
+    """What is called is a child flow (also where a table's members are)."""
 
 
 @final
@@ -474,10 +476,12 @@ class Sleep:
 class Await:
     """Wait for the first of the alternatives.
 
-    `prologue`: it is entered like a site, `at` a pc, and a site registers the wait (all names and
-    times are evaluated by it; every timeout is a literal). Else the site before reported the
-    operands. `on_raise` as in `Run` (only with `prologue`); `on_error`: a timeout, or a loser's
-    error in a race. What was received is the value; of a race the pair (name, value).
+    `prologue`: it is entered like a site, `at` its own pc: a site evaluates the operands and
+    registers the wait; every timeout is a literal, and no slot changes, so that nothing is lost
+    when the engine ends the wait. Else the site before reported the operands. `on_raise`: the
+    operands raised (only with `prologue`). `on_error`: a timeout, or an error that ends a race.
+    What was received is the value; of a race the pair (name, value). Its label is counted when the
+    wait is over, if it is in `Scope.repeating`.
     """
 
     name: str
@@ -564,6 +568,8 @@ class Scope:
     """Slots that cross when a site stops at a pc (after the operands were evaluated, at a native
     one).
     """
+    bound: Mapping[Pc, frozenset[Slot]] = field(default_factory=dict[Pc, frozenset[Slot]])
+    """Slots that are bound on every way to a pc."""
     settled: Mapping[Pc, Pc] = field(default_factory=dict[Pc, Pc])
     """Pure nodes whose run belongs to one later site: the pc of its operation, or the id of a
     `Route`

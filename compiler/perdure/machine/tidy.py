@@ -161,9 +161,10 @@ def _merged(entry: Pc, nodes: dict[Pc, Node]) -> dict[Pc, Node]:
             coming[pc] = coming.get(pc, 0) + 1
     result = dict(nodes)
     for pc in nodes:
-        node = result.get(pc)
-        if not isinstance(node, ir.Block):
+        found = result.get(pc)
+        if not isinstance(found, ir.Block):
             continue
+        node = found
         code = list(node.code)
         after = node.next
         handler = handler_of(node)

@@ -1,3 +1,44 @@
-"""What drives the emitted code of a flow inside a bundle; the standard library and
-`perdure.runtime` only.
+"""What emitted code calls and the driver that runs it: the standard library and `perdure` only.
+
+A site module (`sites_<flow>.py`, made by `perdure.machine.emit`) holds one function for each node of a flow and
+the table `FLOW`; it imports this package as `sites`.
 """
+
+from perdure.sites.cursor import Cursor, cursor, enumerated, from_the_end, zipped
+from perdure.sites.driver import Site, Stop
+from perdure.sites.table import (
+    Block,
+    Call,
+    Catch,
+    Decision,
+    Flow,
+    Operation,
+    Raise,
+    Return,
+    Scope,
+    Slots,
+    call,
+    named,
+)
+
+__all__ = [
+    "Block",
+    "Call",
+    "Catch",
+    "Cursor",
+    "Decision",
+    "Flow",
+    "Operation",
+    "Raise",
+    "Return",
+    "Scope",
+    "Site",
+    "Slots",
+    "Stop",
+    "call",
+    "cursor",
+    "enumerated",
+    "from_the_end",
+    "named",
+    "zipped",
+]

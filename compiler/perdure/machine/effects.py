@@ -1,0 +1,169 @@
+"""What a node does to slots: reads, may bind or unbind, surely binds. In slots, not in names.
+
+Comes in: a node. Goes out: `Effects`; for operations, of evaluating their operands.
+"""
+
+import ast
+from collections.abc import Iterable
+from typing import NamedTuple, assert_never, final
+
+from perdure.flow import Facts, Slot
+from perdure.machine import ir
+from perdure.uses import bound_by_target, uses
+
+__all__ = ["Effects", "code_effects", "effects", "facts_effects"]
+
+_NOTHING: frozenset[Slot] = frozenset()
+
+
+@final
+class Effects(NamedTuple):
+    """Of code that runs from its first line to its last."""
+
+    reads: frozenset[Slot] = _NOTHING
+    writes: frozenset[Slot] = _NOTHING
+    binds: frozenset[Slot] = _NOTHING
+    unbinds: frozenset[Slot] = _NOTHING
+    loses: frozenset[Slot] = _NOTHING
+    """Those that may end unbound on some way through."""
+
+    def then(self, after: "Effects") -> "Effects":
+        """Of this code and then other code."""
+        return Effects(
+            self.reads | (after.reads - self.binds - self.unbinds),
+            self.writes | after.writes,
+            (self.binds - after.writes) | after.binds,
+            (self.unbinds - after.writes) | after.unbinds,
+            (self.loses - after.binds) | after.loses,
+        )
+
+
+def effects(node: ir.Node) -> Effects:
+    """What the code of a node does."""
+    match node:
+        case ir.Block():
+            result = Effects()
+            for code in node.code:
+                result = result.then(code_effects(code, node.frame))
+            return result
+        case ir.Decision():
+            return _choice(node.choice, node.frame)
+        case ir.Catch():
+            return Effects()
+        case ir.Operation():
+            return facts_effects(node.op.facts, node.frame)
+        case ir.ForkNode():
+            return _fork(node)
+        case ir.Return():
+            if isinstance(node.value, str):
+                return Effects(reads=frozenset({node.value}))
+            return facts_effects(node.facts, node.frame)
+        case ir.Raise():
+            return facts_effects(node.facts, node.frame)
+        case ir.Reraise():
+            return Effects(reads=frozenset({node.slot}))
+        case _:
+            assert_never(node)
+
+
+def facts_effects(facts: Facts, frame: ir.Frame) -> Effects:
+    """The effects that the front end found, in slots."""
+    return Effects(_slots(facts.reads, frame), _slots(facts.writes, frame))
+
+
+def _slots(names: Iterable[str], frame: ir.Frame) -> frozenset[Slot]:
+    return frozenset(frame.names[name] for name in names if name in frame.names)
+
+
+def code_effects(code: ir.Code, frame: ir.Frame) -> Effects:
+    """What one piece of a block does."""
+    match code:
+        case ir.Statements():
+            return _statements(code, frame)
+        case ir.Keep():
+            kept = frozenset({code.slot})
+            return Effects(writes=kept, binds=kept)
+        case ir.Bind():
+            kept = frozenset({code.slot})
+            if isinstance(code.value, str):
+                return Effects(frozenset({code.value}), kept, kept)
+            return facts_effects(code.facts, frame).then(Effects(writes=kept, binds=kept))
+        case ir.Iterate():
+            kept = frozenset({code.slot})
+            return facts_effects(code.facts, frame).then(Effects(writes=kept, binds=kept))
+        case ir.Unbind():
+            gone = frozenset(code.slots)
+            return Effects(writes=gone, unbinds=gone, loses=gone)
+        case ir.Enter():
+            own = frozenset(code.own)
+            params = frozenset(code.callee.slot(p.name) for p in code.parameters)
+            inside = Effects(writes=own, binds=params, unbinds=own - params, loses=own - params)
+            return facts_effects(code.facts, frame).then(inside)
+        case _:
+            assert_never(code)
+
+
+def _statements(code: ir.Statements, frame: ir.Frame) -> Effects:
+    found = facts_effects(code.facts, frame)
+    sure = uses(code.code).binds
+    binds = found.writes if sure is None else _slots(sure, frame) & found.writes
+    reads = found.reads if code.active is None else found.reads | {code.active}
+    loses = _slots(_deleted(code.code), frame) - binds if found.writes else _NOTHING
+    return Effects(reads, found.writes, binds, _NOTHING, loses)
+
+
+def _deleted(code: Iterable[ast.stmt]) -> frozenset[str]:
+    """Names that `del` or the end of an `except ... as` unbinds."""
+    names: set[str] = set()
+    for statement in code:
+        for node in ast.walk(statement):
+            match node:
+                case ast.Name(id=name, ctx=ast.Del()) | ast.ExceptHandler(name=str(name)):
+                    names.add(name)
+                case _:
+                    pass
+    return frozenset(names)
+
+
+def _choice(choice: ir.Choice, frame: ir.Frame) -> Effects:
+    match choice:
+        case ir.Test():
+            return facts_effects(choice.facts, frame)
+        case ir.MatchCases():
+            return _cases(choice, frame)
+        case ir.Advance():
+            names = uses([_stored(choice.target)])
+            reads = _slots(names.reads, frame) | {choice.cursor}
+            bound = _slots(bound_by_target(choice.target), frame)
+            return Effects(reads, bound)
+        case ir.MatchErrors():
+            types = [type for _, type in choice.types if type is not None]
+            return Effects(_slots(uses(types).reads, frame) | {choice.slot})
+        case ir.Switch():
+            return Effects(reads=frozenset({choice.slot}))
+        case _:
+            assert_never(choice)
+
+
+def _stored(target: ast.expr) -> ast.stmt:
+    """`for target in (): pass`, whose uses are those of binding the target."""
+    loop = ast.For(target, ast.Tuple([], ast.Load()), [ast.Pass()], [])
+    return ast.fix_missing_locations(ast.copy_location(loop, target))
+
+
+def _cases(choice: ir.MatchCases, frame: ir.Frame) -> Effects:
+    found = facts_effects(choice.facts, frame)
+    cases = [ast.match_case(pattern, guard, [ast.Pass()]) for _, pattern, guard in choice.cases]
+    seen = uses([ast.Match(choice.subject, cases)])
+    return Effects(
+        found.reads | _slots(seen.reads, frame), found.writes | _slots(seen.writes, frame)
+    )
+
+
+def _fork(node: ir.ForkNode) -> Effects:
+    result = facts_effects(node.fork.facts, node.frame)
+    for branch in node.branches:
+        result = result.then(Effects(reads=frozenset(branch.captures)))
+    for one in node.alternatives:
+        result = result.then(facts_effects(one.op.facts, one.frame))
+    return result

@@ -1,0 +1,207 @@
+"""The site module of a flow: readable Python, one function for each node, and the table of them.
+
+Comes in: a placed `Machine` and the sources of its program. Goes out: the text of `sites_<flow>.py`, equal on every
+Python. The user's statements stand in it as they are; around them, locals are loaded from slots and kept:
+
+    def after_classify(s):
+        # flows/triage.py:14
+        issue = s["issue"]
+        title = issue.title.strip()
+        s["title"] = title
+"""
+
+import ast
+import keyword
+import re
+from collections.abc import Iterator, Sequence
+from typing import assert_never, final
+
+from perdure.flow import Ref
+from perdure.machine import ir
+from perdure.machine.emit_code import Body, CodeNames
+from perdure.machine.globals import ModuleNames
+from perdure.machine.ir import Machine, Node, Scope
+from perdure.machine.natives import runs_in_site, waits_in_site
+from perdure.machine.trees import trees
+
+__all__ = ["emit", "module_name", "scopes"]
+
+
+def emit(machine: Machine, sources: Sequence[tuple[str, str]]) -> str:
+    """The module's text."""
+    return _Module(machine, ModuleNames(sources)).text()
+
+
+def module_name(ref: Ref) -> str:
+    """`sites_flows_triage_triage` for `flows.triage:triage`."""
+    return "sites_" + re.sub(r"\W+", "_", f"{ref.module}_{ref.qualname}")
+
+
+def scopes(scope: Scope) -> Iterator[Scope]:
+    """The scope and all inside it, in program order."""
+    yield scope
+    for node in scope.nodes.values():
+        if isinstance(node, ir.ForkNode):
+            for branch in node.branches:
+                yield from scopes(branch)
+
+
+@final
+class _Module:
+    def __init__(self, machine: Machine, modules: ModuleNames) -> None:
+        self.machine = machine
+        used = set(_identifiers(machine.root))
+        self.sites = _free("sites", used)
+        self.s = _free("s", used)
+        self.table = _free("FLOW", used)
+        self.names = CodeNames(modules, used, self.sites, self.s)
+        self.functions: list[str] = []
+        self.taken = {*used, self.sites, self.s, self.table, *keyword.kwlist}
+
+    def text(self) -> str:
+        """Header, imports, functions, table."""
+        tables = [self._scope(scope) for scope in scopes(self.machine.root)]
+        parts = [self._header(), "\n".join(self._imports()), *self.names.binders]
+        parts += [*self.functions, self._flow(tables)]
+        return "\n\n\n".join(parts) + "\n"
+
+    def _header(self) -> str:
+        ref = self.machine.ref
+        return f'"""Sites of the flow `{ref}`, made by perdure. Regenerate it, do not edit it."""'
+
+    def _imports(self) -> list[str]:
+        lines = ["from perdure import sites" + _alias("sites", self.sites)]
+        lines += [f"from {m} import {n}{_alias(n, alias)}" for m, n, alias in self.names.imported()]
+        return sorted(lines)
+
+    def _flow(self, tables: list[str]) -> str:
+        ref, digest = self.machine.ref, self.machine.digest
+        inside = "\n".join(tables)
+        return (
+            f"{self.table} = {self.sites}.Flow(\n    {str(ref)!r},\n    {digest!r},\n"
+            f"    {{\n{inside}\n    }},\n)"
+        )
+
+    def _scope(self, scope: Scope) -> str:
+        rows = [f"                {pc!r}: {self._node(scope, n)}," for pc, n in scope.nodes.items()]
+        settled = [f"                {pc!r}: {to!r}," for pc, to in scope.settled.items()]
+        live = [f"                {pc!r}: {_tuple(sorted(s))}," for pc, s in scope.live.items()]
+        repeating = ", ".join(map(repr, sorted(scope.repeating)))
+        return "\n".join(
+            [
+                f"        {scope.id!r}: {self.sites}.Scope(",
+                f"            {scope.entry!r},",
+                f"            {_tuple(scope.params)},",
+                f"            {_tuple(scope.captures)},",
+                f"            frozenset({{{repeating}}})," if repeating else "            frozenset(),",
+                *_mapping(rows),
+                *_mapping(settled),
+                *_mapping(live),
+                "        ),",
+            ]
+        )
+
+    def _node(self, scope: Scope, node: Node) -> str:
+        sites = self.sites
+        match node:
+            case ir.Block():
+                code = self._function(scope, node)
+                return f"{sites}.Block({_row(code, repr(node.next), handler=node.handler)})"
+            case ir.Decision():
+                return self._decision(scope, node)
+            case ir.Catch():
+                return f"{sites}.Catch({node.slot!r}, {node.next!r})"
+            case ir.Operation() | ir.ForkNode():
+                code = self._function(scope, node)
+                label = node.op.label if isinstance(node, ir.Operation) else node.fork.label
+                cells = (repr(_kind(node)), repr(label), repr(node.target), repr(node.ok))
+                return f"{sites}.Operation({_row(code, *cells, handler=node.handler)})"
+            case ir.Return():
+                return f"{sites}.Return({_row(self._function(scope, node), handler=node.handler)})"
+            case ir.Raise() | ir.Reraise():
+                return f"{sites}.Raise({_row(self._function(scope, node), handler=node.handler)})"
+            case _:
+                assert_never(node)
+
+    def _decision(self, scope: Scope, node: ir.Decision) -> str:
+        exits = "{" + ", ".join(f"{e.name!r}: {e.to!r}" for e in node.exits) + "}"
+        cells = [self._function(scope, node), exits, repr(node.handler or "")]
+        recorded = scope.decisions.get(node.pc)
+        if recorded is not None:
+            name, records = recorded
+            known = ", ".join(f"{exit!r}: {record!r}" for exit, record in records.items())
+            cells += [repr(name), f"{{{known}}}"]
+        return f"{self.sites}.Decision({', '.join(cells)})"
+
+    def _function(self, scope: Scope, node: Node) -> str:
+        name = self._function_name(scope, node.pc)
+        lines = Body(scope, node, self.names).lines()
+        span = node.span
+        where = f"    # {span.file}:{span.line}" if span.file else None
+        head = [f"def {name}({self.s}):", *([where] if where else [])]
+        self.functions.append("\n".join([*head, *(f"    {line}" if line else "" for line in lines)]))
+        return name
+
+    def _function_name(self, scope: Scope, pc: str) -> str:
+        plain = re.sub(r"\W+", "_", f"{scope.id} {pc}", flags=re.ASCII).strip("_").lower()
+        plain = plain if plain and not plain[0].isdigit() else f"at_{plain}"
+        return _take(plain, self.taken)
+
+
+def _kind(node: ir.Operation | ir.ForkNode) -> str:
+    if runs_in_site(node):
+        return "run"
+    return "wait" if waits_in_site(node) else "native"
+
+
+def _row(*cells: str, handler: str | None) -> str:
+    return ", ".join([*cells, *([] if handler is None else [repr(handler)])])
+
+
+def _mapping(rows: list[str]) -> list[str]:
+    return ["            {", *rows, "            },"] if rows else ["            {},"]
+
+
+def _tuple(names: Sequence[str]) -> str:
+    inside = ", ".join(map(repr, names))
+    return f"({inside},)" if len(names) == 1 else f"({inside})"
+
+
+def _alias(name: str, alias: str) -> str:
+    return "" if name == alias else f" as {alias}"
+
+
+def _free(name: str, used: set[str]) -> str:
+    while name in used:
+        name += "_"
+    return name
+
+
+def _take(name: str, taken: set[str]) -> str:
+    count, found = 1, name
+    while found in taken:
+        count += 1
+        found = f"{name}_{count}"
+    taken.add(found)
+    return found
+
+
+def _identifiers(root: Scope) -> Iterator[str]:
+    """Every identifier that the emitted code may mention."""
+    for scope in scopes(root):
+        for node in scope.nodes.values():
+            for tree in trees(node):
+                for inner in ast.walk(tree):
+                    match inner:
+                        case ast.Name(id=name) | ast.arg(arg=name):
+                            yield name
+                        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                            yield name
+                        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                            yield name
+                        case ast.ExceptHandler(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                            yield name
+                        case ast.alias(name=name, asname=other):
+                            yield other or name.partition(".")[0]
+                        case _:
+                            pass

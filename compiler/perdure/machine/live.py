@@ -1,0 +1,166 @@
+"""Which slots are live, and which are surely bound, at each pc of a scope.
+
+Comes in: a scope's nodes. Goes out: for each pc the slots that anything after may read, and those
+that are bound on every way there. Sets are bits of one int while it is computed.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, final
+
+from perdure.flow import Slot
+from perdure.machine import ir
+from perdure.machine.effects import Effects, effects
+from perdure.machine.ir import Node, Pc
+from perdure.machine.tidy import handler_of, successors
+
+__all__ = ["Slots", "slots_of"]
+
+
+@final
+class Slots(NamedTuple):
+    """`live` and `bound` before each node, `after`: live once an operation's operands are
+    evaluated.
+    """
+
+    live: Mapping[Pc, frozenset[Slot]]
+    after: Mapping[Pc, frozenset[Slot]]
+    bound: Mapping[Pc, frozenset[Slot]]
+    effects: Mapping[Pc, Effects]
+
+
+@final
+class _Bits:
+    """Slots as bits."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Slot, int] = {}
+        self._names: list[Slot] = []
+
+    def of(self, slots: frozenset[Slot]) -> int:
+        bits = 0
+        for slot in slots:
+            number = self._numbers.get(slot)
+            if number is None:
+                number = self._numbers[slot] = len(self._names)
+                self._names.append(slot)
+            bits |= 1 << number
+        return bits
+
+    def names(self, bits: int) -> frozenset[Slot]:
+        found: list[Slot] = []
+        while bits:
+            low = bits & -bits
+            found.append(self._names[low.bit_length() - 1])
+            bits ^= low
+        return frozenset(found)
+
+
+def slots_of(
+    nodes: Mapping[Pc, Node], entry: Pc, params: frozenset[Slot], captured: frozenset[Slot]
+) -> Slots:
+    """Live and bound slots; `captured` are those the branch's fork had surely bound."""
+    bits = _Bits()
+    found = {pc: effects(node) for pc, node in nodes.items()}
+    reads = {pc: bits.of(one.reads) for pc, one in found.items()}
+    kills = {pc: bits.of(one.binds | one.unbinds) for pc, one in found.items()}
+    live = _live(nodes, bits, reads, kills)
+    after = {
+        pc: bits.names(_after(node, nodes, bits, live))
+        for pc, node in nodes.items()
+        if isinstance(node, ir.Operation | ir.ForkNode)
+    }
+    bound = _bound(nodes, entry, bits, found, bits.of(params | captured))
+    cache: dict[int, frozenset[Slot]] = {}
+
+    def names(value: int) -> frozenset[Slot]:
+        if value not in cache:
+            cache[value] = bits.names(value)
+        return cache[value]
+
+    return Slots(
+        {pc: names(value) for pc, value in live.items()},
+        after,
+        {pc: names(value) for pc, value in bound.items()},
+        found,
+    )
+
+
+def _live(
+    nodes: Mapping[Pc, Node], bits: _Bits, reads: Mapping[Pc, int], kills: Mapping[Pc, int]
+) -> dict[Pc, int]:
+    before: dict[Pc, list[Pc]] = {pc: [] for pc in nodes}
+    for pc, node in nodes.items():
+        handler = handler_of(node)
+        for to in (*successors(node), *(() if handler is None else (handler,))):
+            before[to].append(pc)
+    live = dict.fromkeys(nodes, 0)
+    waiting = list(nodes)
+    queued = set(waiting)
+    while waiting:
+        pc = waiting.pop()
+        queued.discard(pc)
+        node = nodes[pc]
+        value = reads[pc] | (_after(node, nodes, bits, live) & ~kills[pc])
+        value |= _at_handler(node, nodes, bits, live)
+        if isinstance(node, ir.Catch):
+            value &= ~bits.of(frozenset({node.slot}))
+        if value != live[pc]:
+            live[pc] = value
+            fresh = [one for one in before[pc] if one not in queued]
+            waiting.extend(fresh)
+            queued.update(fresh)
+    return live
+
+
+def _after(node: Node, nodes: Mapping[Pc, Node], bits: _Bits, live: Mapping[Pc, int]) -> int:
+    """Live after the node's own code; of an operation, while it runs."""
+    value = 0
+    for to in successors(node):
+        value |= live[to]
+    if isinstance(node, ir.Operation | ir.ForkNode):
+        if node.target is not None:
+            value &= ~bits.of(frozenset({node.target}))
+        value |= _at_handler(node, nodes, bits, live)
+    if isinstance(node, ir.ForkNode):
+        for branch in node.branches:
+            value |= bits.of(frozenset(branch.captures))
+    return value
+
+
+def _at_handler(node: Node, nodes: Mapping[Pc, Node], bits: _Bits, live: Mapping[Pc, int]) -> int:
+    handler = handler_of(node)
+    return 0 if handler is None else live[handler]
+
+
+def _bound(
+    nodes: Mapping[Pc, Node], entry: Pc, bits: _Bits, found: Mapping[Pc, Effects], start: int
+) -> dict[Pc, int]:
+    binds = {pc: bits.of(one.binds) for pc, one in found.items()}
+    loses = {pc: bits.of(one.loses) for pc, one in found.items()}
+    bound: dict[Pc, int] = {entry: start}
+    waiting = [entry]
+    while waiting:
+        pc = waiting.pop()
+        node = nodes[pc]
+        have = bound[pc]
+        for to, value in _flows(node, have, binds[pc], loses[pc], bits):
+            known = bound.get(to)
+            merged = value if known is None else known & value
+            if merged != known:
+                bound[to] = merged
+                waiting.append(to)
+    return {pc: bound.get(pc, 0) for pc in nodes}
+
+
+def _flows(node: Node, have: int, binds: int, loses: int, bits: _Bits) -> list[tuple[Pc, int]]:
+    """What is bound on each edge out; at a handler, what was bound before and is not lost."""
+    done = (have & ~loses) | binds
+    if isinstance(node, ir.Operation | ir.ForkNode) and node.target is not None:
+        done |= bits.of(frozenset({node.target}))
+    if isinstance(node, ir.Catch):
+        done |= bits.of(frozenset({node.slot}))
+    flows = [(to, done) for to in successors(node)]
+    handler = handler_of(node)
+    if handler is not None:
+        flows.append((handler, have & ~loses))
+    return flows

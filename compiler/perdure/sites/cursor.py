@@ -1,0 +1,300 @@
+"""Iteration that goes on after an operation: a cursor on the live container, with CPython's view of mutation.
+
+Comes in: what a `for` iterates over. Goes out: a `Cursor`. Cursors are dataclasses of plain fields, so that the
+codec carries them in one heap with the container they point into. A dict's iterator is CPython's own while the
+process lasts; `freeze` turns its place into numbers before it crosses.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from gc import get_referents
+from typing import Protocol, final, runtime_checkable
+
+__all__ = ["Cursor", "cursor", "enumerated", "from_the_end", "zipped"]
+
+type Advanced = tuple[bool, object]
+type Positions = list[object] | tuple[object, ...] | str | bytes | range
+_END: Advanced = (False, None)
+
+
+@runtime_checkable
+class Cursor(Protocol):
+    """Where a loop stands."""
+
+    def step(self) -> Advanced:
+        """(True, next item), or (False, None) at the end and ever after."""
+        ...
+
+    def freeze(self) -> None:
+        """Make all of it plain fields."""
+        ...
+
+
+def cursor(iterable: object) -> Cursor:
+    """The cursor of an iterable."""
+    match iterable:
+        case list() | tuple() | str() | bytes() | range() if _plain_iteration(iterable):
+            return Sequential(iterable, 0)
+        case dict() if type(iterable).__iter__ is dict.__iter__:
+            return Mapped(iterable, "keys", False, len(iterable), len(iterable))
+        case Sequential() | Backwards() | Mapped() | Enumerated() | Zipped() | Counting():
+            return iterable
+        case itertools.count():
+            return _counting(iterable)
+        case _:
+            return _view(iterable)
+
+
+def _plain_iteration(value: Positions) -> bool:
+    base = next(kind for kind in (list, tuple, str, bytes, range) if isinstance(value, kind))
+    return type(value).__iter__ is base.__iter__
+
+
+_VIEWS: dict[str, str] = {"dict_keys": "keys", "dict_values": "values", "dict_items": "items"}
+
+
+def _view(iterable: object, *, backwards: bool = False) -> Cursor:
+    kind = _VIEWS.get(type(iterable).__name__)
+    for owner in get_referents(iterable) if kind is not None else ():
+        if isinstance(owner, dict) and kind is not None:
+            found: dict[object, object] = owner
+            return Mapped(found, kind, backwards, len(found), len(found))
+    name = type(iterable).__name__
+    if not hasattr(type(iterable), "__iter__"):
+        raise TypeError(f"'{name}' object is not iterable")
+    raise TypeError(f"a loop with operations cannot iterate over '{name}': wrap it in list()")
+
+
+@final
+@dataclass
+class Sequential:
+    """By index: list, tuple, str, bytes, range. `index` is -1 once it has ended; it never begins again."""
+
+    items: Positions
+    index: int
+
+    def step(self) -> Advanced:
+        """The item at the index, if there is one now."""
+        if 0 <= self.index < len(self.items):
+            self.index += 1
+            return True, self.items[self.index - 1]
+        self.index = -1
+        return _END
+
+    def freeze(self) -> None:
+        """It is plain."""
+
+
+@final
+@dataclass
+class Backwards:
+    """`reversed` of a list, tuple, str, bytes or range."""
+
+    items: Positions
+    index: int
+
+    def step(self) -> Advanced:
+        """The item at the index, which counts down; one that is gone ends it."""
+        if 0 <= self.index < len(self.items):
+            self.index -= 1
+            return True, self.items[self.index + 1]
+        self.index = -1
+        return _END
+
+    def freeze(self) -> None:
+        """It is plain."""
+
+
+@final
+@dataclass
+class Mapped:
+    """A dict or one of its views. `size` is its size at the start; -1: it has ended.
+
+    `left` counts the entries not visited yet, as of `freeze`; the iterator itself lives in `_live`, no field.
+    """
+
+    items: dict[object, object]
+    kind: str
+    backwards: bool
+    size: int
+    left: int
+
+    def step(self) -> Advanced:
+        """What CPython's own iterator gives, errors included."""
+        if self.size < 0:
+            return _END
+        live = self._iterator()
+        for item in live:
+            return True, item
+        self.size = -1
+        return _END
+
+    def freeze(self) -> None:
+        """Count what is left and let the iterator go."""
+        live: Iterator[object] | None = self.__dict__.pop("_live", None)
+        if live is None or self.size < 0:
+            return
+        if len(self.items) == self.size:
+            self.left = len(_rest(live))
+
+    def _iterator(self) -> Iterator[object]:
+        live: Iterator[object] | None = self.__dict__.get("_live")
+        if live is not None:
+            return live
+        if len(self.items) != self.size:
+            raise RuntimeError("dictionary changed size during iteration")
+        fresh = self._views()
+        for _ in range(self.size - self.left):
+            next(fresh, None)
+        self.__dict__["_live"] = fresh
+        return fresh
+
+    def _views(self) -> Iterator[object]:
+        match self.kind:
+            case "keys":
+                return reversed(self.items) if self.backwards else iter(self.items)
+            case "values":
+                values = self.items.values()
+                return reversed(values) if self.backwards else iter(values)
+            case _:
+                items = self.items.items()
+                return reversed(items) if self.backwards else iter(items)
+
+
+def _rest(live: Iterator[object]) -> list[object]:
+    """What an iterator of a dict has not visited, without moving it."""
+    reduced = live.__reduce__()
+    if isinstance(reduced, tuple) and len(reduced) > 1 and isinstance(reduced[1], tuple):
+        return list(reduced[1][0])
+    return []
+
+
+@final
+@dataclass
+class Enumerated:
+    """`enumerate`."""
+
+    inner: Cursor
+    count: object
+
+    def step(self) -> Advanced:
+        """A pair of number and item."""
+        more, item = self.inner.step()
+        if not more:
+            return _END
+        number = self.count
+        if isinstance(number, int):
+            self.count = number + 1
+        return True, (number, item)
+
+    def freeze(self) -> None:
+        """Of what it enumerates."""
+        self.inner.freeze()
+
+
+@final
+@dataclass
+class Zipped:
+    """`zip`, strict or not."""
+
+    inner: list[Cursor]
+    strict: bool
+
+    def step(self) -> Advanced:
+        """One item of each; the first that ends, ends it."""
+        items: list[object] = []
+        for number, one in enumerate(self.inner):
+            more, item = one.step()
+            if more:
+                items.append(item)
+            else:
+                return self._ended(number)
+        return (True, tuple(items)) if self.inner else _END
+
+    def _ended(self, number: int) -> Advanced:
+        if self.strict and number > 0:
+            raise ValueError(f"zip() argument {number + 1} is shorter than {_before(number)}")
+        if self.strict:
+            for later, one in enumerate(self.inner[1:], 1):
+                if one.step()[0]:
+                    raise ValueError(
+                        f"zip() argument {later + 1} is longer than {_before(later)}"
+                    )
+        return _END
+
+    def freeze(self) -> None:
+        """Of all it runs over."""
+        for one in self.inner:
+            one.freeze()
+
+
+def _before(number: int) -> str:
+    return "argument 1" if number == 1 else f"arguments 1-{number}"
+
+
+@final
+@dataclass
+class Counting:
+    """`itertools.count`."""
+
+    value: int | float
+    by: int | float
+
+    def step(self) -> Advanced:
+        """The next number; it never ends."""
+        number = self.value
+        self.value = number + self.by
+        return True, number
+
+    def freeze(self) -> None:
+        """It is plain."""
+
+
+def _counting(made: "itertools.count[int]") -> Counting:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        reduced = made.__reduce__()
+    numbers = reduced[1] if isinstance(reduced, tuple) else (0,)
+    first, *rest = numbers
+    return Counting(first, rest[0] if rest else 1)
+
+
+def enumerated(iterable: object, start: object = 0) -> Cursor:
+    """`enumerate(iterable, start)`."""
+    inner = cursor(iterable)
+    enumerate((), start)  # type: ignore[arg-type]  # CPython's own check of `start`
+    return Enumerated(inner, start)
+
+
+def zipped(*iterables: object, strict: bool = False) -> Cursor:
+    """`zip(*iterables, strict=strict)`."""
+    return Zipped([_argument(number, one) for number, one in enumerate(iterables, 1)], strict)
+
+
+def _argument(number: int, iterable: object) -> Cursor:
+    try:
+        return cursor(iterable)
+    except TypeError as error:
+        if "not iterable" in str(error):
+            raise TypeError(f"zip argument #{number} must support iteration") from None
+        raise
+
+
+def from_the_end(iterable: object) -> Cursor:
+    """`reversed(iterable)`."""
+    match iterable:
+        case list() | tuple() | str() | bytes() | range() if _plain_iteration(iterable):
+            return Backwards(iterable, len(iterable) - 1)
+        case dict() if type(iterable).__iter__ is dict.__iter__:
+            return Mapped(iterable, "keys", True, len(iterable), len(iterable))
+        case _ if type(iterable).__name__ in _VIEWS:
+            return _view(iterable, backwards=True)
+        case _:
+            reversed(iterable)  # type: ignore[call-overload]  # CPython's own TypeError
+            name = type(iterable).__name__
+            raise TypeError(f"a loop with operations cannot go back over '{name}'")
+
+

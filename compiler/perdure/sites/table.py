@@ -1,0 +1,171 @@
+"""The nodes of a flow as an emitted module lists them, and what its functions work on."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, NamedTuple, final
+
+from perdure.sites.cursor import Cursor
+
+__all__ = [
+    "Block",
+    "Call",
+    "Catch",
+    "Decision",
+    "Flow",
+    "Node",
+    "Operation",
+    "Raise",
+    "Return",
+    "Scope",
+    "Slots",
+    "call",
+    "named",
+]
+
+
+@final
+class Slots(dict[str, object]):
+    """The locals of a flow between two blocks, by slot; one that is missing is unbound."""
+
+    __slots__ = ()
+
+    def keep(self, found: Mapping[str, object], /, *names: str, **renamed: str) -> None:
+        """Take over what became of locals: those that are gone are unbound."""
+        for name in names:
+            renamed[name] = name
+        for name, slot in renamed.items():
+            if name in found:
+                self[slot] = found[name]
+            else:
+                self.pop(slot, None)
+
+    def drop(self, *slots: str) -> None:
+        """Unbind slots, bound or not."""
+        for slot in slots:
+            self.pop(slot, None)
+
+    def enter(self, values: Mapping[str, object], /, *others: str) -> None:
+        """A helper is called: its parameters are bound, its other locals are not."""
+        self.drop(*others)
+        self.update(values)
+
+
+@final
+class Call(NamedTuple):
+    """What an operation calls, with arguments evaluated."""
+
+    callee: object
+    args: tuple[object, ...]
+    kwargs: dict[str, object]
+
+
+def call(callee: object, /, *args: object, **kwargs: object) -> Call:
+    """`callee(*args, **kwargs)`, not called yet."""
+    return Call(callee, args, kwargs)
+
+
+def named[**P, R](qualname: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Gives the function that binds a helper's arguments the helper's name, for its TypeErrors."""
+
+    def rename(function: Callable[P, R]) -> Callable[P, R]:
+        function.__name__ = qualname.rpartition(".")[2]
+        function.__qualname__ = qualname
+        return function
+
+    return rename
+
+
+@final
+class Block(NamedTuple):
+    """Straight pure code. `handler` (in all nodes): the pc an exception goes to; "" fails the scope."""
+
+    code: Callable[[Slots], object]
+    next: str
+    handler: str = ""
+
+
+@final
+class Decision(NamedTuple):
+    """Code that gives the name of an exit; `records`: what a visible decision notes for it."""
+
+    code: Callable[[Slots], object]
+    exits: Mapping[str, str]
+    handler: str = ""
+    name: str = ""
+    records: Mapping[str, str] = {}
+
+
+@final
+class Catch(NamedTuple):
+    """An exception is kept in `slot`."""
+
+    slot: str
+    next: str
+
+
+@final
+class Operation(NamedTuple):
+    """A durable operation; `code` evaluates its operands.
+
+    `kind`: "run" and "wait" stop a site that is not this operation's own; "native" stops with the operands.
+    """
+
+    code: Callable[[Slots], object]
+    kind: Literal["run", "wait", "native"]
+    label: str
+    target: str | None
+    ok: str
+    handler: str = ""
+
+
+@final
+class Return(NamedTuple):
+    """The scope ends with the value of `code`."""
+
+    code: Callable[[Slots], object]
+    handler: str = ""
+
+
+@final
+class Raise(NamedTuple):
+    """`code` raises."""
+
+    code: Callable[[Slots], object]
+    handler: str = ""
+
+
+type Node = Block | Decision | Catch | Operation | Return | Raise
+
+
+@final
+class Scope(NamedTuple):
+    """One graph: the flow body, or a branch. `settled`: the site that a pc's code belongs to."""
+
+    entry: str
+    params: tuple[str, ...]
+    captures: tuple[str, ...]
+    repeating: frozenset[str]
+    nodes: Mapping[str, Node]
+    settled: Mapping[str, str]
+    live: Mapping[str, tuple[str, ...]]
+
+    def crossing(self, slots: Slots, at: str) -> dict[str, object]:
+        """The slots that are needed after a stop, in a fixed order; cursors are plain then."""
+        for value in slots.values():
+            if isinstance(value, Cursor):
+                value.freeze()
+        return {name: slots[name] for name in self.live[at] if name in slots}
+
+    def begin(self, captured: Mapping[str, object], item: Iterable[object] = ()) -> Slots:
+        """The slots a branch begins with; `item` has one value for each parameter."""
+        slots = Slots({name: captured[name] for name in self.captures if name in captured})
+        slots.update(zip(self.params, item, strict=True))
+        return slots
+
+
+@final
+class Flow(NamedTuple):
+    """A flow: its scopes by id ("" is the body)."""
+
+    ref: str
+    digest: str
+    scopes: Mapping[str, Scope]
