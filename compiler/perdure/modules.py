@@ -185,7 +185,8 @@ def parse(source: Source, report: Report, pinned: tuple[int, int]) -> ast.Module
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         report.error(rules.SYNTAX_ERROR, span, problem=_problem(error), python=python)
     except (RecursionError, MemoryError):
-        report.error(rules.TOO_DEEP, source.line_span(1))
+        # Where it is too deep CPython does not say.
+        report.error(rules.TOO_DEEP, Span(source.path, 1, 0, 1, 1))
     except ValueError as error:
         # Lone surrogates in the text, or a number of more digits than CPython converts.
         report.error(rules.UNDECODABLE, source.line_span(1), problem=str(error))

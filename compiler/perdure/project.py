@@ -14,7 +14,7 @@ from perdure import rules
 from perdure.diagnostics import Report
 from perdure.source import Source
 
-__all__ = ["DEFAULTS", "Environment", "Project", "Settings", "find_project"]
+__all__ = ["DEFAULTS", "PYPROJECT", "Environment", "Project", "Settings", "find_project"]
 
 PYPROJECT = "pyproject.toml"
 

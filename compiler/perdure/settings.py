@@ -10,7 +10,7 @@ from perdure.diagnostics import Report, nearest
 from perdure.project import DEFAULTS, Environment, Settings
 from perdure.source import Source, Span
 
-__all__ = ["read_settings"]
+__all__ = ["read_settings", "setting_span"]
 
 TABLE = "tool.perdure"
 SETTINGS = ("flows", "out", "store", "python", "pure", "env")
@@ -142,6 +142,11 @@ def _table(value: object) -> Table:
 def _is_table(value: object) -> TypeGuard[Table]:
     """Whether a TOML value is a table; the keys of a parsed table are always text."""
     return isinstance(value, dict)
+
+
+def setting_span(source: Source, name: str) -> Span:
+    """Where a setting of `[tool.perdure]` is written."""
+    return _find_key(source, TABLE, name)
 
 
 def _find_key(source: Source, table: str, key: str) -> Span:

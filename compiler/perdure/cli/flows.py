@@ -10,7 +10,8 @@ from perdure import rules
 from perdure.cli.output import open_workspace
 from perdure.diagnostics import Report
 from perdure.driver import FlowName, split_flow
-from perdure.project import Project
+from perdure.project import PYPROJECT, Project
+from perdure.source import Span
 
 if TYPE_CHECKING:
     from perdure.frontend.check import Workspace
@@ -60,10 +61,17 @@ def _of_project(project: Project, report: Report) -> tuple[FlowName, ...]:
         elif path.is_file():
             names.append(FlowName(path))
         else:
-            report.error(rules.MISSING_FLOWS, None, path=entry)
+            report.error(rules.MISSING_FLOWS, _flows_span(report), path=entry)
     if not project.settings.flows and report.ok:
-        report.error(rules.NO_FLOWS_SET, None)
+        report.error(rules.NO_FLOWS_SET, _flows_span(report))
     return tuple(dict.fromkeys(names))
+
+
+def _flows_span(report: Report) -> Span | None:
+    from perdure.settings import setting_span
+
+    source = report.sources.get(PYPROJECT)
+    return setting_span(source, "flows") if source else None
 
 
 def _with_flows(folder: Path) -> Iterator[FlowName]:

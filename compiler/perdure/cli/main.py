@@ -9,7 +9,7 @@ import click
 
 from perdure.cli import exits
 
-__all__ = ["main", "perdure"]
+__all__ = ["main", "perdure", "run"]
 
 
 class _Entry(NamedTuple):
@@ -91,7 +91,7 @@ def perdure() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point of the script: run a command and leave with its exit code."""
-    code = _run(args)
+    code = run(args)
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -100,7 +100,8 @@ def main(args: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _run(args: Sequence[str] | None) -> int:
+def run(args: Sequence[str] | None) -> int:
+    """Run a command; its exit code, whatever happened."""
     try:
         result: object = perdure.main(args, prog_name="perdure", standalone_mode=False)
         return result if isinstance(result, int) else exits.DONE
@@ -115,11 +116,11 @@ def _run(args: Sequence[str] | None) -> int:
         return _no_reader()
     except OSError as error:
         if not error.filename:
-            return _own_fault(error)
+            return _own_fault(error, args)
         click.echo(f"error: {error.filename}: {error.strerror}", err=True)
         return exits.WRONG_CALL
     except Exception as error:
-        return _own_fault(error)
+        return _own_fault(error, args)
 
 
 def _no_reader() -> int:
@@ -130,10 +131,10 @@ def _no_reader() -> int:
     return exits.REFUSED
 
 
-def _own_fault(error: Exception) -> int:
+def _own_fault(error: Exception, args: Sequence[str] | None) -> int:
     if os.environ.get("PERDURE_DEBUG"):
         raise error
     from perdure.cli.fault import describe
 
-    click.echo(describe(error, sys.argv[1:]), err=True)
+    click.echo(describe(error, sys.argv[1:] if args is None else args), err=True)
     return exits.OUR_FAULT

@@ -49,10 +49,9 @@ def relative_place(root: Path) -> Callable[[str], str]:
     here = Path.cwd()
     if here == root:
         return _same
-    prefix = os.path.relpath(root, here)
 
     def place(file: str) -> str:
-        return Path(os.path.normpath(os.path.join(prefix, file))).as_posix()
+        return Path(os.path.relpath(root / file, here)).as_posix()
 
     return place
 
