@@ -20,12 +20,12 @@ from perdure.diagnostics import Report
 from perdure.driver import FlowName, analyse, find_flows, open_project
 from perdure.frontend.loader import LoadedFlow, load
 from perdure.project import Project
+from perdure.runtime.functions import ModuleFunctions
 from perdure.source import Source
 from perdure.store.protocol import Json, RunRecord, Versions
 from perdure.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from perdure.codec.functions import FunctionTable
     from perdure.language import Flow
 
 __all__ = ["Program", "Refused", "SourceCopy", "WrongPython", "load_program", "load_stored"]
@@ -80,10 +80,9 @@ class Program:
         self._loaded = loaded
 
     @property
-    def functions(self) -> "FunctionTable | None":
+    def functions(self) -> ModuleFunctions:
         """The nested functions of the project's modules, by name."""
-        table: FunctionTable | None = getattr(self._loaded, "functions", None)
-        return table
+        return ModuleFunctions(self._loaded.modules)
 
     def versions(self, store: SqliteStore) -> Versions:
         """Keep the source copy; what a run that starts now is started with."""

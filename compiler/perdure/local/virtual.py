@@ -14,23 +14,30 @@ from perdure import __version__
 from perdure.codec import VERSION as CODEC
 from perdure.codec import encode
 from perdure.codec.text import Json
+from perdure.diagnostics import Report
+from perdure.errors import InvalidInput
 from perdure.local.bodies import ScriptedBodies
+from perdure.local.children import outcome_of
 from perdure.local.engine import Engine, Listener, Start
 from perdure.local.history import trace_of
 from perdure.local.log import Entry
 from perdure.local.loop import EPOCH, EngineLoop
 from perdure.runtime.engine import LogRecord
+from perdure.runtime.functions import ModuleFunctions
+from perdure.runtime.values import encode_input, failed, result_of
 from perdure.store.protocol import RunRecord, Versions
 from perdure.store.runs import find_run
 from perdure.store.sqlite import SqliteStore
-from perdure.trace import Trace
+from perdure.trace import End as TraceEnd
+from perdure.trace import Trace, error_json
 
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
     from perdure.language import Flow
+    from perdure.testing.request import Request, Result
     from perdure.testing.scripts import Scripts
 
-__all__ = ["Happening", "Ran", "run_virtual"]
+__all__ = ["Happening", "Ran", "run_flow", "run_virtual"]
 
 
 class Happening(NamedTuple):
@@ -145,6 +152,57 @@ def _run_loop(loop: EngineLoop) -> bool:
     except _Crash:
         return True
     return False
+
+
+def run_flow(request: "Request", crash_after: Sequence[int] = ()) -> "Result":
+    """Run one test request of `perdure.testing.run` on the local engine."""
+    from perdure.frontend.loader import load
+    from perdure.project import find_project
+    from perdure.testing.request import RUN_ID, RUN_SEED, Result
+
+    loaded = load(find_project(request.file, Report()), request.file, request.flow)
+    request.scripts.check_names(step.name for step in loaded.analysis.steps.values())
+    functions = ModuleFunctions(loaded.modules)
+    happenings = [Happening(event.after, event.name, event.payload) for event in request.events]
+    if request.cancel is not None:
+        happenings.append(Happening(request.cancel, None))
+    with loaded.active():
+        try:
+            arguments = encode_input(loaded.flow, request.arguments)
+        except InvalidInput as error:
+            end = TraceEnd("failed", None, error_json(failed(error)))
+            return Result(Trace((), end), error=error)
+        ran = run_virtual(
+            loaded.flow,
+            arguments,
+            request.scripts,
+            happenings=happenings,
+            functions=functions,
+            seed=RUN_SEED,
+            run=RUN_ID,
+            crash_after=crash_after,
+        )
+        value, problem = _result_of(ran.record, functions)
+    progress = [entry.fields.get("value") for _, entry in ran.history if entry.kind == "progress"]
+    return Result(
+        ran.trace,
+        result=value,
+        error=problem,
+        history=ran.history,
+        logs=ran.logs,
+        progress=progress[-1] if progress else None,
+    )
+
+
+def _result_of(
+    record: RunRecord, functions: "FunctionTable"
+) -> tuple[object, BaseException | None]:
+    if record.end is None:
+        return None, None
+    try:
+        return result_of(outcome_of(record.end), functions), None
+    except BaseException as error:
+        return None, error
 
 
 def run_virtual(
