@@ -48,6 +48,8 @@ def check(walk: "Walk") -> None:
             _loops(walk, state)
             _iterators(walk, state)
             _identities(walk, state)
+        _consumed(walk, state)
+        _reserved(walk, state)
         if state.recursive:
             _recursion(walk, state, mutations)
         branches.check(walk, state, mutations)
@@ -61,7 +63,7 @@ def _steps(walk: "Walk") -> None:
         arguments.check_policy(reader, func)
         if func.node is None or isinstance(func.node, ast.Lambda):
             continue
-        checks.secrets(reader, func.node)
+        checks.signature(reader, func.node)
         if func.owner is not None:
             name = func.ref.qualname
             reader.problem(rules.NOT_AT_MODULE_LEVEL, func.node, kind="step", name=name)
@@ -161,6 +163,27 @@ def _end(node: ast.AST) -> Place:
 
 def _within(node: ast.AST, outer: ast.AST) -> bool:
     return _start(outer) <= _start(node) and _end(node) <= _end(outer)
+
+
+# Coroutines, names
+
+
+def _consumed(walk: "Walk", state: State) -> None:
+    """A coroutine that a later line of the same block (or of one inside it) consumes again."""
+    for name, uses in state.consumed.items():
+        if len(state.scope.bindings.get(name, ())) != 1:
+            continue
+        for index, (first, path) in enumerate(uses):
+            for second, inner in uses[index + 1 :]:
+                if second is not first and inner[: len(path)] == path:
+                    walk.problem(state, rules.AWAITED_TWICE, second, name=name)
+
+
+def _reserved(walk: "Walk", state: State) -> None:
+    for name, bindings in state.scope.bindings.items():
+        if name.startswith(("__perdure", "__sites")):
+            node = bindings[0].node
+            walk.problem(state, rules.RESERVED_NAME, node, name=name)
 
 
 # Identity, recursion

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure import rules
 from perdure.durations import seconds_of
+from perdure.frontend import fixed
 from perdure.frontend.analysis import FunctionNode
 from perdure.frontend.meanings import External, Func
 
@@ -147,6 +148,11 @@ def check_policy(reader: "Reader", func: Func) -> None:
             continue
         if keyword.arg not in options:
             _unknown_option(reader, keyword, func, options)
+        elif not fixed.is_fixed_expression(reader.walk, keyword.value, reader.outer):
+            function = func.ref.qualname
+            reader.problem(
+                rules.OPTION_NOT_FIXED, keyword.value, option=keyword.arg, function=function
+            )
         elif keyword.arg == "timeout":
             _duration(reader, keyword.value)
         elif keyword.arg == "retry":

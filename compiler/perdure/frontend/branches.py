@@ -58,7 +58,9 @@ def _shared(
         if names is None or name in names.parameters or called.scope.finding(name) is None:
             continue
         reader = _reader(walk, state, found, called, frozenset({name}))
-        if reader is not None:
+        if reader is None:
+            continue
+        if isinstance(place, ast.Name):  # bound anew through `nonlocal`
             walk.problem(
                 called,
                 rules.BRANCH_WRITES_SHARED,
@@ -67,6 +69,8 @@ def _shared(
                 reader=reader,
                 fork=_fork_name(found),
             )
+        else:
+            walk.problem(called, rules.CHANGE_ACROSS_BRANCH, place, name=name)
 
 
 def _arguments(

@@ -41,6 +41,31 @@ _FUNCTION_KINDS = {
     FunctionKind.PURE: CallKind.PURE,
     FunctionKind.MANAGER: CallKind.PURE,
 }
+_NO_AWAITABLE = frozenset(
+    f"builtins.{name}"
+    for name in [
+        "abs",
+        "all",
+        "any",
+        "bool",
+        "bytes",
+        "dict",
+        "enumerate",
+        "float",
+        "int",
+        "len",
+        "list",
+        "range",
+        "repr",
+        "round",
+        "set",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+        "zip",
+    ]
+)
 _HANDLE_METHODS = frozenset({"send", "ask", "cancel", "result"})
 _BRANCHING = frozenset({"gather", "race", "quorum", "wait_for", "create_task"})
 _NOT_AWAITED = frozenset({"this_run", "run", "create_task", "semaphore"})
@@ -103,6 +128,9 @@ def _check_use(reader: "Reader", found: FoundCall) -> None:
     native = found.kind is CallKind.NATIVE and found.native not in _NOT_AWAITED | _CONTEXTS
     if (makes or native) and found.use in (Use.DATA, Use.DROP):
         reader.problem(rules.MISSING_AWAIT, found.node, call=ast.unparse(found.node.func))
+    builtin = found.kind is CallKind.PURE and found.base in _NO_AWAITABLE
+    if builtin and found.use is Use.AWAIT:
+        reader.problem(rules.NOT_AWAITABLE, found.node, what=ast.unparse(found.node))
 
 
 def _classify(
@@ -228,11 +256,12 @@ def _refuse(reader: "Reader", node: ast.Call, func: ast.expr, dotted: str) -> No
         reader.problem(rules.THREADS, func, call=written)
     elif top == "asyncio":
         reader.problem(rules.OTHER_ASYNCIO, func, call=written)
+    elif reader.context is node:
+        reader.problem(rules.WITH_IO, func, what=written)
     elif top in sys.stdlib_module_names:
         impure(reader, func, written)
     else:
         reader.problem(rules.UNKNOWN_CALL, func, call=written)
-    _ = node
 
 
 def impure(reader: "Reader", node: ast.AST, written: str) -> None:
@@ -256,7 +285,7 @@ def _value(
     if isinstance(func, ast.Attribute):
         return _method(reader, node, func, use)
     reader.expression(func, Use.DATA)
-    if isinstance(meaning, Instance) and checks.is_data(meaning, func):
+    if isinstance(meaning, Instance) and checks.is_data(meaning):
         return FoundCall(node, CallKind.PURE, use)
     if use in (Use.AWAIT, Use.BRANCH):
         return FoundCall(node, CallKind.VALUE, use, base=base_name(func))

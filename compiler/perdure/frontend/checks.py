@@ -4,12 +4,14 @@ Each function takes the reader and a node, and reports. What depends on operatio
 """
 
 import ast
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from perdure import rules
 from perdure.frontend import fixed, known
 from perdure.frontend.analysis import FunctionKind, FunctionNode
 from perdure.frontend.meanings import (
+    UNDEFINED,
     Class,
     Coroutine,
     External,
@@ -19,9 +21,9 @@ from perdure.frontend.meanings import (
     Meaning,
     ProjectModule,
     Table,
+    absolute,
     is_set,
 )
-from perdure.frontend.state import Use
 from perdure.frontend.symbols import BindingKind
 
 if TYPE_CHECKING:
@@ -83,25 +85,48 @@ def _flow(reader: "Reader", node: ast.FunctionDef | ast.AsyncFunctionDef) -> Non
     for parameter in (*args.posonlyargs, args.vararg, args.kwarg):
         if parameter is not None:
             reader.problem(rules.FLOW_PARAMETER, parameter, name=parameter.arg)
-    secrets(reader, node)
+    signature(reader, node)
 
 
-def secrets(reader: "Reader", node: FunctionNode) -> None:
-    """A secret type in the signature of a flow or step."""
+def signature(reader: "Reader", node: FunctionNode) -> None:
+    """The types in the signature of a flow or step: known, and such that their values cross."""
     if isinstance(node, ast.Lambda):
         return
     args = node.args
     parameters = (*args.posonlyargs, *args.args, *args.kwonlyargs)
+    own = {getattr(parameter, "name", "") for parameter in node.type_params}
     for annotation in (*(item.annotation for item in parameters), node.returns):
-        for part in ast.walk(annotation) if annotation is not None else ():
-            if not isinstance(part, ast.Name | ast.Attribute):
-                continue
-            meaning = reader.resolver.expression(part, reader.outer)
-            if isinstance(meaning, External) and meaning.dotted in known.SECRETS:
-                kind = reader.kind.value
-                border = f"the border of the {kind} `{node.name}`"
-                secret = ast.unparse(part)
-                reader.problem(rules.SECRET_CANNOT_CROSS, part, type=secret, border=border)
+        for part in _types_in(annotation):
+            if not (isinstance(part, ast.Name) and part.id in own):
+                _type(reader, part, node.name)
+
+
+def _types_in(annotation: ast.expr | None) -> Iterator[ast.Name | ast.Attribute]:
+    if annotation is None or isinstance(annotation, ast.Constant):
+        return
+    pending: list[ast.AST] = [annotation]
+    while pending:
+        part = pending.pop(0)
+        if isinstance(part, ast.Name | ast.Attribute):
+            yield part
+        elif isinstance(part, ast.Subscript):
+            literal = isinstance(part.value, ast.Name) and part.value.id == "Literal"
+            pending.extend([part.value] if literal else [part.value, part.slice])
+        else:
+            pending.extend(ast.iter_child_nodes(part))
+
+
+def _type(reader: "Reader", part: ast.Name | ast.Attribute, name: str) -> None:
+    meaning = reader.resolver.expression(part, reader.outer)
+    written = ast.unparse(part)
+    border = f"the border of the {reader.kind.value} `{name}`"
+    if meaning is UNDEFINED:
+        reader.problem(rules.BAD_ANNOTATION, part, annotation=written)
+    elif isinstance(meaning, External) and meaning.dotted in known.SECRETS:
+        reader.problem(rules.SECRET_CANNOT_CROSS, part, type=written, border=border)
+    elif isinstance(meaning, External) and meaning.dotted in known.CANNOT_CROSS:
+        instead = "its name or its contents"
+        reader.problem(rules.CANNOT_CROSS, part, type=written, border=border, instead=instead)
 
 
 def coroutines_used(reader: "Reader") -> None:
@@ -135,6 +160,16 @@ def iteration(reader: "Reader", node: ast.expr) -> None:
     """`for x in <node>`: the order of a set shows."""
     if is_set(reader.meaning(node)):
         reader.problem(rules.SET_ORDER, node, what=ast.unparse(node))
+
+
+def starred_import(reader: "Reader") -> None:
+    """A name that only `from somewhere import *` can have brought."""
+    symbols = reader.resolver.symbols(reader.state.module)
+    for statement in symbols.stars:
+        target = absolute(reader.state.module, statement.module or "", statement.level)
+        if reader.resolver.graph.find(target) is None:
+            reader.problem(rules.STAR_IMPORT, statement, module=target)
+            return
 
 
 def unpacking(reader: "Reader", targets: list[ast.expr], value: ast.expr) -> None:
@@ -223,9 +258,8 @@ def pure_call(reader: "Reader", node: ast.Call, dotted: str) -> None:
 # Values
 
 
-def is_data(meaning: Meaning | None, node: ast.expr) -> bool:
+def is_data(meaning: Meaning | None) -> bool:
     """Whether a value is plain data, which can be neither called nor awaited."""
-    _ = node
     if not isinstance(meaning, Instance) or not isinstance(meaning.type, External):
         return False
     return meaning.type.dotted in _DATA_TYPES
@@ -235,10 +269,6 @@ def attribute(reader: "Reader", node: ast.Attribute) -> None:
     """Attributes of errors that do not outlive their process."""
     if node.attr in _ERROR_ATTRIBUTES:
         reader.problem(rules.ERROR_ATTRIBUTE, node, attribute=node.attr)
-
-
-def subscript(reader: "Reader", node: ast.expr) -> None:
-    """`coroutine["key"]` is a missing await: the walk sees it as data."""
 
 
 def comparison(reader: "Reader", node: ast.Compare) -> None:
@@ -282,6 +312,7 @@ def changed(reader: "Reader", node: ast.expr) -> None:
         isinstance(meaning, Func) and meaning.scope is None
     ):
         reader.problem(rules.GLOBAL_WRITE, node, name=ast.unparse(root))
+        reader.written.add(id(root))
 
 
 def method(reader: "Reader", node: ast.Call, func: ast.Attribute, base: Meaning | None) -> None:
@@ -289,6 +320,7 @@ def method(reader: "Reader", node: ast.Call, func: ast.Attribute, base: Meaning 
     name = func.attr
     if name in known.MUTATORS and _is_global(reader, func.value):
         reader.problem(rules.GLOBAL_WRITE, func.value, name=ast.unparse(func.value))
+        reader.written.update(id(part) for part in ast.walk(func.value))
     if name == "pop" and not node.args and is_set(base):
         reader.problem(rules.SET_ORDER, func, what=ast.unparse(func.value))
     if name in ("join", "extend", "extendleft", "fromkeys", "writelines"):
@@ -316,7 +348,7 @@ def _is_global(reader: "Reader", node: ast.expr) -> bool:
 
 def global_read(reader: "Reader", node: ast.Name | ast.Attribute, meaning: GlobalValue) -> None:
     """A module-level value that flow code reads has to be one fixed value."""
-    if not fixed.is_fixed(reader.walk, meaning):
+    if id(node) not in reader.written and not fixed.is_fixed(reader.walk, meaning):
         name = node.id if isinstance(node, ast.Name) else ast.unparse(node)
         reader.problem(rules.GLOBAL_READ, node, name=name)
 
@@ -338,8 +370,3 @@ def external_value(reader: "Reader", node: ast.Name | ast.Attribute, dotted: str
 def loop(reader: "Reader", node: ast.For) -> None:
     """Remember what is gone over: after the walk it is known which loops hold operations."""
     reader.state.loops.append(node)
-
-
-def held(use: Use) -> bool:
-    """Whether a value is kept as it is."""
-    return use in (Use.KEEP, Use.BRANCH)

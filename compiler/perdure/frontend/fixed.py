@@ -20,7 +20,7 @@ from perdure.modules import Module
 if TYPE_CHECKING:
     from perdure.frontend.walk import Walk
 
-__all__ = ["is_fixed"]
+__all__ = ["is_fixed", "is_fixed_expression"]
 
 _CONTAINERS = (ast.Dict, ast.List, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 
@@ -32,6 +32,11 @@ def is_fixed(walk: "Walk", value: GlobalValue) -> bool:
         walk.fixed[value.ref] = True  # a cycle cannot bring a changing part in
         cached = walk.fixed[value.ref] = _is_fixed(walk, value)
     return cached
+
+
+def is_fixed_expression(walk: "Walk", node: ast.expr, scope: Scope) -> bool:
+    """Whether an expression at module level gives one fixed value."""
+    return _expression(walk, node, scope)
 
 
 def _is_fixed(walk: "Walk", value: GlobalValue) -> bool:

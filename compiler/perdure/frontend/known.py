@@ -414,6 +414,18 @@ DECORATORS = frozenset(
 )
 """Decorators that leave a function what it is, as far as a flow is concerned."""
 
+CANNOT_CROSS = _words(
+    "io.TextIOWrapper io.BufferedReader io.BufferedWriter io.FileIO io.IOBase io.TextIOBase "
+    "io.StringIO io.BytesIO typing.IO typing.TextIO typing.BinaryIO socket.socket "
+    "threading.Thread threading.Lock threading.Event asyncio.Task asyncio.Future asyncio.Queue "
+    "asyncio.Lock asyncio.Event asyncio.TaskGroup asyncio.AbstractEventLoop "
+    "sqlite3.Connection sqlite3.Cursor subprocess.Popen "
+    "typing.Generator typing.Iterator typing.AsyncIterator typing.AsyncGenerator "
+    "collections.abc.Generator collections.abc.Iterator collections.abc.AsyncIterator "
+    "collections.abc.AsyncGenerator types.GeneratorType types.ModuleType types.FrameType"
+)
+"""Types whose values no codec carries."""
+
 MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 
 FROZEN_CALLS = frozenset(

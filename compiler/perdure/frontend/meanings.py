@@ -199,14 +199,21 @@ class Resolver:
 
     def module_name(self, module: Module, name: str) -> Meaning | None:
         """What a name read at the top level of a module means."""
+        if name in _BUILTINS and name not in self.symbols(module).bindings:
+            return External(f"builtins.{name}")
         meaning = self.member(module, name)
         if meaning is not UNDEFINED:
             return meaning
-        if name in _BUILTINS:
-            return External(f"builtins.{name}")
         if name in _MODULE_NAMES:
             return None
         return UNDEFINED
+
+    def is_starred(self, module: Module, name: str) -> bool:
+        """Whether only a star import of another package can have brought a name."""
+        symbols = self.symbols(module)
+        if not symbols.stars or name in symbols.bindings or name in _BUILTINS:
+            return False
+        return name not in _MODULE_NAMES and self.member(module, name) is None
 
     def member(self, module: Module, name: str) -> Meaning | None:
         """What `module.name` means."""
@@ -225,8 +232,8 @@ class Resolver:
         if submodule is not None:
             return ProjectModule(submodule)
         unknown = False
-        for target, level in symbols.stars:
-            starred = self.graph.find(absolute(module, target, level))
+        for star in symbols.stars:
+            starred = self.graph.find(absolute(module, star.module or "", star.level))
             if starred is None:
                 unknown = True
             elif (found := self.member(starred, name)) is not UNDEFINED:
@@ -264,6 +271,8 @@ class Resolver:
         found = [self._bound(binding, inner, ref) for binding in scope.bindings[name]]
         first = found[0]
         agreed = first if all(meaning == first for meaning in found[1:]) else None
+        if agreed is UNDEFINED:  # its value is written in a scope inside this one
+            agreed = None
         scope.cache[name] = agreed
         return agreed
 

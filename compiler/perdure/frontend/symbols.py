@@ -59,7 +59,7 @@ class ModuleSymbols:
 
     def __init__(self, tree: ast.Module) -> None:
         self.bindings: Bindings = {}
-        self.stars: list[tuple[str, int]] = []
+        self.stars: list[ast.ImportFrom] = []
         for name, binding in _statements(tree.body, self.stars):
             self.bindings.setdefault(name, []).append(binding)
 
@@ -143,9 +143,7 @@ def inner_statements(statement: ast.stmt) -> Iterator[ast.stmt]:
                 yield from child.body
 
 
-def _statements(
-    body: list[ast.stmt], stars: list[tuple[str, int]]
-) -> Iterator[tuple[str, Binding]]:
+def _statements(body: list[ast.stmt], stars: list[ast.ImportFrom]) -> Iterator[tuple[str, Binding]]:
     for statement in _every_statement(body):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             yield from _imports(statement, stars)
@@ -160,7 +158,7 @@ def _statements(
 
 
 def _imports(
-    node: ast.Import | ast.ImportFrom, stars: list[tuple[str, int]]
+    node: ast.Import | ast.ImportFrom, stars: list[ast.ImportFrom]
 ) -> Iterator[tuple[str, Binding]]:
     if isinstance(node, ast.Import):
         for alias in node.names:
@@ -170,7 +168,7 @@ def _imports(
         return
     for alias in node.names:
         if alias.name == "*":
-            stars.append((node.module or "", node.level))
+            stars.append(node)
             continue
         target = f"{node.module}.{alias.name}" if node.module else alias.name
         found = Binding(BindingKind.IMPORT, node, target=target, level=node.level)

@@ -228,6 +228,12 @@ class Reader:
         self.outer = state.func.scope or Scope(state.module, None, {})
         self.read_names: set[str] = set()
         self.forks: list[FoundCall] = []
+        self.written: set[int] = set()
+        """Nodes of globals already refused as written."""
+        self.path: tuple[int, ...] = ()
+        """The blocks around the statement read, outermost first."""
+        self.context: ast.expr | None = None
+        """What a `with` statement opens."""
         self.order_blind: set[int] = set()
         self.kind = state.func.kind
         self.raising = False
@@ -252,8 +258,12 @@ class Reader:
     # Statements
 
     def block(self, body: Iterable[ast.stmt]) -> None:
-        for statement in body:
+        outer = self.path
+        for index, statement in enumerate(body):
+            if not index:
+                self.path = (*outer, id(statement))
             self.statement(statement)
+        self.path = outer
 
     def statement(self, node: ast.stmt) -> None:
         match node:
@@ -347,6 +357,7 @@ class Reader:
             self.state.pauses.append(node)
         for item in node.items:
             is_async = isinstance(node, ast.AsyncWith)
+            self.context = item.context_expr
             self.expression(item.context_expr, Use.AWAIT if is_async else Use.DATA)
             if item.optional_vars is not None:
                 self.target(item.optional_vars)
@@ -414,6 +425,8 @@ class Reader:
 
     def _outer(self, name: str) -> None:
         found = self.scope.finding(name)
+        if found is None and self.resolver.is_starred(self.state.module, name):
+            checks.starred_import(self)
         if found is not None and found.body is not self.state.scope:
             self.state.free.add(name)
 
@@ -472,8 +485,6 @@ class Reader:
                 checks.comparison(self, node)
             case ast.FormattedValue(value=value):
                 checks.shown(self, value)
-            case ast.Subscript(value=value):
-                checks.subscript(self, value)
             case _:
                 pass
         for child in ast.iter_child_nodes(node):
@@ -501,7 +512,7 @@ class Reader:
 
     def _await(self, value: ast.expr) -> None:
         meaning = self.meaning(value)
-        if checks.is_data(meaning, value):
+        if checks.is_data(meaning):
             self.problem(rules.NOT_AWAITABLE, value, what=ast.unparse(value))
         self.expression(value, Use.AWAIT)
 
@@ -561,13 +572,20 @@ class Reader:
                 self.walk.names[id(node)] = ref
                 self.walk.classes.setdefault(ref, meaning)
                 self.walk.modules.setdefault(meaning.module.name, meaning.module)
-            case Coroutine(call=made) if use is Use.DATA:
-                self.problem(rules.MISSING_AWAIT, made, call=ast.unparse(made.func))
+            case Coroutine(call=made):
+                self._coroutine(node, made, use)
             case _ if meaning is UNDEFINED:
                 name = node.id if isinstance(node, ast.Name) else node.attr
                 self.problem(rules.UNDEFINED_NAME, node, name=name)
             case _:
                 pass
+
+    def _coroutine(self, node: ast.Name | ast.Attribute, made: ast.Call, use: Use) -> None:
+        """A local that holds a coroutine: looked into, or consumed."""
+        if use in (Use.DATA, Use.DROP):
+            self.problem(rules.MISSING_AWAIT, made, call=ast.unparse(made.func))
+        elif use in (Use.AWAIT, Use.BRANCH) and isinstance(node, ast.Name):
+            self.state.consumed.setdefault(node.id, []).append((node, self.path))
 
     def _function_value(self, node: ast.Name | ast.Attribute, func: Func) -> None:
         self.walk.names[id(node)] = func.ref
