@@ -204,7 +204,7 @@ _SIMPLE = (
     "await gather(f({a}), g({b}))",
     "u = f({a})\ny = await u",
     "us = [f(c) for c in [{a}, 1]]\ny = await gather(*us)",
-    "y = await asyncio.wait_for(f({a}), {c} and 60)",
+    "y = await asyncio.wait_for(f({a}), 60 if {c} else 90)",
     "async def inner(a, b=3):\n    nonlocal x\n    x = await f(a, x)\n    return b\ny = await inner({a})",
 )
 

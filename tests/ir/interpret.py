@@ -163,6 +163,11 @@ class Interpreter:
         tree = ast.Expression(_GlobalsForCells().visit(node))
         return eval(compile(tree, "case.py", "eval"), slots)
 
+    def truth(self, node: ast.expr, slots: Slots) -> bool:
+        """As a condition: CPython asks the parts of `a and b` once there."""
+        chosen = ast.IfExp(node, ast.Constant(True), ast.Constant(False))
+        return bool(self.value(ast.fix_missing_locations(chosen), slots))
+
     def execute(self, code: Sequence[ast.stmt], slots: Slots) -> None:
         copies = [ast.parse(ast.unparse(node)).body[0] for node in code]
         tree = ast.Module([_GlobalsForCells().visit(node) for node in copies], [])
@@ -334,7 +339,7 @@ class Interpreter:
     ) -> None:
         match node:
             case If():
-                chosen = node.then if self.value(node.test, slots) else node.orelse
+                chosen = node.then if self.truth(node.test, slots) else node.orelse
                 await self.block(chosen, slots)
             case Match():
                 await self.match(node.cases, self.value(node.subject, slots), slots)
@@ -403,7 +408,7 @@ class Interpreter:
 
         async def tested() -> bool:
             await self.block(node.before, slots)
-            return bool(self.value(node.test, slots))
+            return self.truth(node.test, slots)
 
         return tested
 

@@ -111,17 +111,48 @@ def test(low: Lowering, node: ast.expr) -> ast.expr:
     match node:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return located(ast.UnaryOp(ast.Not(), test(low, operand)), node)
-        case ast.BoolOp():
-            name = low.fresh()
-            _bool_test(low, node, name)
-            return load(name, node)
+        case ast.BoolOp() | ast.IfExp():
+            pass
         case ast.Compare() if any(low.holds(part) for part in node.comparators[1:]):
-            name = low.fresh()
-            _compare(low, node, name, as_test=True)
-            return load(name, node)
+            pass
         case _:
             take_out(low, node)
             return node
+    name = low.fresh()
+    _truth_into(low, node, name)
+    return load(name, node)
+
+
+def _truth_into(low: Lowering, node: ast.expr, target: "Slot") -> None:
+    """Write a value into `target` that is as true as `node`, and may be asked once more."""
+    match node:
+        case ast.BoolOp() if low.holds(node):
+            _bool_test(low, node, node.values, target)
+        case ast.IfExp() if low.holds(node):
+            choose(
+                low,
+                test(low, node.test),
+                lambda: _truth_into(low, node.body, target),
+                lambda: _truth_into(low, node.orelse, target),
+                node,
+            )
+        case ast.Compare() if any(low.holds(part) for part in node.comparators[1:]):
+            _compare(low, node, target, as_test=True)
+        case _:
+            low.keep(target, _once(test(low, node)), node)
+
+
+def _once(condition: ast.expr) -> ast.expr:
+    """A value for the truth of a condition whose parts would be asked twice."""
+    match condition:
+        case ast.BoolOp() | ast.IfExp():
+            pass
+        case ast.Compare(ops=ops) if len(ops) > 1:
+            pass
+        case _:
+            return condition
+    yes, no = (located(ast.Constant(value), condition) for value in (True, False))
+    return located(ast.IfExp(condition, yes, no), condition)
 
 
 def choose(
@@ -325,28 +356,21 @@ def _bool_op(low: Lowering, node: ast.BoolOp, values: Sequence[ast.expr], target
     choose(low, load(decider, values[0]), then, orelse, node)
 
 
-def _bool_test(low: Lowering, node: ast.BoolOp, target: "Slot") -> None:
-    """`target` tells the truth of `a and await b()`; each part was asked at most once."""
-    _bool_test_rest(low, node, node.values, target)
-
-
-def _bool_test_rest(
+def _bool_test(
     low: Lowering, node: ast.BoolOp, values: Sequence[ast.expr], target: "Slot"
 ) -> None:
+    """`target` is as true as `a and await b()`; each part was asked at most once."""
     if not any(low.holds(value) for value in values):
-        low.keep(target, _joined(node.op, values), node)
+        low.keep(target, _once(_joined(node.op, values)), node)
         return
     if len(values) == 1:
-        low.keep(target, test(low, values[0]), node)
+        _truth_into(low, values[0], target)
         return
     count = max(_first_holding(low, values), 1)
-    if low.holds(values[0]):
-        condition = test(low, values[0])
-    else:
-        condition = _joined(node.op, values[:count])
+    condition = test(low, _joined(node.op, values[:count]))
 
     def go_on() -> None:
-        _bool_test_rest(low, node, values[count:], target)
+        _bool_test(low, node, values[count:], target)
 
     def stop() -> None:
         known = located(ast.Constant(isinstance(node.op, ast.Or)), node)
@@ -368,7 +392,8 @@ def _compare_rest(
     ops, comparators = node.ops[at:], node.comparators[at:]
     later = [place for place, part in enumerate(comparators) if place and low.holds(part)]
     if not later:
-        low.keep(target, located(ast.Compare(left, ops, comparators), node), node)
+        last = located(ast.Compare(left, ops, comparators), node)
+        low.keep(target, _once(last) if as_test else last, node)
         return
     count = later[0]
     middle = low.fresh()

@@ -127,8 +127,8 @@ def _exit_node(
 
 def _assert(low: Lowering, node: ast.Assert) -> None:
     if node.msg is None or not low.holds(node.msg):
-        expressions.take_out(low, node.test)
-        low.code(node)
+        condition = expressions.test(low, node.test)
+        low.code(located(ast.Assert(condition, node.msg), node))
         return
     message = node.msg
     condition = expressions.test(low, node.test)
