@@ -11,7 +11,7 @@ from perdure.flow import Facts, Slot
 from perdure.machine import ir
 from perdure.uses import bound_by_target, uses
 
-__all__ = ["Effects", "code_effects", "effects", "facts_effects"]
+__all__ = ["Effects", "code_effects", "effects", "facts_effects", "item_slots"]
 
 _NOTHING: frozenset[Slot] = frozenset()
 
@@ -143,6 +143,13 @@ def _choice(choice: ir.Choice, frame: ir.Frame) -> Effects:
             return Effects(reads=frozenset({choice.slot}))
         case _:
             assert_never(choice)
+
+
+def item_slots(node: ir.Decision) -> frozenset[Slot]:
+    """What a cursor's decision surely binds on its exit "item"."""
+    if not isinstance(node.choice, ir.Advance):
+        return _NOTHING
+    return _slots(bound_by_target(node.choice.target), node.frame)
 
 
 def _stored(target: ast.expr) -> ast.stmt:

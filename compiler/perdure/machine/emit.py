@@ -1,7 +1,8 @@
 """The site module of a flow: readable Python, one function for each node, and the table of them.
 
-Comes in: a placed `Machine` and the sources of its program. Goes out: the text of `sites_<flow>.py`, equal on every
-Python. The user's statements stand in it as they are; around them, locals are loaded from slots and kept:
+Comes in: a placed `Machine` and the sources of its program. Goes out: the text of
+`sites_<flow>.py`, equal on every Python. The user's statements stand in it as they are; around
+them, locals are loaded from slots and kept:
 
     def after_classify(s):
         # flows/triage.py:14
@@ -93,7 +94,9 @@ class _Module:
                 f"            {scope.entry!r},",
                 f"            {_tuple(scope.params)},",
                 f"            {_tuple(scope.captures)},",
-                f"            frozenset({{{repeating}}})," if repeating else "            frozenset(),",
+                f"            frozenset({{{repeating}}}),"
+                if repeating
+                else "            frozenset(),",
                 *_mapping(rows),
                 *_mapping(settled),
                 *_mapping(live),
@@ -134,12 +137,15 @@ class _Module:
         return f"{self.sites}.Decision({', '.join(cells)})"
 
     def _function(self, scope: Scope, node: Node) -> str:
-        name = self._function_name(scope, node.pc)
+        operands = isinstance(node, ir.Operation | ir.ForkNode)
+        name = self._function_name(scope, f"{node.pc} operands" if operands else node.pc)
         lines = Body(scope, node, self.names).lines()
         span = node.span
         where = f"    # {span.file}:{span.line}" if span.file else None
         head = [f"def {name}({self.s}):", *([where] if where else [])]
-        self.functions.append("\n".join([*head, *(f"    {line}" if line else "" for line in lines)]))
+        self.functions.append(
+            "\n".join([*head, *(f"    {line}" if line else "" for line in lines)])
+        )
         return name
 
     def _function_name(self, scope: Scope, pc: str) -> str:
@@ -190,6 +196,8 @@ def _identifiers(root: Scope) -> Iterator[str]:
     """Every identifier that the emitted code may mention."""
     for scope in scopes(root):
         for node in scope.nodes.values():
+            if isinstance(node, ir.Operation):
+                yield from (ref.qualname.partition(".")[0] for ref in node.op.candidates)
             for tree in trees(node):
                 for inner in ast.walk(tree):
                     match inner:

@@ -1,8 +1,9 @@
 """The body of one node's function.
 
-Comes in: a node, what is live and bound around it. Goes out: lines. Locals are loaded from slots that they need (one
-that may be unbound only if it is there, so that CPython raises its own error), and what is still needed of
-those it binds is kept; in a `finally` where a handler sees what was done before an exception.
+Comes in: a node, what is live and bound around it. Goes out: lines. Locals are loaded from slots
+that they need (one that may be unbound only if it is there, so that CPython raises its own error),
+and what is still needed of those it binds is kept; in a `finally` where a handler sees what was
+done before an exception.
 """
 
 import ast
@@ -24,7 +25,7 @@ __all__ = ["Body", "CodeNames"]
 
 @final
 class CodeNames:
-    """Names at the top of the emitted module: imports, and functions that bind helpers' arguments."""
+    """Names at the top of the emitted module: imports, and what binds helpers' arguments."""
 
     def __init__(self, modules: ModuleNames, used: set[str], sites: str, s: str) -> None:
         self.modules = modules
@@ -71,8 +72,7 @@ class CodeNames:
         parts = ref.qualname.split(".")
         qualname = ".<locals>.".join(parts)
         return (
-            f"@{self.sites}.named({qualname!r})\n"
-            f"def {name}({signature}):\n    return {{{slots}}}"
+            f"@{self.sites}.named({qualname!r})\ndef {name}({signature}):\n    return {{{slots}}}"
         )
 
     def _parameters(self, parameters: Sequence[object], module: str) -> list[str]:
@@ -128,8 +128,10 @@ class Body:
         handler = handler_of(self.node)
         seen = frozenset[Slot]() if handler is None else self.scope.live[handler]
         kept = sorted(written & (after | seen))
-        always = bool(written & seen) or not isinstance(self.node, ir.Block)
-        old = {slot for slot in kept if always or slot not in self.effects.binds}
+        advance = isinstance(self.node, ir.Decision) and isinstance(self.node.choice, ir.Advance)
+        always = bool(written & seen) or not (advance or isinstance(self.node, ir.Block))
+        binds = frozenset(kept) if advance else self.effects.binds
+        old = {slot for slot in kept if always or slot not in binds}
         code = self._code()
         loads = [*self._globals(), *self._loads(self.effects.reads | old)]
         if not kept:
@@ -137,6 +139,9 @@ class Body:
         if always:
             keep = [f"    {self._keep(kept)}"]
             return [*loads, "try:", *(f"    {line}" for line in code), "finally:", *keep]
+        if advance:
+            stores = [f"{self.s}[{slot!r}] = {self.local_of[slot]}" for slot in kept]
+            return [*loads, *code[:-1], *stores, code[-1]]
         return [*loads, *code, *self._stores(kept)]
 
     def _is_stored_local(self, slot: Slot) -> bool:
@@ -177,11 +182,15 @@ class Body:
 
     def _keep(self, slots: Sequence[Slot]) -> str:
         plain = [repr(slot) for slot in slots if self.local_of[slot] == slot]
-        renamed = [f"{self.local_of[slot]}={slot!r}" for slot in slots if self.local_of[slot] != slot]
+        renamed = [
+            f"{self.local_of[slot]}={slot!r}" for slot in slots if self.local_of[slot] != slot
+        ]
         return f"{self.s}.keep(locals(), {', '.join([*plain, *renamed])})"
 
     def _globals(self) -> list[str]:
-        """Imports what the code takes from its module; a line for each name that another module took."""
+        """Imports what the code takes from its module; a line for each name that another module
+        took.
+        """
         if self.frame is None:
             return []
         found = dict(loaded_names(trees(self.node)))
@@ -240,19 +249,19 @@ class Body:
     def _piece(self, code: ir.Code, node: ir.Block) -> list[str]:
         s = self.s
         match code:
-            case ir.Statements(active=None):
-                return statements(list(code.code))
-            case ir.Statements(active=str(active)):
-                name = self._unused("active")
-                changed = raising(code.code, name)
-                return [f"{name} = {s}[{active!r}]", *statements(changed)]
+            case ir.Statements():
+                if code.active is None:
+                    return statements(list(code.code))
+                active = self._unused("active")
+                changed = raising(code.code, active)
+                return [f"{active} = {s}[{code.active!r}]", *statements(changed)]
             case ir.Keep():
                 return [f"{s}[{code.slot!r}] = {code.value!r}"]
             case ir.Bind():
                 given = code.value
                 value = f"{s}[{given!r}]" if isinstance(given, str) else expression(given)
-                name = self.local_of.get(code.slot)
-                return [f"{name} = {value}" if name else f"{s}[{code.slot!r}] = {value}"]
+                local = self.local_of.get(code.slot)
+                return [f"{local} = {value}" if local else f"{s}[{code.slot!r}] = {value}"]
             case ir.Iterate():
                 return [f"{s}[{code.slot!r}] = {self._cursor(code.iterable, node.frame)}"]
             case ir.Unbind():
@@ -355,8 +364,7 @@ class Body:
         first, _, rest = ref.qualname.partition(".")
         alias = self.names.name(ref.module, first)
         if self.frame is not None and alias in self.frame.names:
-            alias = f"{self.names.sites}.function({str(ref)!r})"
-            return alias
+            return f"{self.names.sites}.function({str(ref)!r})"
         return f"{alias}.{rest}" if rest else expression(reference(Ref(ref.module, alias)))
 
     def _fork(self, node: ir.ForkNode) -> str:

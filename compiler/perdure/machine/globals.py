@@ -1,7 +1,7 @@
 """The names that pure code takes from the user's modules.
 
-Comes in: the sources of a program and pieces of code. Goes out: which free names are bound at the top of which
-module; all others are builtins, or names of comprehensions and lambdas.
+Comes in: the sources of a program and pieces of code. Goes out: which free names are bound at the
+top of which module; all others are builtins, or names of comprehensions and lambdas.
 """
 
 import ast

@@ -9,7 +9,7 @@ from typing import NamedTuple, final
 
 from perdure.flow import Slot
 from perdure.machine import ir
-from perdure.machine.effects import Effects, effects
+from perdure.machine.effects import Effects, effects, item_slots
 from perdure.machine.ir import Node, Pc
 from perdure.machine.tidy import handler_of, successors
 
@@ -117,6 +117,11 @@ def _after(node: Node, nodes: Mapping[Pc, Node], bits: _Bits, live: Mapping[Pc, 
     value = 0
     for to in successors(node):
         value |= live[to]
+    if isinstance(node, ir.Decision) and isinstance(node.choice, ir.Advance):
+        item, *others = (live[exit.to] for exit in node.exits)
+        value = item & ~bits.of(item_slots(node))
+        for other in others:
+            value |= other
     if isinstance(node, ir.Operation | ir.ForkNode):
         if node.target is not None:
             value &= ~bits.of(frozenset({node.target}))
@@ -160,6 +165,8 @@ def _flows(node: Node, have: int, binds: int, loses: int, bits: _Bits) -> list[t
     if isinstance(node, ir.Catch):
         done |= bits.of(frozenset({node.slot}))
     flows = [(to, done) for to in successors(node)]
+    if isinstance(node, ir.Decision) and isinstance(node.choice, ir.Advance):
+        flows[0] = (node.exits[0].to, done | bits.of(item_slots(node)))
     handler = handler_of(node)
     if handler is not None:
         flows.append((handler, have & ~loses))

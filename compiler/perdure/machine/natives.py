@@ -44,7 +44,7 @@ def is_race(node: ir.Operation | ir.ForkNode) -> bool:
 
 
 def waits_in_site(node: ir.Operation | ir.ForkNode) -> bool:
-    """Whether a site can register the wait: nothing must be known before it, and no slot changes."""
+    """Whether a site can register the wait: nothing is needed before it, no slot changes."""
     found = alternatives(node)
     return bool(found) and all(_is_plain(one.op) for one in found)
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, final
 from perdure.machine import ir
 from perdure.machine.escapes import has_loop
 from perdure.machine.ir import Node, Pc
-from perdure.machine.natives import runs_in_site, waits_in_site
+from perdure.machine.natives import runs_in_site
 from perdure.machine.tidy import successors
 
 __all__ = ["Regions", "Visible", "components", "regions_of"]
@@ -29,7 +29,7 @@ class Visible(NamedTuple):
 
 @final
 class Regions(NamedTuple):
-    """`next`: from each pc (None: only exceptions leave). `after`: what follows a loop, by its head.
+    """`next`: from each pc (None: only exceptions leave). `after`: what follows a loop's head.
 
     `exits`: of a visible decision, by its pc: (what is recorded, where it leads). `records`: for a
     decision node, the name of the visible decision it belongs to and what each of its exits
@@ -51,7 +51,7 @@ class Regions(NamedTuple):
 
 
 def components(graph: Mapping[Pc, Sequence[Pc]]) -> Iterator[tuple[Pc, ...]]:
-    """Strongly connected components, those that are reached before those that reach them (Tarjan)."""
+    """Strongly connected components (Tarjan): those reached before those that reach them."""
     index: dict[Pc, int] = {}
     low: dict[Pc, int] = {}
     stack: list[Pc] = []
@@ -123,8 +123,8 @@ class _Walk:
         node = self.nodes[pc]
         match node:
             case ir.Operation() | ir.ForkNode():
-                kind = "run" if runs_in_site(node) else "native"
-                self.next[pc] = Visible(kind, pc)
+                inside = runs_in_site(node)
+                self.next[pc] = Visible("run", pc) if inside else Visible("native", pc)
             case ir.Return():
                 self.next[pc] = Visible("native", pc)
             case ir.Raise() | ir.Reraise():
@@ -183,8 +183,3 @@ class _Walk:
             following = Visible("loop", head)
         for pc in component:
             self.next[pc] = following
-
-
-def is_wait(node: Node) -> bool:
-    """Whether a site registers the wait: it is entered at its own pc."""
-    return isinstance(node, ir.Operation | ir.ForkNode) and waits_in_site(node)

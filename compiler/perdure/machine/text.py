@@ -1,7 +1,7 @@
 """Python text of `ast` nodes: the same bytes on every Python that the compiler runs on.
 
-Comes in: a node. Goes out: text. `ast.unparse` does it all but f-strings, which it prints differently from one
-Python to the next: they are taken out, printed here, and put back.
+Comes in: a node. Goes out: text. `ast.unparse` does it all but f-strings, which it prints
+differently from one Python to the next: they are taken out, printed here, and put back.
 """
 
 import ast
@@ -28,7 +28,7 @@ def statements(code: list[ast.stmt]) -> list[str]:
 
 
 def _unparse(node: ast.AST) -> str:
-    if not any(isinstance(inner, ast.JoinedStr) for inner in ast.walk(node)):
+    if not any(isinstance(inner, ast.JoinedStr | ast.FunctionDef) for inner in ast.walk(node)):
         return ast.unparse(node)
     texts: list[str] = []
     changed = _Marked(texts).visit(copy.deepcopy(node))
@@ -41,10 +41,24 @@ class _Marked(ast.NodeTransformer):
     def __init__(self, texts: list[str]) -> None:
         self.texts = texts
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Name:  # noqa: N802  # ast's protocol
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Name:  # ast's protocol
         """The name that stands for it."""
         self.texts.append(f'f"{_parts(node.values)}"')
-        return ast.Name(_MARK.format(len(self.texts) - 1), ast.Load())
+        return self._name(node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:  # ast's protocol
+        """A text of several lines stays on one, so that it can be indented."""
+        match node.value:
+            case ast.Constant(value=str(text)) if "\n" in text:
+                self.texts.append(repr(text))
+                node.value = self._name(node.value)
+            case _:
+                self.generic_visit(node)
+        return node
+
+    def _name(self, node: ast.expr) -> ast.Name:
+        name = ast.Name(_MARK.format(len(self.texts) - 1), ast.Load())
+        return ast.copy_location(name, node)
 
 
 def _parts(values: list[ast.expr]) -> str:

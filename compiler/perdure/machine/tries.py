@@ -71,7 +71,8 @@ def _handlers(low: "Lowering", statement: Try, catch: "Pc", next: "Pc", context:
     )
     low.draft.add(node, f"which {title}")
     inside = replace(context, active=error)
-    for handler, body in zip(statement.handlers, bodies, strict=True):
+    for handler, clause, body in zip(statement.handlers, clauses, bodies, strict=True):
+        low.draft.hints[body] = clause.replace("except", "handle", 1)
         _handler(low, handler, body, next, inside)
 
 

@@ -1,7 +1,7 @@
 """What emitted code calls and the driver that runs it: the standard library and `perdure` only.
 
-A site module (`sites_<flow>.py`, made by `perdure.machine.emit`) holds one function for each node of a flow and
-the table `FLOW`; it imports this package as `sites`.
+A site module (`sites_<flow>.py`, made by `perdure.machine.emit`) holds one function for each node
+of a flow and the table `FLOW`; it imports this package as `sites`.
 """
 
 from perdure.sites.cursor import Cursor, cursor, enumerated, from_the_end, zipped
@@ -18,6 +18,7 @@ from perdure.sites.table import (
     Scope,
     Slots,
     call,
+    function,
     named,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "cursor",
     "enumerated",
     "from_the_end",
+    "function",
     "named",
     "zipped",
 ]

@@ -1,8 +1,9 @@
-"""Iteration that goes on after an operation: a cursor on the live container, with CPython's view of mutation.
+"""Iteration that goes on after an operation: a cursor on the live container.
 
-Comes in: what a `for` iterates over. Goes out: a `Cursor`. Cursors are dataclasses of plain fields, so that the
-codec carries them in one heap with the container they point into. A dict's iterator is CPython's own while the
-process lasts; `freeze` turns its place into numbers before it crosses.
+CPython's view of mutation holds. Comes in: what a `for` iterates over. Goes out: a `Cursor`.
+Cursors are dataclasses of plain fields, so that the codec carries them in one heap with the
+container they point into. A dict's iterator is CPython's own while the process lasts; `freeze`
+turns its place into numbers before it crosses.
 """
 
 import itertools
@@ -69,7 +70,9 @@ def _view(iterable: object, *, backwards: bool = False) -> Cursor:
 @final
 @dataclass
 class Sequential:
-    """By index: list, tuple, str, bytes, range. `index` is -1 once it has ended; it never begins again."""
+    """By index: list, tuple, str, bytes, range. `index` is -1 once it has ended; it never begins
+    again.
+    """
 
     items: Positions
     index: int
@@ -111,7 +114,8 @@ class Backwards:
 class Mapped:
     """A dict or one of its views. `size` is its size at the start; -1: it has ended.
 
-    `left` counts the entries not visited yet, as of `freeze`; the iterator itself lives in `_live`, no field.
+    `left` counts the entries not visited yet, as of `freeze`; the iterator itself lives in `_live`,
+    no field.
     """
 
     items: dict[object, object]
@@ -218,9 +222,7 @@ class Zipped:
         if self.strict:
             for later, one in enumerate(self.inner[1:], 1):
                 if one.step()[0]:
-                    raise ValueError(
-                        f"zip() argument {later + 1} is longer than {_before(later)}"
-                    )
+                    raise ValueError(f"zip() argument {later + 1} is longer than {_before(later)}")
         return _END
 
     def freeze(self) -> None:
@@ -296,5 +298,3 @@ def from_the_end(iterable: object) -> Cursor:
             reversed(iterable)  # type: ignore[call-overload]  # CPython's own TypeError
             name = type(iterable).__name__
             raise TypeError(f"a loop with operations cannot go back over '{name}'")
-
-

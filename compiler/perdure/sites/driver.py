@@ -1,7 +1,7 @@
-"""Drives a site: from the pc it was entered at, through pure code, to the next thing that is not pure.
+"""Drives a site: from the pc it was entered at, through pure code, to the next stop.
 
-Comes in: a scope's table, slots, a pc. Goes out: a `Stop`. It never performs an operation, knows no engine, and
-lets no exception of the flow out: they go to their handlers, or end the scope.
+Comes in: a scope's table, slots, a pc. Goes out: a `Stop`. It never performs an operation, knows no
+engine, and lets no exception of the flow out: they go to their handlers, or end the scope.
 """
 
 from collections.abc import Callable
@@ -25,10 +25,11 @@ __all__ = ["Site", "Stop"]
 class Stop(NamedTuple):
     """Where driving ended.
 
-    `kind`: "operation": the site's own operation is next, `value` its operands; "settled": the rest belongs to
-    a later site; "native": `value` has the operands of the orchestrator's operation; "return": `value` is the
-    scope's; "failed": `error` ends it. `raised`: the last handler that took an exception ("" for "failed"),
-    None if there was none; `decisions`: what was decided since.
+    `kind`: "operation": the site's own operation is next, `value` its operands; "settled": the rest
+    belongs to a later site; "native": `value` has the operands of the orchestrator's operation;
+    "return": `value` is the scope's; "failed": `error` ends it. `raised`: the last handler that
+    took an exception ("" for "failed"), None if there was none; `decisions`: what was decided
+    since.
     """
 
     kind: Literal["operation", "settled", "native", "return", "failed"]
@@ -44,7 +45,10 @@ class Site:
     """One entry into a scope: slots that change while it drives."""
 
     def __init__(
-        self, scope: Scope, slots: Slots, prepare: Callable[[Operation, object], object] | None = None
+        self,
+        scope: Scope,
+        slots: Slots,
+        prepare: Callable[[Operation, object], object] | None = None,
     ) -> None:
         """`prepare` makes operands ready to cross; what it raises, the operation raised."""
         self.scope = scope
@@ -79,17 +83,19 @@ class Site:
                         operands = node.code(self.slots)
                         if self._prepare is not None:
                             operands = self._prepare(node, operands)
-                        kind = "native" if node.kind == "native" else "operation"
-                        return self._stop(kind, pc, operands)
+                        if node.kind == "native":
+                            return self._stop("native", pc, operands)
+                        return self._stop("operation", pc, operands)
                     case Return():
                         return self._stop("return", pc, node.code(self.slots))
                     case Raise():
                         node.code(self.slots)
                         raise AssertionError(f"{pc} did not raise")
-            except BaseException as error:  # noqa: BLE001  # the flow's own: CPython's rules hold
-                if not node.handler:
+            except BaseException as error:  # the flow's own: CPython's rules hold
+                handler = "" if isinstance(node, Catch) else node.handler
+                if not handler:
                     return self._failed(pc, error)
-                pc, target = self._catch(node.handler, error), None
+                pc, target = self._catch(handler, error), None
 
     def resume(self, pc: str, value: object) -> Stop:
         """The operation at `pc` ended with a value."""

@@ -18,6 +18,7 @@ __all__ = [
     "Scope",
     "Slots",
     "call",
+    "function",
     "named",
 ]
 
@@ -30,8 +31,7 @@ class Slots(dict[str, object]):
 
     def keep(self, found: Mapping[str, object], /, *names: str, **renamed: str) -> None:
         """Take over what became of locals: those that are gone are unbound."""
-        for name in names:
-            renamed[name] = name
+        renamed.update({name: name for name in names})
         for name, slot in renamed.items():
             if name in found:
                 self[slot] = found[name]
@@ -74,9 +74,22 @@ def named[**P, R](qualname: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return rename
 
 
+def function(ref: str) -> object:
+    """The step or flow of that name, where the code that calls it has a local of the same name."""
+    from importlib import import_module
+
+    module, _, qualname = ref.partition(":")
+    found: object = import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
+
+
 @final
 class Block(NamedTuple):
-    """Straight pure code. `handler` (in all nodes): the pc an exception goes to; "" fails the scope."""
+    """Straight pure code. `handler` (in all nodes): the pc an exception goes to; "" fails the
+    scope.
+    """
 
     code: Callable[[Slots], object]
     next: str
@@ -106,7 +119,8 @@ class Catch(NamedTuple):
 class Operation(NamedTuple):
     """A durable operation; `code` evaluates its operands.
 
-    `kind`: "run" and "wait" stop a site that is not this operation's own; "native" stops with the operands.
+    `kind`: "run" and "wait" stop a site that is not this operation's own; "native" stops with the
+    operands.
     """
 
     code: Callable[[Slots], object]
