@@ -4,7 +4,6 @@ Every problem is in its `report`, all of them at once; whatever the text, nothin
 are read and never imported.
 """
 
-import sys
 from pathlib import Path
 from typing import final
 
@@ -13,17 +12,13 @@ from perdure.diagnostics import Report, nearest
 from perdure.flow import Ref
 from perdure.frontend import after, settle
 from perdure.frontend.analysis import Analysis, FunctionKind
+from perdure.frontend.depth import CHECKED, room
 from perdure.frontend.meanings import Func, Resolver
 from perdure.frontend.walk import Walk
 from perdure.modules import Module, ModuleGraph
 from perdure.project import Project
 
 __all__ = ["Workspace", "check", "flows_of"]
-
-_DEPTH = 12_000
-"""Frames: the walk takes about three for each level of nesting, and CPython's parser allows 200 levels of
-brackets but thousands of operators in a row."""
-
 
 @final
 class Workspace:
@@ -61,14 +56,11 @@ def check(
         return Analysis(project, Ref(module.name, flow or ""), workspace.report)
     analysis = Analysis(project, entry.ref, workspace.report)
     analysis.modules[module.name] = module
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, _DEPTH))
     try:
-        _analyse(workspace, entry, analysis)
+        with room(CHECKED):
+            _analyse(workspace, entry, analysis)
     except (RecursionError, MemoryError):
         workspace.report.error(rules.TOO_DEEP, module.source.line_span(1))
-    finally:
-        sys.setrecursionlimit(limit)
     return analysis
 
 

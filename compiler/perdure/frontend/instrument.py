@@ -16,6 +16,7 @@ from typing import final
 
 from perdure.frontend import known
 from perdure.frontend.analysis import Analysis, CallFact, CallKind, FunctionKind
+from perdure.frontend.depth import PASSES, room
 from perdure.modules import Module
 
 __all__ = ["expression", "module", "statements"]
@@ -46,7 +47,8 @@ def statements(
 def module(source: Module, analysis: Analysis) -> ast.Module:
     """The whole module: code that flows reach is replaced, all other code is as written."""
     copier = _Copier(analysis, {})
-    body = [copier.top(node) for node in source.tree.body]
+    with room(PASSES):
+        body = [copier.top(node) for node in source.tree.body]
     return ast.Module(body, source.tree.type_ignores)
 
 

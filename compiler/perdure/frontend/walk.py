@@ -287,7 +287,9 @@ class Reader:
                     keeps = self.kind is not FunctionKind.FLOW
                     self.expression(value, Use.KEEP if keeps else Use.DATA)
             case ast.If(test=test, body=body, orelse=orelse):
-                self._if(test, body, orelse)
+                self.expression(test, Use.DATA)
+                self.block(body)
+                self.block(orelse)
             case ast.While(test=test, body=body, orelse=orelse):
                 self.state.loops.append(node)
                 self.expression(test, Use.DATA)
@@ -333,16 +335,6 @@ class Reader:
     def _refuse_at(self, rule: Rule, span: Span, **values: object) -> None:
         if self.state.certain:
             self.walk.report.error(rule, span, also=(), **values)
-
-    def _if(self, test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> None:
-        while True:  # `elif` chains are as deep as they are long
-            self.expression(test, Use.DATA)
-            self.block(body)
-            if len(orelse) == 1 and isinstance(orelse[0], ast.If):
-                test, body, orelse = orelse[0].test, orelse[0].body, orelse[0].orelse
-                continue
-            self.block(orelse)
-            return
 
     def _for(self, node: ast.For) -> None:
         checks.iteration(self, node.iter)
@@ -492,16 +484,10 @@ class Reader:
                 self.expression(child, Use.DATA)
 
     def _binary(self, node: ast.BinOp) -> None:
-        operands: list[ast.expr] = []
-        left: ast.expr = node
-        while isinstance(left, ast.BinOp):  # long sums are as deep as they are long
-            operands.append(left.right)
-            if isinstance(left.op, ast.Mod) and isinstance(left.left, ast.Constant):
-                checks.formatted(self, left.right)
-            left = left.left
-        operands.append(left)
-        for operand in reversed(operands):
-            self.expression(operand, Use.DATA)
+        self.expression(node.left, Use.DATA)
+        if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
+            checks.formatted(self, node.right)
+        self.expression(node.right, Use.DATA)
 
     def _yield(self, node: ast.Yield | ast.YieldFrom) -> None:
         if self.kind is not FunctionKind.MANAGER or isinstance(node, ast.YieldFrom):
