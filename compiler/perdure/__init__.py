@@ -4,6 +4,7 @@ Importing this package loads nothing: each public name is fetched on first use.
 """
 
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -82,12 +83,12 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-class _Package(type(sys)):
+class _Package(ModuleType):
     """`perdure.flow` is the decorator, also where the module of that name has been imported:
     the import system binds submodules on their package, which would hide it."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if not (name == "flow" and isinstance(value, type(sys))):
+        if not (name == "flow" and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 

@@ -16,11 +16,11 @@ __all__ = [
 ]
 
 
-class Fatal(Exception):
+class Fatal(Exception):  # noqa: N818  # reads as what happened
     """Raised in a step: no retry policy tries this again."""
 
 
-class RetryAfter(Exception):
+class RetryAfter(Exception):  # noqa: N818  # reads as what happened
     """Raised in a step: try again after `delay`, if an attempt is left."""
 
     def __init__(self, delay: "Duration", message: str = "") -> None:
@@ -30,21 +30,21 @@ class RetryAfter(Exception):
         self.delay = seconds_of(delay)
 
 
-class StepLost(RuntimeError):
+class StepLost(RuntimeError):  # noqa: N818  # reads as what happened
     """Five attempts in a row vanished without an outcome (their worker died)."""
 
 
-class InvalidInput(ValueError):
+class InvalidInput(ValueError):  # noqa: N818  # reads as what happened
     """The input of a flow, or the payload of an event, does not fit its declared type."""
 
 
-class RunConflict(RuntimeError):
+class RunConflict(RuntimeError):  # noqa: N818  # reads as what happened
     """A run of this id exists already, with another flow or another input."""
 
 
-class Unanswered(RuntimeError):
+class Unanswered(RuntimeError):  # noqa: N818  # reads as what happened
     """The run ended before it answered what `Handle.ask` had sent."""
 
 
-class LimitExceeded(RuntimeError):
+class LimitExceeded(RuntimeError):  # noqa: N818  # reads as what happened
     """A run would pass a limit of its target; the message names the limit and the line."""

@@ -132,7 +132,8 @@ class Step[**P, R]:
             self._signature = signature(self.__wrapped__)
         return self._signature
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, object, R]:
+        """The function's coroutine; in a run the front end has replaced the call."""
         return _plain(self.__wrapped__, *args, **kwargs)
 
     def options(
@@ -195,7 +196,8 @@ class Flow[**P, R]:
             self._signature = signature(self.__wrapped__)
         return self._signature
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, object, R]:
+        """The function's coroutine; in a run the front end has replaced the call."""
         return self.__wrapped__(*args, **kwargs)
 
     async def start(
@@ -242,10 +244,9 @@ def step(
     timeout: "Duration | None" = None,
     name: str | None = None,
     group: str | None = None,
-) -> "Step[..., object] | _StepDecorator":
+) -> Any:  # what the overloads say
     """Make a function a durable step: `@step`, `@step(retry=3)` or `fetch = step(client.get)`."""
-    home = sys._getframe(1).f_globals
-    decorate = _StepDecorator(retry, timeout, name, group, home)
+    decorate = _StepDecorator(retry, timeout, name, group, _module_of_caller())
     return decorate if function is None else decorate(function)
 
 
@@ -258,9 +259,9 @@ def flow(
     /,
     *,
     retry: int | Retry | None = None,
-) -> "Flow[..., object] | _FlowDecorator":
+) -> Any:  # what the overloads say
     """Make an `async def` a durable flow: `@flow` or `@flow(retry=3)`."""
-    decorate = _FlowDecorator(retry, sys._getframe(1).f_globals)
+    decorate = _FlowDecorator(retry, _module_of_caller())
     return decorate if function is None else decorate(function)
 
 
@@ -281,7 +282,7 @@ class _StepDecorator:
     def __call__[**P, R](self, function: Callable[P, Awaitable[R]], /) -> Step[P, R]: ...
     @overload
     def __call__[**P, R](self, function: Callable[P, R], /) -> Step[P, R]: ...
-    def __call__(self, function: Callable[..., object], /) -> Step[..., object]:
+    def __call__(self, function: Callable[..., Any], /) -> Any:  # what the overloads say
         return Step(
             function,
             retry=self._retry,
@@ -301,14 +302,20 @@ class _FlowDecorator:
         return Flow(function, retry=self._retry, home=self._home)
 
 
+def _module_of_caller() -> Mapping[str, object]:
+    """The globals of the module that declares: where a step gets its name and reference."""
+    return sys._getframe(2).f_globals  # pyright: ignore[reportPrivateUsage]  # no public way
+
+
 async def _plain[**P, R](
     function: Callable[P, Awaitable[R] | R], *args: P.args, **kwargs: P.kwargs
 ) -> R:
     """A step without an engine: its function, awaited if it is a coroutine function."""
-    value = function(*args, **kwargs)
-    if isinstance(value, Awaitable):
-        return await value
-    return value
+    value: Any = function(*args, **kwargs)
+    if hasattr(value, "__await__"):
+        value = await value
+    result: R = value
+    return result
 
 
 def _reference(item: Step[..., Any] | Flow[..., Any], home: Mapping[str, object] | None) -> str:

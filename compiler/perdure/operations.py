@@ -41,7 +41,7 @@ class Handle[R](NamedTuple):
         from perdure.runtime.clients import connect
         from perdure.runtime.values import result_of
 
-        value: Any = result_of(await connect(self.on).result(self.id))
+        value: R = result_of(await connect(self.on).result(self.id))  # type: ignore[assignment]  # what its flow returns
         return value
 
     async def send(self, event: str, payload: object = None) -> None:
@@ -82,21 +82,29 @@ class ThisRun(NamedTuple):
 
 
 @overload
-def event(name: str, *, timeout: "Duration | None" = None) -> Coroutine[Any, Any, Any]: ...
+def event(name: str, *, timeout: "Duration | None" = None) -> Coroutine[object, object, Any]: ...
 @overload
 def event[T](
     name: str,
     type: type[T],
     timeout: "Duration | None" = None,
-) -> Coroutine[Any, Any, T]: ...
+) -> Coroutine[object, object, T]: ...
 @overload
 def event(
     name: str,
     type: object = None,
     timeout: "Duration | None" = None,
-) -> Coroutine[Any, Any, Any]: ...
-async def event(name: str, type: object = None, timeout: "Duration | None" = None) -> Any:
+) -> Coroutine[object, object, Any]: ...
+def event(
+    name: str,
+    type: object = None,
+    timeout: "Duration | None" = None,
+) -> Coroutine[object, object, Any]:
     """Take the oldest event of a name; TimeoutError when none comes in time."""
+    return _no_event(name)
+
+
+async def _no_event(name: str) -> Any:
     raise RuntimeError(
         f"event({name!r}) needs a durable run that somebody can send to: use `perdure run FILE`"
     )
@@ -115,17 +123,18 @@ async def sleep(duration: "Duration | None" = None, *, until: "datetime | None" 
         await asyncio.sleep(seconds_of(duration))
 
 
+# As asyncio's own in typeshed, with the same overlaps: a checker takes the first that fits.
 @overload
-def gather[A](
+def gather[A](  # type: ignore[overload-overlap]  # see above
     a: Awaitable[A],
     /,
     *,
     limit: int | None = None,
     return_exceptions: Literal[False] = False,
     fail_fast: bool = False,
-) -> Coroutine[Any, Any, tuple[A]]: ...
+) -> Coroutine[object, object, tuple[A]]: ...
 @overload
-def gather[A, B](
+def gather[A, B](  # type: ignore[overload-overlap]  # see above
     a: Awaitable[A],
     b: Awaitable[B],
     /,
@@ -133,9 +142,9 @@ def gather[A, B](
     limit: int | None = None,
     return_exceptions: Literal[False] = False,
     fail_fast: bool = False,
-) -> Coroutine[Any, Any, tuple[A, B]]: ...
+) -> Coroutine[object, object, tuple[A, B]]: ...
 @overload
-def gather[A, B, C](
+def gather[A, B, C](  # type: ignore[overload-overlap]  # see above
     a: Awaitable[A],
     b: Awaitable[B],
     c: Awaitable[C],
@@ -144,9 +153,9 @@ def gather[A, B, C](
     limit: int | None = None,
     return_exceptions: Literal[False] = False,
     fail_fast: bool = False,
-) -> Coroutine[Any, Any, tuple[A, B, C]]: ...
+) -> Coroutine[object, object, tuple[A, B, C]]: ...
 @overload
-def gather[A, B, C, D](
+def gather[A, B, C, D](  # type: ignore[overload-overlap]  # see above
     a: Awaitable[A],
     b: Awaitable[B],
     c: Awaitable[C],
@@ -156,9 +165,9 @@ def gather[A, B, C, D](
     limit: int | None = None,
     return_exceptions: Literal[False] = False,
     fail_fast: bool = False,
-) -> Coroutine[Any, Any, tuple[A, B, C, D]]: ...
+) -> Coroutine[object, object, tuple[A, B, C, D]]: ...
 @overload
-def gather[A, B, C, D, E](
+def gather[A, B, C, D, E](  # type: ignore[overload-overlap]  # see above
     a: Awaitable[A],
     b: Awaitable[B],
     c: Awaitable[C],
@@ -169,14 +178,23 @@ def gather[A, B, C, D, E](
     limit: int | None = None,
     return_exceptions: Literal[False] = False,
     fail_fast: bool = False,
-) -> Coroutine[Any, Any, tuple[A, B, C, D, E]]: ...
+) -> Coroutine[object, object, tuple[A, B, C, D, E]]: ...
 @overload
-def gather[T](
+def gather[T](  # type: ignore[overload-overlap]  # see above
     *awaitables: Awaitable[T],
     limit: int | None = None,
     return_exceptions: Literal[False] = False,
     fail_fast: bool = False,
-) -> Coroutine[Any, Any, list[T]]: ...
+) -> Coroutine[object, object, list[T]]: ...
+@overload
+def gather[A](  # pyright: ignore[reportOverlappingOverload]  # see above
+    a: Awaitable[A],
+    /,
+    *,
+    limit: int | None = None,
+    return_exceptions: bool,
+    fail_fast: bool = False,
+) -> Coroutine[object, object, tuple[A | BaseException]]: ...
 @overload
 def gather[A, B](
     a: Awaitable[A],
@@ -186,7 +204,7 @@ def gather[A, B](
     limit: int | None = None,
     return_exceptions: bool,
     fail_fast: bool = False,
-) -> Coroutine[Any, Any, tuple[A | BaseException, B | BaseException]]: ...
+) -> Coroutine[object, object, tuple[A | BaseException, B | BaseException]]: ...
 @overload
 def gather[A, B, C](
     a: Awaitable[A],
@@ -197,20 +215,59 @@ def gather[A, B, C](
     limit: int | None = None,
     return_exceptions: bool,
     fail_fast: bool = False,
-) -> Coroutine[Any, Any, tuple[A | BaseException, B | BaseException, C | BaseException]]: ...
+) -> Coroutine[object, object, tuple[A | BaseException, B | BaseException, C | BaseException]]: ...
+@overload
+def gather[A, B, C, D](
+    a: Awaitable[A],
+    b: Awaitable[B],
+    c: Awaitable[C],
+    d: Awaitable[D],
+    /,
+    *,
+    limit: int | None = None,
+    return_exceptions: bool,
+    fail_fast: bool = False,
+) -> Coroutine[
+    object,
+    object,
+    tuple[A | BaseException, B | BaseException, C | BaseException, D | BaseException],
+]: ...
+@overload
+def gather[A, B, C, D, E](
+    a: Awaitable[A],
+    b: Awaitable[B],
+    c: Awaitable[C],
+    d: Awaitable[D],
+    e: Awaitable[E],
+    /,
+    *,
+    limit: int | None = None,
+    return_exceptions: bool,
+    fail_fast: bool = False,
+) -> Coroutine[
+    object,
+    object,
+    tuple[
+        A | BaseException,
+        B | BaseException,
+        C | BaseException,
+        D | BaseException,
+        E | BaseException,
+    ],
+]: ...
 @overload
 def gather[T](
     *awaitables: Awaitable[T],
     limit: int | None = None,
     return_exceptions: bool,
     fail_fast: bool = False,
-) -> Coroutine[Any, Any, list[T | BaseException]]: ...
+) -> Coroutine[object, object, list[T | BaseException]]: ...
 def gather(
     *awaitables: Awaitable[Any],
     limit: int | None = None,
     return_exceptions: bool = False,
     fail_fast: bool = False,
-) -> Coroutine[Any, Any, Any]:
+) -> Coroutine[object, object, Any]:
     """Run branches in parallel; their values in argument order.
 
     Every branch ends, then the error of the first failing one is raised. `limit`: so many run
@@ -221,14 +278,14 @@ def gather(
     return plain(awaitables, limit=limit, return_exceptions=return_exceptions, fail_fast=fail_fast)
 
 
-def race[T](**awaitables: Awaitable[T]) -> Coroutine[Any, Any, tuple[str, T]]:
+def race[T](**awaitables: Awaitable[T]) -> Coroutine[object, object, tuple[str, T]]:
     """(keyword, value) of the first branch to end, also by error; the rest is cancelled."""
     from perdure.plain import race as plain
 
     return plain(awaitables)
 
 
-def quorum[T](k: int, *awaitables: Awaitable[T]) -> Coroutine[Any, Any, list[tuple[int, T]]]:
+def quorum[T](k: int, *awaitables: Awaitable[T]) -> Coroutine[object, object, list[tuple[int, T]]]:
     """The first `k` to succeed, as (index, value) in order of ending; the rest is cancelled.
 
     An ExceptionGroup of the errors when `k` can no longer be reached.

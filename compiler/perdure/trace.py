@@ -208,13 +208,7 @@ def _compare_entries(left: TraceEntry, right: TraceEntry) -> list[str]:
 
 def same(left: object, right: object) -> bool:
     """Equality of JSON that tells 1 from True and 1.0, and keeps the order of keys."""
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, dict) and isinstance(right, dict):
-        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return left == right
+    return repr(left) == repr(right)
 
 
 def _number(value: float) -> int | float:

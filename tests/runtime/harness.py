@@ -9,7 +9,7 @@ from perdure.language import Flow
 from perdure.reference.runner import run_loaded
 from perdure.runtime.site import Site
 from perdure.testing import Request, Result, ScriptedEvent
-from perdure.testing.scripts import Scripts
+from perdure.testing.scripts import Script, Scripts
 
 __all__ = ["at", "paths", "run"]
 
@@ -23,7 +23,7 @@ def run(
     flow: "Flow[..., Any]",
     arguments: Mapping[str, object] | None = None,
     *,
-    steps: Mapping[str, object] | None = None,
+    steps: Mapping[str, Script] | None = None,
     events: Sequence[tuple[float, str, object]] = (),
     cancel: float | None = None,
     seed: int = 0,

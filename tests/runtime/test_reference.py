@@ -1,6 +1,10 @@
 """The reference: operations, forks, ties, deadlines, groups, cancel, retries, events."""
 
+# Scripts are lambdas, whose parameters no checker can know.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +38,7 @@ def call(n: int, label: str = "work") -> Any:
 
 def test_a_step_gets_arguments_by_name_with_defaults_and_the_trace_says_so() -> None:
     @flow
-    async def main(n: int) -> int:
+    async def main(n: int) -> Any:
         return await call(n) + await call(n + 1)
 
     r = run(main, {"n": 3}, steps={"work": lambda n, extra: n * len(extra)})
@@ -412,7 +416,7 @@ def test_the_body_of_a_group_fails_and_its_tasks_are_cancelled() -> None:
     assert r.trace[-1].outcome == "cancelled"
 
 
-CANCELS = {
+CANCELS: dict[str, Callable[[], Any]] = {
     "sleep": lambda: p.sleep(at("wait"), "1d"),
     "event": lambda: p.event(at("wait"), "never"),
     "gather": lambda: p.gather(at("gather"), p.sleep(at("wait"), "1d"), p.sleep(at("w"), "2d")),
@@ -471,7 +475,7 @@ def test_retries_wait_in_virtual_time() -> None:
     async def flaky() -> int: ...
 
     @flow
-    async def main() -> int:
+    async def main() -> Any:
         return await p.call(at("flaky"), flaky)
 
     errors = [ValueError(), ValueError(), ValueError()]
@@ -485,7 +489,7 @@ def test_fatal_and_not_on_end_retries_and_retry_after_sets_the_delay() -> None:
     async def flaky(n: int) -> int: ...
 
     @flow
-    async def main(n: int) -> int:
+    async def main(n: int) -> Any:
         return await p.call(at("flaky"), flaky, n)
 
     for error in (Fatal("no"), KeyError("k")):
@@ -513,7 +517,7 @@ def test_an_attempt_that_takes_too_long_times_out() -> None:
 
 def test_without_a_timeout_an_attempt_has_ten_minutes() -> None:
     @flow
-    async def main() -> int:
+    async def main() -> Any:
         return await call(1)
 
     assert run(main, steps={"work": [after("10m", 1)]}).status == "done"
@@ -601,7 +605,7 @@ def test_a_run_that_waits_for_what_never_comes_is_waiting() -> None:
 
 def test_a_child_flow_fails_with_the_same_error_and_its_operations_lie_below_it() -> None:
     @flow(retry=2)
-    async def child(n: int) -> int:
+    async def child(n: int) -> Any:
         return await call(n)
 
     @flow

@@ -25,7 +25,7 @@ class _Call(asyncio.TimerHandle):
 
     __slots__ = ("order", "run")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # TimerHandle's own, and one
         self,
         when: float,
         order: int,
@@ -168,9 +168,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """A future of this loop."""
         return asyncio.Future(loop=self)
 
-    def create_task[T](
-        self, coro: Coroutine[Any, Any, T], **options: Any
-    ) -> asyncio.Task[T]:
+    def create_task[T](self, coro: Coroutine[Any, Any, T], **options: Any) -> asyncio.Task[T]:
         """A task of this loop."""
         return asyncio.Task(coro, loop=self, **options)
 

@@ -114,9 +114,8 @@ class ReferenceRun:
         world.note(self._id, "run started", "")
         try:
             self.outcome = outcome = await run_flow(flow, arguments, self)
-        except asyncio.CancelledError as cancelled:
+        except asyncio.CancelledError:
             self.outcome, self.end = failed(asyncio.CancelledError()), End("cancelled")
-            del cancelled
         except BaseException as error:
             world.fail(error)
             return
@@ -138,9 +137,9 @@ class ReferenceRun:
         try:
             outcome = await asyncio.shield(work)
         except asyncio.CancelledError as error:
-            outcome = await self._ended_first(work) if CANCEL_RUN in error.args else None
+            late = await self._ended_first(work) if CANCEL_RUN in error.args else None
             work.cancel()
-            self._end(begun, outcome)
+            self._end(begun, late)
             raise
         except ScriptError as error:
             self._give_up(error)

@@ -6,13 +6,12 @@ from perdure.codec.functions import FunctionTable
 from perdure.errors import InvalidInput
 from perdure.reference.run import ReferenceRun
 from perdure.reference.world import World
-from perdure.runtime.engine import Failed
+from perdure.runtime.functions import ModuleFunctions
 from perdure.runtime.values import encode_input, failed, result_of
 from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result
 from perdure.trace import End, Trace, error_json
 
 if TYPE_CHECKING:
-    from perdure.frontend.loader import LoadedFlow
     from perdure.language import Flow
 
 __all__ = ["run_flow", "run_loaded"]
@@ -28,7 +27,7 @@ def run_flow(request: Request) -> Result:
     loaded = load(project, request.file, request.flow)
     request.scripts.check_names(step.name for step in loaded.analysis.steps.values())
     with loaded.active():
-        return run_loaded(loaded.flow, request, getattr(loaded, "functions", None))
+        return run_loaded(loaded.flow, request, ModuleFunctions(loaded.modules))
 
 
 def run_loaded(
@@ -90,5 +89,5 @@ def _result(world: World, run: ReferenceRun, functions: FunctionTable | None) ->
 
 def _refused(error: InvalidInput) -> Result:
     outcome = failed(error)
-    end = End("failed", None, error_json(outcome) if isinstance(outcome, Failed) else None)
+    end = End("failed", None, error_json(outcome))
     return Result(Trace((), end), error=error)

@@ -4,7 +4,7 @@ Everything that several runs share. `perdure.reference.run.ReferenceRun` is what
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from perdure.reference.loop import VirtualLoop
@@ -53,7 +53,7 @@ class World:
         if not self.frozen:
             self.history.append(Note(self.loop.time(), run, what, path))
 
-    def run_body[R](self, body: Callable[[], Any]) -> asyncio.Future[R]:
+    def run_body[R](self, body: Callable[[], Coroutine[Any, Any, R]]) -> asyncio.Future[R]:
         """Run a step's body on a real event loop, in no virtual time; its value, or error.
 
         From a plain callback: inside a task of this loop no other loop may run.

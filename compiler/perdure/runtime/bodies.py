@@ -1,6 +1,6 @@
 """Running user code: one attempt of a step, or the body of a flow, from arguments to outcome."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,8 +40,8 @@ async def run_attempt(
     current_step.set(this)
     try:
         bound = decode_arguments(step, arguments)
-        value = step.__wrapped__(*bound.args, **bound.kwargs)
-        if isinstance(value, Awaitable):
+        value: Any = step.__wrapped__(*bound.args, **bound.kwargs)
+        if hasattr(value, "__await__"):
             value = await value
     except Exception as error:
         return raised(error)

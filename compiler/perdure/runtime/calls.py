@@ -8,10 +8,10 @@ steps, tests and scripts that share helpers with a flow, hence the plain forms.
 import asyncio
 import builtins
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from perdure import operations
 from perdure.codec import encode
@@ -93,14 +93,23 @@ def call(site: "Site", callee: Callable[..., Any], /, *args: Any, **kwargs: Any)
     while isinstance(callee, partial):
         args, kwargs = (*callee.args, *args), {**callee.keywords, **kwargs}
         callee = callee.func
-    if current.get() is None or not isinstance(callee, (Step, Flow)):
-        return callee(*args, **kwargs)
-    arguments = bind(callee, args, kwargs)
-    if isinstance(callee, Step):
-        step: Step[..., Any] = callee
+    if current.get() is not None and _is_step(callee):
+        step = callee
+        arguments = bind(step, args, kwargs)
         return Lazy(step.name, lambda: _step(site, step, arguments))
-    flow: Flow[..., Any] = callee
-    return Lazy(flow.name, lambda: _child(site, flow, arguments))
+    if current.get() is not None and _is_flow(callee):
+        flow = callee
+        given = bind(flow, args, kwargs)
+        return Lazy(flow.name, lambda: _child(site, flow, given))
+    return callee(*args, **kwargs)
+
+
+def _is_step(callee: object) -> TypeGuard[Step[..., Any]]:
+    return isinstance(callee, Step)
+
+
+def _is_flow(callee: object) -> TypeGuard[Flow[..., Any]]:
+    return isinstance(callee, Flow)
 
 
 async def _step(site: "Site", step: Step[..., Any], arguments: dict[str, object]) -> Any:
@@ -360,8 +369,8 @@ def print(
     _record(None, "print", separator.join(map(str, values)) + ending)
 
 
-def log(logger: Any, level: str, /, message: object, *args: object, **kwargs: Any) -> None:
-    """`logger.info("%s of %s", a, b)`: a log record of the run, if the logger is on for it."""
+def log(logger: Any, level: str, /, message: object, *args: Any, **kwargs: Any) -> None:
+    """`logger.info("%s of %s", a, b)`: a log record of the run."""
     if current.get() is None:
         getattr(_logger(logger), level)(message, *args, **kwargs)
         return
@@ -371,8 +380,10 @@ def log(logger: Any, level: str, /, message: object, *args: object, **kwargs: An
         level = f"level {number}"
     text = str(message)
     if args:
-        one = args[0] if len(args) == 1 and isinstance(args[0], dict) and args[0] else args
-        text = text % one
+        # As `logging` does: one mapping is what `%(name)s` reads from.
+        first: Any = args[0]
+        is_mapping = len(args) == 1 and isinstance(args[0], Mapping) and bool(first)
+        text = text % (first if is_mapping else args)
     _record(getattr(_logger(logger), "name", "root"), level, text)
 
 

@@ -151,7 +151,7 @@ def _branches(path: str, awaitables: Sequence[Awaitable[Any]]) -> list[Branch]:
 
 
 def _awaitable(work: Awaitable[Any]) -> Awaitable[Any]:
-    if not isinstance(work, Awaitable):
+    if not hasattr(work, "__await__"):
         raise TypeError("An asyncio.Future, a coroutine or an awaitable is required")
     return work
 

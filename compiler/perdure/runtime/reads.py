@@ -48,11 +48,11 @@ def child_seed(seed: str, path: str) -> str:
     return sha256(f"{seed}/{path}".encode()).hexdigest()[:32]
 
 
-def rng() -> _random.Random:
+def rng() -> Any:  # a Random, or the module that has its methods
     """A generator for one read: `random.choice(xs)` is `rng().choice(xs)`."""
     scope = current.get()
     if scope is None:
-        return _random._inst  # type: ignore[attr-defined,no-any-return]  # pyright: ignore  # what `random.random` is bound to
+        return _random
     return _next(scope)
 
 
@@ -68,7 +68,8 @@ def rng_method(name: str) -> Callable[..., Any]:
 
 def random() -> float:
     """`random.random()`."""
-    return rng().random()
+    value: float = rng().random()
+    return value
 
 
 def uuid4() -> _uuid.UUID:

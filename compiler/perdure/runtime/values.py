@@ -105,7 +105,7 @@ def decode_arguments(
     callee: Callee, arguments: Mapping[str, Json], functions: "FunctionTable | None" = None
 ) -> BoundArguments:
     """Fresh values for one execution: call `f(*bound.args, **bound.kwargs)` with it."""
-    bound = BoundArguments(callee.signature, {})  # type: ignore[arg-type]  # wants OrderedDict, dict is meant
+    bound = BoundArguments(callee.signature, {})
     bound.arguments.update(decode_slots(dict(arguments), functions=functions))
     return bound
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
 from perdure.codec.text import Json
 from perdure.runtime.engine import LogRecord
@@ -54,7 +54,7 @@ class Result:
         self,
         trace: Trace,
         *,
-        result: object = None,
+        result: Any = None,  # of the type that the flow declares
         error: BaseException | None = None,
         transitions: int | None = None,
         history: tuple[object, ...] = (),
@@ -63,7 +63,7 @@ class Result:
     ) -> None:
         self._trace = trace
         self.status = trace.end.status
-        self.result = result
+        self.result: Any = result
         """The flow's result, as a live value."""
         self.error = error
         """The error of a failed run, rebuilt."""

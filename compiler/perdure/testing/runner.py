@@ -10,7 +10,7 @@ from typing import Literal
 
 from perdure.durations import seconds_of
 from perdure.testing.request import Request, Result, ScriptedEvent
-from perdure.testing.scripts import Scripts
+from perdure.testing.scripts import Script, Scripts
 
 __all__ = ["run", "targets"]
 
@@ -22,7 +22,7 @@ def run(
     *,
     target: str = "reference",
     engine: str | None = None,
-    steps: Mapping[str, object] | None = None,
+    steps: Mapping[str, Script] | None = None,
     unscripted: Literal["refuse", "run"] = "refuse",
     events: Sequence[tuple[object, str, object]] = (),
     cancel: object = None,

@@ -19,6 +19,7 @@ __all__ = [
     "Raises",
     "Returns",
     "RunsBody",
+    "Script",
     "ScriptError",
     "Scripts",
     "after",
@@ -78,6 +79,9 @@ class RunsBody(NamedTuple):
     """The step's own body runs, in no virtual time."""
 
 
+type Script = Callable[..., Any] | Sequence[Any]
+"""What `steps=` has for a name: answers are values of any type, exceptions, or `after(...)`."""
+
 type Answer = Returns | Raises | RunsBody
 
 
@@ -87,7 +91,7 @@ class Scripts:
 
     def __init__(
         self,
-        steps: Mapping[str, object] | None = None,
+        steps: Mapping[str, Script] | None = None,
         unscripted: Literal["refuse", "run"] = "refuse",
     ) -> None:
         if unscripted not in ("refuse", "run"):
@@ -124,7 +128,7 @@ class Scripts:
         script = self._steps[attempt.name]
         if callable(script):
             return _of_function(script, attempt)
-        return _ended(self._in_turn(attempt, script if isinstance(script, Sequence) else ()))
+        return _ended(self._in_turn(attempt, script))
 
     def _in_turn(self, attempt: Attempt, answers: Sequence[object]) -> object:
         for path in self._asked.setdefault(attempt.name, []):
