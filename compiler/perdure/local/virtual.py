@@ -132,9 +132,12 @@ class _World:
         python = "3.13"
         versions = Versions(__version__, python, CODEC, "")
         record = engine.claim(Start(self.flow, self.arguments, versions, run, seed))
-        for number, happening in enumerate(happenings):
-            if happening.seconds >= self.elapsed:
-                _plan(engine, run, number, happening, happening.seconds - self.elapsed)
+        left = [
+            (happening.seconds, f"test-{number}", happening)
+            for number, happening in enumerate(happenings)
+            if happening.seconds >= self.elapsed
+        ]
+        _plan(engine, run, sorted(left, key=lambda item: item[0]))
         driven = engine.drive(record, self.flow)
         driven.ended.add_done_callback(lambda _: loop.call_soon(loop.stop))
         crashed = _run_loop(loop)
@@ -237,15 +240,23 @@ def run_virtual(
     return Ran(trace, record, tuple(recorder.history), tuple(recorder.logs), crashes)
 
 
-def _plan(engine: Engine, run: str, number: int, happening: Happening, after: float) -> None:
-    def happen() -> None:
-        if happening.name is None:
-            engine.cancel(run, at_once=happening.at_once)
-        else:
-            payload = encode(happening.payload)
-            engine.put_event(run, happening.name, payload, id=f"test-{number}")
+def _plan(engine: Engine, run: str, left: Sequence[tuple[float, str, Happening]]) -> None:
+    """Let things happen one after the other, also those of one moment."""
+    if not left:
+        return
+    seconds = left[0][0]
 
-    engine.loop.call_later(after, happen)
+    def happen() -> None:
+        for number, (when, identity, happening) in enumerate(left):
+            if when > seconds:
+                _plan(engine, run, left[number:])
+                return
+            if happening.name is None:
+                engine.cancel(run, at_once=happening.at_once)
+            else:
+                engine.put_event(run, happening.name, encode(happening.payload), id=identity)
+
+    engine.loop.call_at(seconds, happen)
 
 
 def _crash_after(entries: int) -> "_Countdown":
