@@ -115,19 +115,25 @@ class Program:
                     _note_event(node, scope, found)
         return found
 
+    @property
+    def computes_event_names(self) -> bool:
+        """Whether some wait makes up its name at run time."""
+        return any(
+            isinstance(node, ast.Call) and self._is_event(node) and _event_name(node) is None
+            for module in self._loaded.analysis.modules.values()
+            for node in ast.walk(module.tree)
+        )
+
     def _is_event(self, node: ast.Call) -> bool:
         fact = self._loaded.analysis.calls.get(id(node))
         return fact is not None and fact.native == "event"
 
 
 def _note_event(node: ast.Call, scope: dict[str, object], found: dict[str, list[object]]) -> None:
-    named = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
-    arguments = dict(zip(("name", "type"), node.args, strict=False)) | named
-    name = arguments.get("name")
-    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+    name, declared = _event_name(node), _event_arguments(node).get("type")
+    if name is None:
         return
-    types = found.setdefault(name.value, [])
-    declared = arguments.get("type")
+    types = found.setdefault(name, [])
     if declared is None:
         types.append(None)
         return
@@ -137,6 +143,17 @@ def _note_event(node: ast.Call, scope: dict[str, object], found: dict[str, list[
         types.append(eval(compile(expression, "<event type>", "eval"), dict(scope)))
     except Exception:
         types.append(None)
+
+
+def _event_arguments(node: ast.Call) -> dict[str, ast.expr]:
+    named = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    return dict(zip(("name", "type"), node.args, strict=False)) | named
+
+
+def _event_name(node: ast.Call) -> str | None:
+    name = _event_arguments(node).get("name")
+    literal = isinstance(name, ast.Constant) and isinstance(name.value, str)
+    return str(name.value) if literal and isinstance(name, ast.Constant) else None
 
 
 def load_program(name: FlowName) -> Program:

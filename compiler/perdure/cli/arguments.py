@@ -1,0 +1,122 @@
+"""`name=value` on the command line: text if declared `str`, else JSON; and the whole as JSON."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import get_type_hints
+
+import click
+
+__all__ = ["fields_of", "parse_pairs", "read_json", "sample"]
+
+
+def parse_pairs(pairs: Sequence[str], declared: Mapping[str, object]) -> dict[str, object]:
+    """Values by name. `declared`: the types by name, as far as they are known."""
+    values: dict[str, object] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or not name.isidentifier():
+            raise click.UsageError(f"`{pair}` is no `name=value`")
+        if name in values:
+            raise click.UsageError(f"`{name}` is given twice")
+        values[name] = _value(name, text, declared.get(name))
+    return values
+
+
+def _value(name: str, text: str, declared: object) -> object:
+    if declared is str:
+        return text
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        if declared is not None and _admits_text(declared):
+            return text
+        shown = json.dumps(text)
+        raise click.UsageError(
+            f"`{name}={text}` is not JSON; write a text as `{name}='{shown}'`"
+        ) from None
+    return value
+
+
+def _admits_text(declared: object) -> bool:
+    """`str | None`, `Literal["a"]`, an enum: what is no JSON can only be text there."""
+    return not isinstance(declared, type) or declared not in (int, float, bool, list, dict)
+
+
+def read_json(text: str, option: str) -> object:
+    """JSON given as it is, as `@file`, or as `-` for standard input."""
+    if text == "-":
+        content = sys.stdin.read()
+    elif text.startswith("@"):
+        content = Path(text[1:]).read_text(encoding="utf-8")
+    else:
+        content = text
+    try:
+        value: object = json.loads(content)
+    except ValueError as error:
+        raise click.UsageError(f"{option} is not JSON: {error}") from None
+    return value
+
+
+def fields_of(declared: object) -> dict[str, object]:
+    """The fields of a dataclass or pydantic model, by name."""
+    if not isinstance(declared, type):
+        return {}
+    if is_dataclass(declared):
+        hints = get_type_hints(declared)
+        return {field.name: hints.get(field.name) for field in fields(declared)}
+    models: object = getattr(declared, "model_fields", None)
+    if isinstance(models, dict):
+        return {str(name): getattr(info, "annotation", None) for name, info in models.items()}
+    return {}
+
+
+def sample(declared: object) -> list[str]:
+    """Arguments of `perdure send` that fit a type: what to show people to start from."""
+    names = _required(declared)
+    if names is None:
+        return [] if declared is None else [f"--payload {_shell(_example(declared))}"]
+    types = fields_of(declared)
+    return [
+        f"{name}=text" if types[name] is str else f"{name}={_shell(_example(types[name]))}"
+        for name in names
+    ]
+
+
+def _required(declared: object) -> list[str] | None:
+    if not isinstance(declared, type):
+        return None
+    if is_dataclass(declared):
+        from dataclasses import MISSING
+
+        return [
+            field.name
+            for field in fields(declared)
+            if field.init and field.default is MISSING and field.default_factory is MISSING
+        ]
+    models: object = getattr(declared, "model_fields", None)
+    if isinstance(models, dict):
+        return [str(name) for name, info in models.items() if info.is_required()]
+    return None
+
+
+def _example(declared: object) -> object:
+    simple: dict[object, object] = {bool: True, int: 1, float: 1.5, str: "text"}
+    if declared in simple:
+        return simple[declared]
+    names = _required(declared)
+    if names is not None:
+        types = fields_of(declared)
+        return {name: _example(types[name]) for name in names}
+    origin: object = getattr(declared, "__origin__", declared)
+    if origin in (list, tuple, set, frozenset):
+        return []
+    return {} if origin is dict else None
+
+
+def _shell(value: object) -> str:
+    from shlex import quote
+
+    return quote(json.dumps(value))

@@ -1,0 +1,40 @@
+"""`perdure cancel RUN [--now]`: CancelledError where the run waits; its cleanup runs."""
+
+import time
+from pathlib import Path
+
+import click
+
+from perdure.cli import exits
+from perdure.cli.store import choose_run, open_store
+
+__all__ = ["command"]
+
+
+@click.command("cancel")
+@click.argument("run", metavar="RUN|last")
+@click.option("--now", "at_once", is_flag=True, help="Stop without running the flow's cleanup.")
+def command(run: str, at_once: bool) -> int:
+    """Cancel a run: handlers and `finally` of the flow run first."""
+    from perdure.cli.drive import Driver, load_run, new_engine, say
+    from perdure.local.lease import Leases
+    from perdure.store.protocol import Status
+    from perdure.store.runs import find_run, request_cancel
+
+    place = open_store(Path.cwd())
+    record = choose_run(place.store, run)
+    if record.end is not None:
+        raise click.UsageError(f"run {record.run} has ended already: {record.end.status.value}")
+    with place.store.transaction():
+        request_cancel(place.store, record.run, at_once=at_once)
+    held = Leases(place.store, "cancel").holder(record.run, time.time())
+    if held is not None:
+        say(f"run {record.run} was asked to cancel; process {held.pid} drives it")
+        return exits.DONE
+    program = load_run(place.store, record, place.project.root)
+    if isinstance(program, int):
+        return program
+    engine = new_engine(place.store, program)
+    code = Driver(engine, program, detach=True).drive(find_run(place.store, record.run))
+    ended = find_run(place.store, record.run)
+    return exits.DONE if ended.status is Status.CANCELLED else code

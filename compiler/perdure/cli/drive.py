@@ -1,0 +1,254 @@
+"""Driving runs from the command line: until the end, until only waits are left, or Ctrl-C."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from perdure.cli import exits
+from perdure.cli.arguments import sample
+from perdure.cli.output import emit_report
+from perdure.cli.plain import plain
+from perdure.driver import FlowName
+from perdure.frontend.loader import UserImportError
+from perdure.local.engine import Busy, Engine, Listener
+from perdure.local.journal import OperationState
+from perdure.local.log import Entry, LostLease
+from perdure.local.loop import EngineLoop
+from perdure.local.program import Program, Refused, WrongPython, load_program, load_stored
+from perdure.local.run import LocalRun
+from perdure.runtime.engine import LogRecord
+from perdure.store.protocol import RunRecord, Status
+from perdure.store.runs import find_run
+from perdure.store.sqlite import SqliteStore
+
+__all__ = ["Driver", "load_file", "load_run", "new_engine", "say", "wake_commands"]
+
+
+def say(text: str) -> None:
+    """Write for people: to standard error, so that standard output holds only results."""
+    click.echo(text, err=True)
+
+
+def load_file(name: FlowName) -> Program | int:
+    """The flow of a file, or the exit code after its problems are written."""
+    try:
+        return load_program(name)
+    except Refused as refused:
+        emit_report(refused.report, "text", refused.root)
+    except UserImportError as error:
+        say(f"error: the file cannot be imported: {error}")
+    return exits.REFUSED
+
+
+def load_run(store: SqliteStore, record: RunRecord, root: Path) -> Program | int:
+    """The flow of a run with the source it began with, or an exit code."""
+    try:
+        program, changed = load_stored(store, record, root)
+    except WrongPython as error:
+        raise click.UsageError(str(error)) from None
+    except Refused as refused:
+        emit_report(refused.report, "text", refused.root)
+        return exits.REFUSED
+    except UserImportError as error:
+        say(f"error: the file cannot be imported: {error}")
+        return exits.REFUSED
+    if changed:
+        files = ", ".join(f"`{name}`" for name in changed)
+        say(f"{files} changed since the run began: it goes on with the source it began with")
+    return program
+
+
+def new_engine(store: SqliteStore, program: Program) -> Engine:
+    """An engine in real time."""
+    return Engine(
+        store,
+        EngineLoop(),
+        time.time,
+        listener=_Screen(),
+        functions=program.functions,
+        jitter=random.random,
+    )
+
+
+class _Screen(Listener):
+    """Shows what the flow prints, and, on a terminal, what happens."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+
+    def logged(self, run: str, record: LogRecord) -> None:
+        if record.logger is None and record.level == "print":
+            sys.stdout.write(record.text)
+            sys.stdout.flush()
+        else:
+            say(f"{record.level.upper()} {record.logger or 'root'}: {record.text}")
+
+    def entry(self, run: str, entry: Entry) -> None:
+        if not self._live:
+            return
+        if entry.kind == "attempt":
+            number = entry.integer("number")
+            again = f" (attempt {number})" if number > 1 else ""
+            say(click.style(f"  … {entry.text('path')}{again}", dim=True))
+        elif entry.kind == "end":
+            mark = "✗" if "error" in entry.fields else "✓"
+            say(click.style(f"  {mark} {entry.text('path')}", dim=True))
+        elif entry.kind == "progress":
+            say(f"  {json.dumps(plain(entry.fields.get('value')), ensure_ascii=False)}")
+
+
+class Driver:
+    """Drives one run at the top, and whatever it starts."""
+
+    def __init__(self, engine: Engine, program: Program, *, detach: bool) -> None:
+        self._engine = engine
+        self._program = program
+        self._detach = detach
+        self._announced: set[str] = set()
+        self._top: LocalRun | None = None
+        self._interrupted = False
+        self._left_waiting = False
+
+    def drive(self, record: RunRecord) -> int:
+        """Drive the run; the exit code."""
+        loop = self._engine.loop
+        asyncio.set_event_loop(None)
+        try:
+            self._top = self._engine.drive(record, self._program.flow)
+        except Busy as busy:
+            self._engine.close()
+            raise click.UsageError(
+                f"{busy}; `perdure show {record.run} --follow` watches it"
+            ) from None
+        self._top.ended.add_done_callback(lambda _: loop.call_soon(self._after_end))
+        self._engine.on_quiet = self._quiet
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupt)
+        try:
+            with self._program.active():
+                loop.run_forever()
+        except LostLease as lost:
+            say(f"{lost}; this one stops")
+            self._engine.failure = lost
+            self._engine.close()
+            return exits.INTERRUPTED
+        finally:
+            failure = self._engine.failure
+            if not loop.is_closed():
+                self._engine.close()
+        if failure is not None:
+            raise failure
+        return self._report(find_run(self._engine.store, record.run))
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        self._engine.loop.stop()
+
+    def _after_end(self) -> None:
+        """Stay for runs it started that nobody waits for, as far as they have work."""
+        if all(run.ended.done() for run in self._engine.runs.values()):
+            self._engine.loop.stop()
+
+    def _quiet(self) -> bool:
+        """Only waits are left: say how to wake the run, or leave it."""
+        if self._top is None:
+            return False
+        if self._top.ended.done() or self._detach:
+            self._left_waiting = not self._top.ended.done()
+            self._engine.loop.stop()
+            return True
+        self._announce()
+        return False
+
+    def _announce(self) -> None:
+        for run, state in _waits(self._engine):
+            key = f"{run.id}/{state.path}"
+            if key not in self._announced:
+                self._announced.add(key)
+                for line in _waiting_text(run.id, state, self._program):
+                    say(line)
+
+    def _report(self, record: RunRecord) -> int:
+        if record.end is None:
+            if self._left_waiting:
+                self._announce_left(record)
+                return exits.WAITING
+            say(f"run {record.run} is interrupted; go on with:\n  perdure resume {record.run}")
+            return exits.INTERRUPTED
+        if record.end.status is Status.COMPLETED:
+            with self._program.active():
+                value = plain(record.end.value)
+            if value is not None:
+                click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+            return exits.DONE
+        if record.end.status is Status.CANCELLED:
+            say(f"run {record.run} is cancelled")
+        else:
+            say(f"error: run {record.run} failed: {error_text(record.end.error)}")
+            say(f"  perdure show {record.run}")
+        return exits.REFUSED
+
+    def _announce_left(self, record: RunRecord) -> None:
+        click.echo(record.run)
+        for run, state in self._left:
+            for line in _waiting_text(run, state, self._program):
+                click.echo(line)
+
+    @property
+    def _left(self) -> list[tuple[str, OperationState]]:
+        return [(run.id, state) for run, state in _waits(self._engine)]
+
+
+def error_text(error: object) -> str:
+    """`CardDeclined: no funds` of an encoded error."""
+    if not isinstance(error, dict):
+        return str(error)
+    name = str(error.get("type", "Exception")).rpartition(":")[2]
+    message = error.get("message")
+    return f"{name}: {message}" if message else name
+
+
+def _waits(engine: Engine) -> list[tuple[LocalRun, OperationState]]:
+    return [
+        (run, state)
+        for run in engine.runs.values()
+        if not run.ended.done()
+        for state in run.journal.operations.values()
+        if state.ended is None and state.kind in ("event", "sleep", "ask")
+    ]
+
+
+def _waiting_text(run: str, state: OperationState, program: Program) -> list[str]:
+    place = f" at {state.site.file}:{state.site.line}" if state.site else ""
+    until = f" until {_moment(state.due)}" if state.due is not None else ""
+    if state.kind == "sleep":
+        return [f"run {run} sleeps{place}{until}; later: perdure resume {run}"]
+    if state.kind == "ask":
+        return [f"run {run} waits{place} for an answer to `{state.name}`"]
+    types = program.event_types().get(state.name, [None])
+    command = " ".join(["perdure send", run, state.name, *sample(types[0])])
+    return [
+        f"run {run} waits{place} for the event `{state.name}`{until}; wake it with:",
+        f"  {command}",
+    ]
+
+
+def wake_commands(run: str, state: OperationState, program: Program) -> list[str]:
+    """What to type to wake a wait."""
+    return _waiting_text(run, state, program)
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def new_run_id(flow: str) -> str:
+    """A run id that people can type."""
+    return f"{flow.replace('_', '-')}-{os.urandom(4).hex()}"

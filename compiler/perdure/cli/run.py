@@ -1,0 +1,79 @@
+"""`perdure run FILE[:FLOW] name=value ...`: run a flow here until its end."""
+
+import os
+from collections.abc import Mapping
+from typing import get_type_hints
+
+import click
+
+from perdure.cli.arguments import parse_pairs, read_json
+from perdure.cli.store import open_store
+from perdure.errors import InvalidInput, RunConflict
+
+__all__ = ["command"]
+
+
+@click.command("run")
+@click.argument("name", metavar="FILE[:FLOW]")
+@click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--input", "whole", metavar="JSON|@FILE|-", help="The whole input as JSON.")
+@click.option("--id", "identity", metavar="ID", help="The run's id: makes the start idempotent.")
+@click.option("--detach", is_flag=True, help="Leave when only waits are left, with exit code 4.")
+def command(
+    name: str, pairs: tuple[str, ...], whole: str | None, identity: str | None, detach: bool
+) -> int:
+    """Run a flow on this machine until its end; Ctrl-C leaves it resumable."""
+    from perdure.cli.drive import Driver, load_file, new_engine, new_run_id, say
+    from perdure.driver import split_flow
+    from perdure.local.engine import Start
+    from perdure.runtime.values import encode_input
+
+    flow_name = split_flow(name)
+    program = load_file(flow_name)
+    if isinstance(program, int):
+        return program
+    with program.active():
+        values = _input(whole, pairs, _types(program.flow.__wrapped__))
+        try:
+            arguments = encode_input(program.flow, values)
+        except InvalidInput as error:
+            raise click.UsageError(f"the input does not fit: {error}") from None
+    place = open_store(flow_name.path.absolute(), make=True)
+    engine = new_engine(place.store, program)
+    run = identity or new_run_id(program.flow.name)
+    start = Start(program.flow, arguments, program.versions(place.store), run, os.urandom(16).hex())
+    try:
+        record = engine.claim(start)
+    except RunConflict as conflict:
+        raise click.UsageError(str(conflict)) from None
+    if record.seed == start.seed:
+        say(f"run {record.run}")
+    else:
+        say(f"run {record.run} exists already")
+        if record.versions.source != start.versions.source and record.end is None:
+            from perdure.cli.drive import load_run
+
+            program = load_run(place.store, record, place.project.root)
+            if isinstance(program, int):
+                return program
+            engine.functions = program.functions
+    return Driver(engine, program, detach=detach).drive(record)
+
+
+def _input(
+    whole: str | None, pairs: tuple[str, ...], declared: Mapping[str, object]
+) -> dict[str, object]:
+    values: dict[str, object] = {}
+    if whole is not None:
+        data = read_json(whole, "--input")
+        if not isinstance(data, dict):
+            raise click.UsageError("--input is a JSON object, keyed by parameter name")
+        values |= data
+    return values | parse_pairs(pairs, declared)
+
+
+def _types(function: object) -> dict[str, object]:
+    try:
+        return get_type_hints(function)
+    except (NameError, TypeError):
+        return {}

@@ -1,0 +1,65 @@
+"""Which store a command means, and which run: what the verbs on runs share."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from perdure.diagnostics import Report, nearest
+from perdure.project import Project, find_project
+from perdure.store.protocol import RunRecord, StoreTooNew
+from perdure.store.runs import get_run, list_runs
+from perdure.store.sqlite import SqliteStore
+
+__all__ = ["LAST", "Place", "choose_run", "open_store", "store_path"]
+
+LAST = "last"
+
+
+class Place:
+    """A project and its store."""
+
+    def __init__(self, project: Project, store: SqliteStore) -> None:
+        self.project = project
+        self.store = store
+
+
+def store_path(project: Project) -> Path:
+    """The store's file: `PERDURE_STORE`, else the setting `store`."""
+    named = os.environ.get("PERDURE_STORE")
+    return Path(named).absolute() if named else project.root / project.settings.store
+
+
+def open_store(start: Path, *, make: bool = False) -> Place:
+    """The store of the project that a path belongs to; without `make` it has to exist."""
+    project = find_project(start, Report())
+    path = store_path(project)
+    if not make and not path.exists():
+        raise click.UsageError(
+            f"there are no runs yet: `{path}` does not exist; start one with `perdure run FILE`"
+        )
+    try:
+        return Place(project, SqliteStore(path))
+    except StoreTooNew as error:
+        raise click.UsageError(str(error)) from None
+
+
+def choose_run(store: SqliteStore, name: str) -> RunRecord:
+    """The run of that id, or the newest that no other run started as its child."""
+    if name == LAST:
+        for record in list_runs(store):
+            if record.parent is None:
+                return record
+        raise click.UsageError("there are no runs yet; start one with `perdure run FILE`")
+    found = get_run(store, name)
+    if found is not None:
+        return found
+    raise click.UsageError(f"no run has the id `{name}`{_hint(name, list_runs(store))}")
+
+
+def _hint(name: str, records: Sequence[RunRecord]) -> str:
+    identities = [record.run for record in records]
+    starting = [identity for identity in identities if identity.startswith(name)]
+    meant = starting[0] if starting else nearest(name, identities)
+    return f"; the nearest is `{meant}`" if meant else "; `perdure runs` lists them"
