@@ -4,6 +4,8 @@
 Needs the extra `aws-test`; importing this package alone needs nothing.
 """
 
+from importlib import import_module
+
 from perdure_aws.engine.interface import (
     START,
     DefinitionRejected,
@@ -30,6 +32,13 @@ __all__ = [
     "Simulation",
     "engine",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`run_flow`, what `perdure.testing` calls, is loaded when it is asked for."""
+    if name == "run_flow":
+        return getattr(import_module("perdure_aws.engine.flows"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def engine(name: str) -> Engine:

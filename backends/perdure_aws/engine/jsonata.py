@@ -167,10 +167,18 @@ def _range(first: float, last: float, step: float) -> list[int]:
 
 
 def _parse(text: str) -> Json:
+    """AWS refuses NaN and a key twice (facts: measured); it would take single quotes, this does
+    not: the expression fails, which no text that a site wrote can bring about."""
+
     def refuse(constant: str) -> None:
         raise ValueError(f"$parse: {constant}")
 
-    value: Json = json.loads(text, parse_constant=refuse)
+    def once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        if len({key for key, _ in pairs}) < len(pairs):
+            raise ValueError("$parse: a key twice")
+        return dict(pairs)
+
+    value: Json = json.loads(text, parse_constant=refuse, object_pairs_hook=once)
     return value
 
 

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, final
 
-from perdure_aws.engine.interface import Json, LambdaFunction
+from perdure_aws.engine.interface import Json, LambdaContext, LambdaFunction
 from perdure_aws.engine.run import Run
 from perdure_aws.engine.scheduler import current
 
-__all__ = ["FunctionMissing", "invoke"]
+__all__ = ["FunctionMissing", "find_function", "invoke", "respond"]
 
 MAX_SECONDS: Final = 900
 """A function runs 15 minutes at most (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 
 
-class FunctionMissing(Exception):
+class FunctionMissing(Exception):  # noqa: N818
     """No function of this name."""
 
 
@@ -53,7 +53,7 @@ def invoke(run: Run, name: str, event: Json) -> dict[str, Json]:
     While it runs the task is shielded: Step Functions gives up a task that timed out or whose
     sibling failed, but the invocation goes on to its end.
     """
-    function = _find(run.functions, name)
+    function = find_function(run.functions, name)
     seconds = float(getattr(function, "timeout_seconds", MAX_SECONDS))
     run.invocations += 1
     context = _Context(
@@ -69,7 +69,7 @@ def invoke(run: Run, name: str, event: Json) -> dict[str, Json]:
     task.shielded += 1
     run.under_way += 1
     try:
-        response = _call(function, event, context, seconds)
+        response = respond(function, event, context, seconds)
     finally:
         run.under_way -= 1
         task.shielded -= 1
@@ -78,7 +78,7 @@ def invoke(run: Run, name: str, event: Json) -> dict[str, Json]:
     return response
 
 
-def _find(functions: Mapping[str, LambdaFunction], name: str) -> LambdaFunction:
+def find_function(functions: Mapping[str, LambdaFunction], name: str) -> LambdaFunction:
     parts = name.split(":")
     bare = parts[6] if name.startswith("arn:") and len(parts) > 6 else parts[0]
     for candidate in (name, bare):
@@ -87,8 +87,8 @@ def _find(functions: Mapping[str, LambdaFunction], name: str) -> LambdaFunction:
     raise FunctionMissing(name)
 
 
-def _call(
-    function: LambdaFunction, event: Json, context: _Context, seconds: float
+def respond(
+    function: LambdaFunction, event: Json, context: LambdaContext, seconds: float
 ) -> dict[str, Json]:
     try:
         answer = function(event, context)

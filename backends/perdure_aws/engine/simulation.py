@@ -35,6 +35,7 @@ from perdure_aws.engine.interface import (
     LambdaFunction,
 )
 from perdure_aws.engine.moto_faults import CORRECTIONS
+from perdure_aws.engine.moto_faults.failures import details_of
 from perdure_aws.engine.moto_faults.sizes import size_of
 from perdure_aws.engine.patches import patched
 from perdure_aws.engine.primitives import aws_time
@@ -158,7 +159,7 @@ class MotoSimulation:
                 machine,
                 Ending("ABORTED", error=error, cause=cause),
                 HistoryEventType.ExecutionAborted,
-                EventDetails(executionAbortedEventDetails=details),
+                details_of(executionAbortedEventDetails=details),
             )
 
     def run(
@@ -186,10 +187,10 @@ class MotoSimulation:
     def _drive(self, machine: Machine, until_idle: bool) -> None:
         limit = self._start + timedelta(seconds=value_of("execution_seconds"))
         try:
-            if not self._scheduler.drive(lambda: machine.ending is not None, limit=limit):
-                if self._scheduler.due() is not None:
-                    self._scheduler.now = limit
-                    self._time_out(machine)
+            ended = self._scheduler.drive(lambda: machine.ending is not None, limit=limit)
+            if not ended and self._scheduler.due() is not None:
+                self._scheduler.now = limit
+                self._time_out(machine)
             self._scheduler.drive(lambda: self.core.under_way == 0)
             if until_idle:
                 self._scheduler.drive(lambda: False)
@@ -209,7 +210,7 @@ class MotoSimulation:
         communication.worker = worker
 
         def body() -> None:
-            worker._execution_logic()
+            worker._execution_logic()  # type: ignore[no-untyped-call]
 
         machine.worker = worker
         self._scheduler.spawn(machine.path, body)
@@ -221,7 +222,7 @@ class MotoSimulation:
         return machine
 
     def _time_out(self, machine: Machine) -> None:
-        details = EventDetails(executionTimedOutEventDetails=ExecutionTimedOutEventDetails())
+        details = details_of(executionTimedOutEventDetails=ExecutionTimedOutEventDetails())
         self._conclude(machine, Ending("TIMED_OUT"), HistoryEventType.ExecutionTimedOut, details)
 
     def _conclude(
@@ -258,7 +259,7 @@ class MotoSimulation:
 
 
 def _validate(definition: Mapping[str, Json], given: Json, name: str) -> None:
-    findings = check(definition)
+    findings = [finding for finding in check(definition) if finding.rejected]
     if findings:
         raise DefinitionRejected("\n".join(str(finding) for finding in findings))
     if size_of(given) > value_of("payload_bytes"):

@@ -31,9 +31,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branches_
     BranchWorkerPool,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
-from perdure_aws.engine.moto_faults.failures import error_of
+from perdure_aws.engine.moto_faults.failures import details_of, error_of
 from perdure_aws.engine.patches import Patches
 from perdure_aws.engine.primitives import VirtualThread, now
 from perdure_aws.engine.scheduler import Task, current
@@ -82,7 +81,7 @@ def branches_are_tasks(patches: Patches) -> None:
                 pool.on_terminated(env=frame)
 
             VirtualThread(target=routine, path=(*task.path, index)).start()
-        pool.wait()
+        BranchWorkerPool.wait(pool)  # type: ignore[no-untyped-call]
         failed = pool.get_exit_event_details()
         if failed is not None:
             task.scheduler.kill_below(task.path)
@@ -104,7 +103,7 @@ def _branch_failed(env: Environment, details: ExecutionFailedEventDetails) -> Fa
             env=env,
             error_name=error_of(details.get("error")),
             event_type=HistoryEventType.ExecutionFailed,
-            event_details=EventDetails(executionFailedEventDetails=details),
+            event_details=details_of(executionFailedEventDetails=details),
         )
     )
 
@@ -144,7 +143,7 @@ def iterations_are_tasks(patches: Patches) -> None:
             self._eval_job(env=frame, job=job)
             worker_frame.close_frame(frame)
             following = None
-            if not isinstance(job.job_output, Exception) and not self.stopped():
+            if not isinstance(job.job_output, Exception) and not self._stop_signal_received:
                 following = self._job_pool.next_job()
             if following is None:
                 worker_frame.event_history_context.source_event_id = (
@@ -181,6 +180,7 @@ def map_item_is_for_the_selector(patches: Patches) -> None:
 
     def evaluate(self: InlineItemProcessorWorker, env_frame: Environment) -> None:
         original(self, env_frame)
-        dict.pop(env_frame.states.context_object.context_object_data, "Map", None)
+        context = env_frame.states.context_object.context_object_data
+        context.pop("Map", None)  # type: ignore[misc]  # required in moto's TypedDict only
 
     patches.replace(InlineItemProcessorWorker, "_eval_input", evaluate)

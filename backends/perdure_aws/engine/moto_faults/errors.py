@@ -2,7 +2,6 @@
 # (the corrections reach into the interpreter: that is what they are for)
 """Error names and their matching, causes, and what is no error of the machine at all."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from botocore.exceptions import ClientError
@@ -37,6 +36,7 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
+from perdure_aws.engine.moto_faults.failures import details_of
 from perdure_aws.engine.patches import Patches
 from perdure_aws.engine.run import active
 from perdure_aws.limits import value_of
@@ -102,7 +102,7 @@ def heartbeats_have_their_own_error(patches: Patches) -> None:
             env=env,
             error_name=StatesErrorName(typ=name),
             event_type=HistoryEventType.TaskTimedOut,
-            event_details=EventDetails(
+            event_details=details_of(
                 taskTimedOutEventDetails=TaskTimedOutEventDetails(
                     resourceType=self._get_sfn_resource_type(),
                     resource=self._get_sfn_resource(),
@@ -130,11 +130,11 @@ def texts_are_cut(patches: Patches) -> None:
         event_details: EventDetails | None = None,
     ) -> None:
         inner = next(iter(event_details.values()), None) if event_details else None
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             for key, limit in (("error", "error_characters"), ("cause", "cause_characters")):
                 text = inner.get(key)
                 if isinstance(text, str) and len(text) > value_of(limit):
-                    dict.__setitem__(inner, key, text[: value_of(limit)])  # type: ignore[arg-type]  # a dict
+                    inner[key] = text[: value_of(limit)]
         original(self, env, error_name, event_type, event_details)
 
     patches.replace(FailureEvent, "__init__", cut)

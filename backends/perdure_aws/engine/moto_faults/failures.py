@@ -24,7 +24,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
-__all__ = ["data_limit_exceeded", "error_of", "no_choice_matched", "query_failed"]
+__all__ = ["data_limit_exceeded", "details_of", "error_of", "no_choice_matched", "query_failed"]
 
 
 class _NamedLikeStates(ErrorName):
@@ -41,10 +41,16 @@ def error_of(name: str | None) -> ErrorName | None:
         return _NamedLikeStates(name)
 
 
+def details_of(**only: object) -> EventDetails:
+    """The details of an event."""
+    made: EventDetails = {**only}  # type: ignore[typeddict-item]  # one key of its 34
+    return made
+
+
 def query_failed(env: Environment, cause: str) -> FailureEventException:
     """States.QueryEvaluationError; its event is in the history already."""
     name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
-    details = EventDetails(
+    details = details_of(
         evaluationFailedEventDetails=EvaluationFailedEventDetails(
             cause=cause, error=name.error_name or "", state=env.next_state_name or ""
         )
@@ -71,7 +77,7 @@ def _failed(env: Environment, kind: StatesErrorNameType, cause: str) -> FailureE
             env=env,
             error_name=name,
             event_type=HistoryEventType.TaskFailed,
-            event_details=EventDetails(
+            event_details=details_of(
                 taskFailedEventDetails=TaskFailedEventDetails(
                     resourceType="", resource="", error=name.error_name or "", cause=cause
                 )
@@ -90,5 +96,5 @@ def no_choice_matched(env: Environment, state: str) -> FailureEventException:
     return _failed(
         env,
         StatesErrorNameType.StatesNoChoiceMatched,
-        f"Failed to find a matching transition in the Choice state '{state}' and no Default was given",
+        f"No choice rule of '{state}' matched, and it has no Default",
     )

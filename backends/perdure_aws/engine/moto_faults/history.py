@@ -9,12 +9,14 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext, EventManager
 
 from perdure_aws.engine.moto_faults.assignments import forget_assignments
+from perdure_aws.engine.moto_faults.failures import details_of
 from perdure_aws.engine.patches import Patches
 from perdure_aws.engine.run import Ending, active
 from perdure_aws.engine.scheduler import Killed
 
 __all__ = ["failed_evaluations_are_told_once", "history_is_limited", "states_are_recorded"]
 
+UNTIMED: Timestamp = None  # type: ignore[assignment]  # moto's own default
 _LAST = frozenset(
     {
         HistoryEventType.ExecutionSucceeded,
@@ -39,7 +41,7 @@ def history_is_limited(patches: Patches) -> None:
         context: EventHistoryContext,
         event_type: HistoryEventType,
         event_details: EventDetails | None = None,
-        timestamp: Timestamp | None = None,
+        timestamp: Timestamp = UNTIMED,
         update_source_event_id: bool = True,
     ) -> int:
         run = active()
@@ -51,7 +53,7 @@ def history_is_limited(patches: Patches) -> None:
                 f"The execution reached the maximum number of history events ({run.max_events})."
             )
             failed = ExecutionFailedEventDetails(error="States.Runtime", cause=cause)
-            details = EventDetails(executionFailedEventDetails=failed)
+            details = details_of(executionFailedEventDetails=failed)
             original(self, context, HistoryEventType.ExecutionFailed, details)
             run.end(machine, Ending("FAILED", error="States.Runtime", cause=cause))
             raise Killed
@@ -73,7 +75,7 @@ def failed_evaluations_are_told_once(patches: Patches) -> None:
         context: EventHistoryContext,
         event_type: HistoryEventType,
         event_details: EventDetails | None = None,
-        timestamp: Timestamp | None = None,
+        timestamp: Timestamp = UNTIMED,
         update_source_event_id: bool = True,
     ) -> int:
         if event_type == HistoryEventType.EvaluationFailed and context.last_published_event_id:

@@ -4,11 +4,9 @@
 
 from functools import lru_cache
 
-from antlr4 import ParserRuleContext
 from moto.stepfunctions.parser.asl.component.common.path.result_path import ResultPath
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.program.program import Program
-from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -41,8 +39,8 @@ def programs_run_in_place(patches: Patches) -> None:
 
 
 @lru_cache(maxsize=256)
-def _parse(definition: str) -> tuple[EvalComponent, ParserRuleContext]:
-    return AmazonStateLanguageParser.parse(definition)
+def _parse(definition: str) -> EvalComponent:
+    return AmazonStateLanguageParser.parse(definition)[0]
 
 
 def definitions_are_parsed_once(patches: Patches) -> None:
@@ -52,30 +50,22 @@ def definitions_are_parsed_once(patches: Patches) -> None:
     """
 
     def entrypoint(self: ExecutionWorker) -> EvalComponent:
-        return _parse(self._evaluation_details.state_machine_details.definition)[0]
+        return _parse(self._evaluation_details.state_machine_details.definition)
 
     patches.replace(ExecutionWorker, "_get_evaluation_entrypoint", entrypoint)
 
 
 def context_is_complete(patches: Patches) -> None:
-    """`$states.context` has Execution.RedriveCount and State.RetryCount.
+    """`$states.context` has Execution.RedriveCount.
 
-    moto 5.2.5: no RedriveCount; RetryCount only in Task, Parallel and Map.
-    AWS: both (docs: input-output-contextobject; facts/aws.md §1.2).
+    moto 5.2.5: it has not. AWS: 0 in a first run (docs: input-output-contextobject).
     """
     original = ExecutionWorker._get_evaluation_environment
 
     def environment(self: ExecutionWorker) -> Environment:
         env = original(self)
         execution = env.states.context_object.context_object_data["Execution"]
-        dict.__setitem__(execution, "RedriveCount", 0)  # type: ignore[arg-type]  # a TypedDict
+        execution["RedriveCount"] = 0  # type: ignore[typeddict-unknown-key]  # moto lacks it
         return env
 
-    input_of = CommonStateField._eval_state_input
-
-    def eval_input(self: CommonStateField, env: Environment) -> None:
-        env.states.context_object.context_object_data["State"]["RetryCount"] = 0  # type: ignore[index]  # just set
-        input_of(self, env)
-
     patches.replace(ExecutionWorker, "_get_evaluation_environment", environment)
-    patches.replace(CommonStateField, "_eval_state_input", eval_input)
