@@ -20,14 +20,15 @@ from perdure.source import Source, SourceError, Span
 __all__ = ["Module", "ModuleGraph", "imported_module", "imports", "parse", "read_source"]
 
 PERDURE = "perdure"
-FLOW_ERRORS = (
-    "'return' with value in async generator",
+YIELDS = "'return' with value in async generator"
+NOT_ASYNC = (
     "'await' outside async function",
     "'async for' outside async function",
     "'async with' outside async function",
     "asynchronous comprehension outside of an asynchronous function",
 )
-"""What CPython says of a flow that yields, or is no `async def`."""
+
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 type Import = ast.Import | ast.ImportFrom
 
@@ -217,17 +218,34 @@ def _compile(tree: ast.Module, source: Source) -> None:
     try:
         compile(tree, source.path, "exec", dont_inherit=True)
     except SyntaxError as error:
-        if error.msg not in FLOW_ERRORS or not _in_flow(tree, error.lineno or 0):
+        if not _said_of_flow(tree, error):
             raise
 
 
-def _in_flow(tree: ast.Module, line: int) -> bool:
+def _said_of_flow(tree: ast.Module, error: SyntaxError) -> bool:
+    """Whether this is a flow that yields, or one that is no `async def`."""
+    line = error.lineno or 0
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno <= line <= (
-            node.end_lineno or node.lineno
-        ):
-            return any(_is_flow_mark(mark) for mark in node.decorator_list)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _holds(node, line):
+            is_async = isinstance(node, ast.AsyncFunctionDef)
+            marked = any(_is_flow_mark(mark) for mark in node.decorator_list)
+            inner = (child for child in _below(node) if isinstance(child, DEFINITIONS))
+            own = not any(_holds(child, line) for child in inner)
+            known = error.msg == YIELDS or error.msg in NOT_ASYNC
+            return known and marked and own and is_async == (error.msg == YIELDS)
     return False
+
+
+def _holds(node: ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
+def _below(node: ast.stmt) -> Iterator[ast.stmt]:
+    pending = [*_inner_statements(node)]
+    while pending:
+        child = pending.pop()
+        yield child
+        pending.extend(_inner_statements(child))
 
 
 def _is_flow_mark(mark: ast.expr) -> bool:

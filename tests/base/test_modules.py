@@ -105,6 +105,9 @@ def test_a_file_that_cannot_be_read_is_a_diagnostic(tmp_path: Path) -> None:
         (b"def f(): return\n" + b"  x\n", "PDR100"),
         (b"if x:\n" + b"".join(b" " * n + b"if x:\n" for n in range(1, 200)), "PDR100"),
         (b"return 1", "PDR100"),
+        (b"@flow\nasync def f():\n    def g():\n        await x\n", "PDR100"),
+        (b"@flow\nasync def f():\n    return lambda: await x\n", "PDR100"),
+        (b"async def f():\n    yield\n    return 1\n", "PDR100"),
         (b"def f(a, a): pass", "PDR100"),
         (b"x = " + b"9" * 5000, "PDR100"),
         (b"x = 1\n\x1a\n", "PDR100"),
@@ -115,6 +118,14 @@ def test_a_file_that_cannot_be_read_is_a_diagnostic(tmp_path: Path) -> None:
 def test_text_that_is_no_program_is_a_diagnostic(tmp_path: Path, content: bytes, code: str) -> None:
     graph = _load(tmp_path, {"main.py": content})
     assert _codes(graph) == [code]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["@flow\nasync def f():\n    yield\n    return 1\n", "@flow()\ndef f():\n    await x\n"],
+)
+def test_what_the_rules_for_flows_say_better_is_left_to_them(tmp_path: Path, text: str) -> None:
+    assert _codes(_load(tmp_path, {"main.py": text})) == []
 
 
 def test_a_line_of_a_megabyte_is_read(tmp_path: Path) -> None:
