@@ -73,6 +73,16 @@ class Retry:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in Retry.__slots__)
         return f"Retry({fields})"
 
+    def __perdure_encode__(self) -> object:
+        """For the codec: a policy may sit in a flow's locals."""
+        return self._key()
+
+    @classmethod
+    def __perdure_decode__(cls, state: Any) -> "Retry":
+        """For the codec."""
+        attempts, delay, backoff, max_delay, jitter, on, not_on = state
+        return cls(attempts, delay, backoff, max_delay, jitter=jitter, on=on, not_on=not_on)
+
     def _key(self) -> tuple[object, ...]:
         return (
             self.attempts,

@@ -19,6 +19,10 @@ from typing import Any, final
 __all__ = ["VirtualLoop"]
 
 
+_OUTSIDE = 1 << 60
+"""Makes orders negative: what comes from outside goes before all timers."""
+
+
 @final
 class _Call(asyncio.TimerHandle):
     """A callback that is due at `when`; `order` keeps those of one instant first in, first out."""
@@ -82,6 +86,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         finally:
             asyncio._set_running_loop(before)
 
+    def happen_at(self, when: float, callback: Callable[[], object]) -> None:
+        """Something from outside: before the timers of its instant, in the order of the calls."""
+        order = self._next() - _OUTSIDE
+        heapq.heappush(self._timers, _Call(when, order, callback, (), self, None))
+
     async def settle(self, depth: int) -> None:
         """Wait until nothing else is ready at this instant."""
         settled = self.create_future()
@@ -113,7 +122,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
             return False
         self._now = max(self._now, self._timers[0].when())
         while self._timers and self._timers[0].when() <= self._now:
-            self._waiting.append(heapq.heappop(self._timers))
+            call = heapq.heappop(self._timers)
+            self._waiting.append(call)
+            if call.order < 0:
+                # From outside: one at a time, and its consequences before the next.
+                break
         return True
 
     def _pick(self) -> _Call:

@@ -11,7 +11,7 @@ from perdure.durations import due
 from perdure.errors import Unanswered
 from perdure.operations import ThisStep
 from perdure.reference.inbox import Inbox, Ticket
-from perdure.runtime.bodies import Attempted, ended_with, raised, run_attempt, run_flow
+from perdure.runtime.bodies import Attempted, raised, run_attempt, run_flow
 from perdure.runtime.engine import (
     CANCEL_RUN,
     Completed,
@@ -27,7 +27,8 @@ from perdure.runtime.engine import (
 from perdure.runtime.reads import child_seed
 from perdure.runtime.retries import delay_before_next
 from perdure.runtime.values import failed
-from perdure.testing.scripts import Attempt, Raises, RunsBody, ScriptError
+from perdure.testing.answers import answered
+from perdure.testing.scripts import Attempt, RunsBody, ScriptError
 from perdure.trace import End, TraceEntry, error_json, outcome_json, sleep_arguments
 
 if TYPE_CHECKING:
@@ -228,7 +229,8 @@ class ReferenceRun:
         """Into the other run's inbox."""
         arguments: dict[str, Json] = {"run": message.run, "payload": message.payload}
         begun = self._begin(message.op, "send", message.name, arguments)
-        self._other(message.run).inbox.store(message.name, message.payload, self._world.loop.time())
+        inbox = self._other(message.run, begun).inbox
+        inbox.store(message.name, message.payload, self._world.loop.time())
         self._end(begun, Completed(None))
 
     async def ask(self, message: Message) -> Outcome:
@@ -236,7 +238,7 @@ class ReferenceRun:
         arguments: dict[str, Json] = {"run": message.run, "payload": message.payload}
         begun = self._begin(message.op, "ask", message.name, arguments)
         answer: asyncio.Future[Outcome] = self._world.loop.create_future()
-        inbox = self._other(message.run).inbox
+        inbox = self._other(message.run, begun).inbox
         inbox.store(message.name, message.payload, self._world.loop.time(), answer)
         try:
             outcome = await answer
@@ -249,13 +251,17 @@ class ReferenceRun:
     async def cancel(self, op: Operation, run: str) -> None:
         """Cancel another run."""
         begun = self._begin(op, "cancel", "cancel", {"run": run})
-        self._other(run).stop()
+        self._other(run, begun).stop()
         self._end(begun, Completed(None))
 
     async def reply(self, message: Message) -> None:
         """Answer the oldest unanswered message that this scope took."""
         begun = self._begin(message.op, "reply", message.name, {"value": message.payload})
-        self.inbox.reply(message.op.scope.path, message.name, message.payload)
+        try:
+            self.inbox.reply(message.op.scope.path, message.name, message.payload)
+        except RuntimeError as error:
+            self._end(begun, failed(error))
+            raise
         self._end(begun, Completed(None))
 
     async def progress(self, message: Message) -> None:
@@ -335,9 +341,7 @@ class ReferenceRun:
             return raised(TimeoutError())
         if answer.after_seconds:
             await self._until(start + answer.after_seconds)
-        if isinstance(answer, Raises):
-            return raised(answer.error)
-        return ended_with(call.step, answer.value)
+        return answered(call.step, answer)
 
     async def _ended_first(self, work: "asyncio.Task[Outcome]") -> Outcome | None:
         """At a cancel of the run: the attempt under way ends; what follows it does not start."""
@@ -421,10 +425,12 @@ class ReferenceRun:
             self._places[begun.op.path] = len(self.entries)
             self.entries.append(entry)
 
-    def _other(self, run: str) -> "ReferenceRun":
+    def _other(self, run: str, begun: _Begun) -> "ReferenceRun":
         found = self._world.runs.get(run)
         if found is None:
-            raise LookupError(f"no run {run!r}")
+            error = LookupError(f"no run {run!r}")
+            self._end(begun, failed(error))
+            raise error
         return found
 
     def _give_up(self, error: BaseException) -> None:

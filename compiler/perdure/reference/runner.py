@@ -1,5 +1,6 @@
 """Runs one test request on the reference."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from perdure.codec.functions import FunctionTable
@@ -8,7 +9,7 @@ from perdure.reference.run import ReferenceRun
 from perdure.reference.world import World
 from perdure.runtime.functions import ModuleFunctions
 from perdure.runtime.values import encode_input, failed, result_of
-from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result
+from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedEvent
 from perdure.trace import End, Trace, error_json
 
 if TYPE_CHECKING:
@@ -58,14 +59,14 @@ def run_loaded(
 def _schedule(world: World, run: ReferenceRun, request: Request) -> None:
     start = world.loop.time()
     for event in request.events:
-        world.loop.call_at(start + event.after, _deliver, world, run, event.name, event.payload)
+        world.loop.happen_at(start + event.after, partial(_deliver, world, run, event))
     if request.cancel is not None:
-        world.loop.call_at(start + request.cancel, run.stop)
+        world.loop.happen_at(start + request.cancel, run.stop)
 
 
-def _deliver(world: World, run: ReferenceRun, name: str, payload: object) -> None:
-    world.note(run.id, f"event {name} sent", "")
-    run.inbox.store_plain(name, payload, world.loop.time())
+def _deliver(world: World, run: ReferenceRun, event: ScriptedEvent) -> None:
+    world.note(run.id, f"event {event.name} sent", "")
+    run.inbox.store_plain(event.name, event.payload, world.loop.time())
 
 
 def _result(world: World, run: ReferenceRun, functions: FunctionTable | None) -> Result:

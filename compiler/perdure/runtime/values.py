@@ -14,6 +14,7 @@ from perdure.codec import (
     InvalidValue,
     conform,
     conform_json,
+    conform_slots,
     decode,
     decode_error,
     decode_slots,
@@ -63,11 +64,7 @@ def encode_arguments(
 ) -> dict[str, Json]:
     """Bound arguments, converted to their declared types (an int for a float), encoded."""
     types = _parameter_types(callee)
-    values = {
-        name: conform(value, types[name], name) if name in types else value
-        for name, value in arguments.items()
-    }
-    return encode_slots(values, functions=functions)
+    return encode_slots(conform_slots(arguments, types), functions=functions)
 
 
 def encode_call(callee: Callee, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Json]:
@@ -79,7 +76,9 @@ def encode_input(flow: "Flow[..., Any]", data: Mapping[str, object]) -> dict[str
     """A flow's input from plain JSON (command line, tests), encoded; InvalidInput names the field.
 
     Values that are live Python already (a dataclass in a test) are conformed like arguments.
+    They go through the codec first: a test's classes are not those of the loaded module.
     """
+    data = decode_slots(encode_slots(data))
     parameters = flow.signature.parameters
     unknown = [name for name in data if name not in parameters]
     if unknown:
@@ -98,6 +97,7 @@ def encode_input(flow: "Flow[..., Any]", data: Mapping[str, object]) -> dict[str
 
 def encode_payload(payload: object, declared: object, path: str = "payload") -> Json:
     """An event's payload from plain JSON or live values; InvalidInput if it does not fit."""
+    payload = decode(encode(payload))
     return encode(_checked(payload, declared_type(declared), path))
 
 
@@ -173,9 +173,13 @@ def _checked(value: object, declared: Descriptor | None, path: str) -> object:
     if declared is None:
         return value
     try:
-        return conform_json(value, declared, path)
-    except InvalidValue as wrong:
-        raise InvalidInput(str(wrong)) from None
+        return conform(value, declared, path)
+    except InvalidValue:
+        # No live value of the type; it may still be JSON of one.
+        try:
+            return conform_json(value, declared, path)
+        except InvalidValue as wrong:
+            raise InvalidInput(str(wrong)) from None
 
 
 def _raise_as_python_does(callee: Callee, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
