@@ -183,8 +183,7 @@ class Driver:
             say(f"run {record.run} is interrupted; go on with:\n  perdure resume {record.run}")
             return exits.INTERRUPTED
         if record.end.status is Status.COMPLETED:
-            with self._program.active():
-                value = plain(record.end.value)
+            value = plain(record.end.value)
             if value is not None:
                 click.echo(json.dumps(value, ensure_ascii=False, indent=2))
             return exits.DONE

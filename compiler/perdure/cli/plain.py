@@ -1,49 +1,100 @@
-"""Values as people and other programs read them: plain JSON, as near as it comes."""
+"""Encoded values as people and other programs read them: plain JSON, as near as it comes.
+
+Works on the text of the codec alone: nothing of the user's is imported to look at a run.
+"""
 
 import json
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from datetime import date, time, timedelta
-from enum import Enum
+from collections.abc import Iterator, Mapping
 
-from perdure.codec import decode
 from perdure.codec.text import Json
 
-__all__ = ["plain", "shown"]
+__all__ = ["plain", "plain_fields", "shown"]
+
+_PAIRS = ("dict", "counter", "odict", "defaultdict")
+_NUMBERS = ("int", "float")
+_NAMED = {"fn": "r", "closure": "r", "type": "c", "method": "n"}
 
 
 def plain(encoded: Json) -> object:
     """An encoded value as plain JSON, without tags; for reading, not for decoding again."""
-    try:
-        return _plain(decode(encoded))
-    except (ImportError, AttributeError, ValueError, TypeError):
-        # Its classes cannot be imported here: the codec's own form says it all.
-        return encoded
+    return _Reader(encoded).read(encoded)
 
 
-def shown(encoded: Json, width: int = 60) -> str:
-    """One short line."""
-    text = json.dumps(plain(encoded), ensure_ascii=False)
+def plain_fields(encoded: Json) -> dict[str, object]:
+    """Values encoded together (arguments, an input), by name."""
+    if not isinstance(encoded, dict):
+        return {}
+    reader = _Reader(encoded)
+    return {name: reader.read(value) for name, value in encoded.items()}
+
+
+def shown(value: object, width: int = 60) -> str:
+    """One short line of plain JSON."""
+    text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _plain(value: object) -> object:
-    if value is None or isinstance(value, (str, int, float)):
-        return value.value if isinstance(value, Enum) else value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    dump = getattr(value, "model_dump", None)
-    if callable(dump):
-        model: object = dump(mode="json")
-        return model
-    if isinstance(value, Mapping):
-        pairs: Mapping[object, object] = value
-        return {str(_plain(key)): _plain(item) for key, item in pairs.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        items: list[object] = [*value]
-        return [_plain(item) for item in items]
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return _plain(value.value) if isinstance(value, Enum) else str(value)
+class _Reader:
+    """One heap of encoded values."""
+
+    def __init__(self, heap: Json) -> None:
+        self._heap = dict(_definitions(heap))
+        self._open: set[object] = set()
+
+    def read(self, node: Json) -> object:
+        """Turn one node into plain JSON."""
+        if isinstance(node, list):
+            return [self.read(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        tag = node.get("@")
+        if not isinstance(tag, str):
+            return {name: self.read(item) for name, item in node.items()}
+        return self._tagged(tag, node)
+
+    def _tagged(self, tag: str, node: Mapping[str, Json]) -> object:
+        value = node.get("v")
+        if tag == "ref":
+            return self._reference(str(node.get("n")))
+        if tag in _NAMED:
+            return str(node.get(_NAMED[tag]))
+        if tag == "error":
+            name = str(node.get("type")).rpartition(":")[2]
+            return f"{name}: {node.get('message')}" if node.get("message") else name
+        if tag in _NUMBERS:
+            return _number(tag, str(value))
+        if tag in _PAIRS and isinstance(value, list):
+            pairs = [pair for pair in value if isinstance(pair, list) and len(pair) == 2]
+            return {self._key(key): self.read(item) for key, item in pairs}
+        return self.read(value)
+
+    def _reference(self, number: str) -> object:
+        if number in self._open or number not in self._heap:
+            return "…"
+        self._open.add(number)
+        try:
+            return self.read(self._heap[number])
+        finally:
+            self._open.discard(number)
+
+    def _key(self, key: Json) -> str:
+        value = self.read(key)
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _number(tag: str, text: str) -> object:
+    if tag == "int":
+        return int(text, 0) if text.startswith(("0x", "-0x")) else int(text)
+    return float(text) if text not in ("inf", "-inf", "nan") else text
+
+
+def _definitions(node: Json) -> Iterator[tuple[str, Json]]:
+    """Objects that references lead to, by number."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _definitions(item)
+    elif isinstance(node, dict):
+        if node.get("@") == "def":
+            yield str(node.get("n")), node.get("v")
+        for item in node.values():
+            yield from _definitions(item)

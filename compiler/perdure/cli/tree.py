@@ -1,0 +1,225 @@
+"""The tree of a run, drawn for a person: operations, branches, children, what the flow printed."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, final
+
+import click
+
+from perdure.cli.drive import error_text
+from perdure.cli.plain import plain, plain_fields, shown
+from perdure.local.history import children_of
+from perdure.local.journal import Journal, OperationState
+from perdure.local.log import EventLog
+from perdure.runtime.engine import Completed, Failed, LogRecord
+from perdure.store.protocol import RunRecord, Status
+from perdure.store.runs import find_run
+from perdure.store.sqlite import SqliteStore
+
+__all__ = ["draw", "duration", "operation_line", "run_json"]
+
+_MARKS = {
+    Status.COMPLETED: ("✓", "green"),
+    Status.FAILED: ("✗", "red"),
+    Status.CANCELLED: ("⊘", "yellow"),
+    Status.RUNNING: ("…", "cyan"),
+}
+
+
+@final
+class _Node:
+    """A scope or an operation, with what lies below it, in order of time."""
+
+    def __init__(self, title: list[str], began: float) -> None:
+        self.title = title
+        self.began = began
+        self.below: list[_Node] = []
+        self.scopes: dict[str, _Node] = {}
+
+
+class _Source(NamedTuple):
+    store: SqliteStore
+    log: EventLog
+
+
+def draw(store: SqliteStore, record: RunRecord, now: float) -> Iterator[str]:
+    """The lines of the tree of one run."""
+    mark, color = _MARKS[record.status]
+    took = duration((record.ended or now) - record.started)
+    name = click.style(record.run, bold=True)
+    yield f"{click.style(mark, fg=color)} {name}  {_head(record, took)}"
+    source = _Source(store, EventLog(store))
+    journal = Journal(record.run, source.log.read(record.run))
+    if record.input:
+        yield f"  input     {_arguments(plain_fields(record.input))}"
+    if journal.progress:
+        yield f"  progress  {shown(plain([*journal.progress.values()][-1]))}"
+    yield from _lines(_tree(source, record.run, journal).below, "  ")
+    if record.end is not None and record.end.status is Status.COMPLETED:
+        yield f"  result    {shown(plain(record.end.value), 200)}"
+    elif record.end is not None and record.end.error is not None:
+        yield click.style(f"  error     {error_text(record.end.error)}", fg="red")
+
+
+def _head(record: RunRecord, took: str) -> str:
+    started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(record.started))
+    asked = ", asked to cancel" if record.cancel and record.end is None else ""
+    return f"{record.flow}  {record.status.value}{asked}, {took}, started {started}"
+
+
+def _tree(source: _Source, run: str, journal: Journal) -> _Node:
+    top = _Node([], 0.0)
+    for state in journal.operations.values():
+        if state.kind == "timeout" and (state.outcome is None or state.interrupted):
+            continue
+        node = _Node(_operation(state), state.began)
+        for child in children_of(source.store, run, state):
+            inner = Journal(child, source.log.read(child))
+            node.below += _tree(source, child, inner).below
+        _scope(top, state.scope, state.began).below.append(node)
+    for began, record in journal.logs.values():
+        _scope(top, record.scope, began).below.append(_Node([_log_line(record)], began))
+    _sort(top)
+    return top
+
+
+def _scope(top: _Node, path: str, began: float) -> _Node:
+    """The node of a scope; branches hang below the scope their fork stands in."""
+    node = top
+    for segment in path.split("/") if path else ():
+        if segment not in node.scopes:
+            node.scopes[segment] = _Node([click.style(segment, bold=True)], began)
+            node.below.append(node.scopes[segment])
+        node = node.scopes[segment]
+        node.began = min(node.began, began)
+    return node
+
+
+def _sort(node: _Node) -> None:
+    node.below.sort(key=lambda below: below.began)
+    for below in node.below:
+        _sort(below)
+
+
+def _lines(nodes: list[_Node], indent: str) -> Iterator[str]:
+    for number, node in enumerate(nodes):
+        last = number == len(nodes) - 1
+        first, *more = node.title or [""]
+        yield f"{indent}{'└─' if last else '├─'} {first}"
+        below = indent + ("   " if last else "│  ")
+        for line in more:
+            yield f"{below}{'│ ' if node.below else '  '} {line}"
+        yield from _lines(node.below, below)
+
+
+def _operation(state: OperationState) -> list[str]:
+    lines = [operation_line(state)]
+    for failure in state.failures:
+        text = "vanished without an outcome" if failure.error is None else error_text(failure.error)
+        lines.append(click.style(f"attempt {failure.number}: {text}", fg="yellow"))
+    return lines
+
+
+def operation_line(state: OperationState) -> str:
+    """`✓ classify(issue={...}) → "bug"  step, 1.2 s, examples/triage.py:47`."""
+    took = "" if state.ended is None else f", {duration(state.ended - state.began)}"
+    tries = f", {state.attempts + 1} attempts" if state.attempts else ""
+    place = f", {state.site.file}:{state.site.line}" if state.site else ""
+    about = click.style(f"{state.kind}{tries}{took}{place}", dim=True)
+    label = state.path.rpartition("/")[2]
+    name = f" {state.name}" if state.name not in (state.kind, label.partition("#")[0]) else ""
+    arguments = plain_fields(state.arguments)
+    return f"{_mark(state)} {label}{name}({_arguments(arguments)}){_outcome(state)}  {about}"
+
+
+def _mark(state: OperationState) -> str:
+    if state.returned or (state.interrupted and state.outcome is None):
+        return click.style("⊘", fg="yellow")
+    if state.outcome is None:
+        return click.style("…", fg="cyan")
+    if isinstance(state.outcome, Failed):
+        return click.style("✗", fg="red")
+    return click.style("✓", fg="green")
+
+
+def _outcome(state: OperationState) -> str:
+    if state.returned:
+        return " → given back"
+    if isinstance(state.outcome, Completed):
+        return "" if state.outcome.value is None else f" → {shown(plain(state.outcome.value))}"
+    if isinstance(state.outcome, Failed):
+        return click.style(f" → {error_text(state.outcome.error)}", fg="red")
+    if state.interrupted:
+        return " → cancelled"
+    if state.due is not None and state.kind in ("event", "sleep"):
+        moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(state.due))
+        return f" waits until {moment}"
+    return " waits" if state.kind in ("event", "ask") else " under way"
+
+
+def _arguments(arguments: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={shown(value, 40)}" for name, value in arguments.items())
+
+
+def _log_line(record: LogRecord) -> str:
+    name = f"{record.level} {record.logger}: " if record.logger else ""
+    return click.style(f"» {name}{record.text.rstrip()}", dim=True)
+
+
+def duration(seconds: float) -> str:
+    """`120 ms`, `3.4 s`, `2 m 5 s`, `3 h 0 m`, `2 d 4 h`."""
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1000))} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, big, small_size, small in ((60, "m", 1, "s"), (3600, "h", 60, "m")):
+        if whole < size * (60 if big == "m" else 24):
+            return f"{whole // size} {big} {whole % size // small_size} {small}"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def run_json(store: SqliteStore, run: str) -> dict[str, object]:
+    """A run as JSON, its children inside the operations that started them."""
+    record = find_run(store, run)
+    journal = Journal(run, EventLog(store).read(run))
+    end = record.end
+    return {
+        "run": record.run,
+        "flow": record.flow,
+        "status": record.status.value,
+        "started": record.started,
+        "ended": record.ended,
+        "input": plain_fields(record.input),
+        "result": None if end is None else plain(end.value),
+        "error": None if end is None or end.error is None else error_text(end.error),
+        "progress": [plain(value) for value in journal.progress.values()],
+        "operations": [_operation_json(store, run, s) for s in journal.operations.values()],
+        "logs": [{"time": when, **entry._asdict()} for when, entry in journal.logs.values()],
+    }
+
+
+def _operation_json(store: SqliteStore, run: str, state: OperationState) -> dict[str, object]:
+    outcome: dict[str, object] = {}
+    if isinstance(state.outcome, Completed):
+        outcome = {"value": plain(state.outcome.value)}
+    elif isinstance(state.outcome, Failed):
+        outcome = {"error": error_text(state.outcome.error)}
+    return {
+        "path": state.path,
+        "kind": state.kind,
+        "name": state.name,
+        "arguments": plain_fields(state.arguments),
+        "attempts": state.attempts + 1,
+        "began": state.began,
+        "ended": state.ended,
+        "due": state.due,
+        "cancelled": state.returned or (state.interrupted and state.outcome is None),
+        **outcome,
+        "at": f"{state.site.file}:{state.site.line}" if state.site else None,
+        "failures": [
+            {"attempt": f.number, "error": None if f.error is None else error_text(f.error)}
+            for f in state.failures
+        ],
+        "children": [run_json(store, child) for child in children_of(store, run, state)],
+    }
