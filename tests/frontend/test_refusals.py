@@ -1,6 +1,7 @@
 """Every refusal of the language, each beside natural code nearby that has to be accepted."""
 
 import pytest
+
 from tests.frontend.sources import analyse, codes, flow_text
 
 REFUSED = [
@@ -508,3 +509,9 @@ def test_a_helper_is_told_where_step_goes() -> None:
     (found,) = analyse(text).report.diagnostics
     line = text[: text.index("def load")].count("\n") + 1
     assert found.help == f"add `@step` above line {line}"
+
+
+def test_other_flows_of_the_file_must_not_keep_it_from_being_imported() -> None:
+    assert codes(flow_text("return 1", "@flow\ndef other(): ...")) == ["PDR109"]
+    text = flow_text("return 1", "@flow\nasync def other():\n    yield 1\n    return 2")
+    assert codes(text) == ["PDR107"]

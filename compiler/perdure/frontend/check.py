@@ -13,12 +13,14 @@ from perdure.flow import Ref
 from perdure.frontend import after, settle
 from perdure.frontend.analysis import Analysis, FunctionKind
 from perdure.frontend.depth import CHECKED, room
+from perdure.frontend.heads import check_heads
 from perdure.frontend.meanings import Func, Resolver
 from perdure.frontend.walk import Walk
 from perdure.modules import Module, ModuleGraph
 from perdure.project import Project
 
 __all__ = ["Workspace", "check", "flows_of"]
+
 
 @final
 class Workspace:
@@ -29,7 +31,14 @@ class Workspace:
         self.report = report if report is not None else Report()
         self.graph = ModuleGraph(project, self.report)
         self.resolver = Resolver(self.graph)
+        self._heads: set[str] = set()
         self._loaded: dict[Path, Module | None] = {}
+
+    def check_heads(self, module: Module) -> None:
+        """Refuse, once, flows of a reached module that keep it from being imported."""
+        if module.name not in self._heads:
+            self._heads.add(module.name)
+            check_heads(module, flows_of(self, module), self.report)
 
     def load(self, file: Path, text: str | None = None) -> Module | None:
         """The module of a file; None if it cannot be read."""
@@ -70,6 +79,8 @@ def _analyse(workspace: Workspace, entry: Func, analysis: Analysis) -> None:
     walk.run()
     settle.settle(walk, analysis)
     after.check(walk)
+    for module in walk.modules.values():
+        workspace.check_heads(module)
 
 
 def flows_of(workspace: Workspace, module: Module) -> tuple[Func, ...]:

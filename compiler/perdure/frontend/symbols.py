@@ -87,7 +87,7 @@ def names_of(node: FunctionNode) -> ScopeNames:
         found_names: Iterable[tuple[str, Binding]] = _walrus(node.body, None)
     else:
         found_names = _statements(node.body, [])
-        for statement in _every_statement(node.body):
+        for statement in every_statement(node.body):
             if isinstance(statement, ast.Global):
                 global_names.update(statement.names)
             elif isinstance(statement, ast.Nonlocal):
@@ -123,7 +123,8 @@ def target_names(target: ast.expr) -> Iterator[str]:
             pending.append(found.value)
 
 
-def _every_statement(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def every_statement(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a body at every depth; functions and classes in it are not entered."""
     pending = body[::-1]
     while pending:
         statement = pending.pop()
@@ -144,7 +145,7 @@ def inner_statements(statement: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def _statements(body: list[ast.stmt], stars: list[ast.ImportFrom]) -> Iterator[tuple[str, Binding]]:
-    for statement in _every_statement(body):
+    for statement in every_statement(body):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             yield from _imports(statement, stars)
         elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
