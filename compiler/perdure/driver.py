@@ -177,20 +177,27 @@ def build_program(
     return None
 
 
-def build_machines(program: "Program", target: str, report: Report) -> "Machines | None":
-    """The Machine IR of a program; what is not taken apart yet is refused with its line."""
+def build_machines(
+    program: "Program", target: str, report: Report, *, until: str | None = None
+) -> "Machines | None":
+    """The Machine IR of a program; what is not taken apart yet is refused with its line.
+
+    `until` names the last pass to run.
+    """
+    from perdure.machine.build import MACHINE_PASSES
     from perdure.machine.lower import lower
+    from perdure.machine.verify import verify
 
     with stage("lower", report, program.functions[0].span.file):
         machines = lower(program)
-        for refusal in machines.refusals:
-            report.error(
-                rules.NOT_LOWERED,
-                refusal.span,
-                target=target,
-                what=refusal.what,
-                line=refusal.span.line,
-            )
+        verify(machines, after="lower")
+        for run in () if until == "lower" else MACHINE_PASSES:
+            machines = run(machines)
+            verify(machines, after=run.__name__)
+            if run.__name__ == until:
+                break
+        for what, span in dict.fromkeys((one.what, one.span) for one in machines.refusals):
+            _not_lowered(what, span, target, report)
         return None if machines.refusals else machines
     return None
 
@@ -216,8 +223,21 @@ def _emit_machine(
 def _emit_code(
     program: "Program", target: "CodeTarget", project: Project, report: Report
 ) -> "Artifacts":
+    from perdure.flow import Unlowered
+    from perdure.passes.blocks import children
+
+    pending = [stmt for function in program.functions for stmt in function.body]
+    while pending:
+        stmt = pending.pop()
+        if isinstance(stmt, Unlowered):
+            _not_lowered(stmt.what, stmt.span, target.name, report)
+        pending.extend(inner for block in children(stmt) for inner in block)
     target.check(program, report)
     return target.lower(program, project) if report.ok else {}
+
+
+def _not_lowered(what: str, span: Span, target: str, report: Report) -> None:
+    report.error(rules.NOT_LOWERED, span, target=target, what=what, line=span.line)
 
 
 @contextmanager
@@ -273,7 +293,13 @@ def stages() -> tuple[str, ...]:
     """The names that `perdure ir --after` takes, in the order of the pipeline."""
     from perdure.passes import FLOW_PASSES
 
-    return ("build", *(name for name, _ in FLOW_PASSES), "lower")
+    return ("build", *(name for name, _ in FLOW_PASSES), *_machine_stages())
+
+
+def _machine_stages() -> tuple[str, ...]:
+    from perdure.machine.build import MACHINE_PASSES
+
+    return ("lower", *(run.__name__ for run in MACHINE_PASSES))
 
 
 def print_ir(workspace: "Workspace", flow: "Func", after: str | None) -> str:
@@ -283,11 +309,11 @@ def print_ir(workspace: "Workspace", flow: "Func", after: str | None) -> str:
     program = build_program(analysis, report, until=after) if report.ok else None
     if program is None:
         return ""
-    if after != "lower":
+    if after not in _machine_stages():
         from perdure.printer import format_program
 
         return format_program(program)
-    from perdure.machine.printer import format_machines
+    from perdure.machine.printer import format_machine
 
-    machines = build_machines(program, "machine", report)
-    return format_machines(machines) if machines else ""
+    machines = build_machines(program, "machine", report, until=after)
+    return "\n".join(map(format_machine, machines.machines)) if machines else ""
