@@ -15,9 +15,9 @@ from perdure.machine import ir
 from perdure.machine.effects import Effects, effects
 from perdure.machine.escapes import raising
 from perdure.machine.globals import ModuleNames, loaded_names
+from perdure.machine.graph import handler_of, successors
 from perdure.machine.ir import Frame, Node, Scope
 from perdure.machine.text import expression, statements
-from perdure.machine.tidy import handler_of, successors
 from perdure.machine.trees import CALLS, fork_operands, reference, trees
 
 __all__ = ["Body", "CodeNames"]

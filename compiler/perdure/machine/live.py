@@ -9,9 +9,10 @@ from typing import NamedTuple, final
 
 from perdure.flow import Slot
 from perdure.machine import ir
+from perdure.machine.bound import Bits, bound_slots
 from perdure.machine.effects import Effects, effects, item_slots
+from perdure.machine.graph import handler_of, successors
 from perdure.machine.ir import Node, Pc
-from perdure.machine.tidy import handler_of, successors
 
 __all__ = ["Slots", "slots_of"]
 
@@ -28,38 +29,11 @@ class Slots(NamedTuple):
     effects: Mapping[Pc, Effects]
 
 
-@final
-class _Bits:
-    """Slots as bits."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[Slot, int] = {}
-        self._names: list[Slot] = []
-
-    def of(self, slots: frozenset[Slot]) -> int:
-        bits = 0
-        for slot in slots:
-            number = self._numbers.get(slot)
-            if number is None:
-                number = self._numbers[slot] = len(self._names)
-                self._names.append(slot)
-            bits |= 1 << number
-        return bits
-
-    def names(self, bits: int) -> frozenset[Slot]:
-        found: list[Slot] = []
-        while bits:
-            low = bits & -bits
-            found.append(self._names[low.bit_length() - 1])
-            bits ^= low
-        return frozenset(found)
-
-
 def slots_of(
     nodes: Mapping[Pc, Node], entry: Pc, params: frozenset[Slot], captured: frozenset[Slot]
 ) -> Slots:
     """Live and bound slots; `captured` are those the branch's fork had surely bound."""
-    bits = _Bits()
+    bits = Bits()
     found = {pc: effects(node) for pc, node in nodes.items()}
     reads = {pc: bits.of(one.reads) for pc, one in found.items()}
     kills = {pc: bits.of(one.binds | one.unbinds) for pc, one in found.items()}
@@ -69,7 +43,7 @@ def slots_of(
         for pc, node in nodes.items()
         if isinstance(node, ir.Operation | ir.ForkNode)
     }
-    bound = _bound(nodes, entry, bits, found, bits.of(params | captured))
+    bound = bound_slots(nodes, entry, bits, found, params | captured)
     cache: dict[int, frozenset[Slot]] = {}
 
     def names(value: int) -> frozenset[Slot]:
@@ -86,7 +60,7 @@ def slots_of(
 
 
 def _live(
-    nodes: Mapping[Pc, Node], bits: _Bits, reads: Mapping[Pc, int], kills: Mapping[Pc, int]
+    nodes: Mapping[Pc, Node], bits: Bits, reads: Mapping[Pc, int], kills: Mapping[Pc, int]
 ) -> dict[Pc, int]:
     before: dict[Pc, list[Pc]] = {pc: [] for pc in nodes}
     for pc, node in nodes.items():
@@ -112,7 +86,7 @@ def _live(
     return live
 
 
-def _after(node: Node, nodes: Mapping[Pc, Node], bits: _Bits, live: Mapping[Pc, int]) -> int:
+def _after(node: Node, nodes: Mapping[Pc, Node], bits: Bits, live: Mapping[Pc, int]) -> int:
     """Live after the node's own code; of an operation, while it runs."""
     value = 0
     for to in successors(node):
@@ -132,42 +106,6 @@ def _after(node: Node, nodes: Mapping[Pc, Node], bits: _Bits, live: Mapping[Pc, 
     return value
 
 
-def _at_handler(node: Node, nodes: Mapping[Pc, Node], bits: _Bits, live: Mapping[Pc, int]) -> int:
+def _at_handler(node: Node, nodes: Mapping[Pc, Node], bits: Bits, live: Mapping[Pc, int]) -> int:
     handler = handler_of(node)
     return 0 if handler is None else live[handler]
-
-
-def _bound(
-    nodes: Mapping[Pc, Node], entry: Pc, bits: _Bits, found: Mapping[Pc, Effects], start: int
-) -> dict[Pc, int]:
-    binds = {pc: bits.of(one.binds) for pc, one in found.items()}
-    loses = {pc: bits.of(one.loses) for pc, one in found.items()}
-    bound: dict[Pc, int] = {entry: start}
-    waiting = [entry]
-    while waiting:
-        pc = waiting.pop()
-        node = nodes[pc]
-        have = bound[pc]
-        for to, value in _flows(node, have, binds[pc], loses[pc], bits):
-            known = bound.get(to)
-            merged = value if known is None else known & value
-            if merged != known:
-                bound[to] = merged
-                waiting.append(to)
-    return {pc: bound.get(pc, 0) for pc in nodes}
-
-
-def _flows(node: Node, have: int, binds: int, loses: int, bits: _Bits) -> list[tuple[Pc, int]]:
-    """What is bound on each edge out; at a handler, what was bound before and is not lost."""
-    done = (have & ~loses) | binds
-    if isinstance(node, ir.Operation | ir.ForkNode) and node.target is not None:
-        done |= bits.of(frozenset({node.target}))
-    if isinstance(node, ir.Catch):
-        done |= bits.of(frozenset({node.slot}))
-    flows = [(to, done) for to in successors(node)]
-    if isinstance(node, ir.Decision) and isinstance(node.choice, ir.Advance):
-        flows[0] = (node.exits[0].to, done | bits.of(item_slots(node)))
-    handler = handler_of(node)
-    if handler is not None:
-        flows.append((handler, have & ~loses))
-    return flows

@@ -105,7 +105,7 @@ class Lowering:
     ) -> ir.Scope:
         """The scope, with readable names and without what is never reached."""
         self.helpers.finish()
-        start, nodes = tidy(self.draft, entry)
+        start, nodes = tidy(self.draft, entry, frozenset((*params, *captures)))
         return ir.Scope(scope, start, nodes, params, captures)
 
     def branch(self, branch: Branch, scope: str, context: Context) -> ir.Scope:

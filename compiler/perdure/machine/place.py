@@ -9,12 +9,12 @@ before a decision, is a `Route`.
 from dataclasses import replace
 
 from perdure.machine import ir
+from perdure.machine.graph import edges
 from perdure.machine.ir import Machine, Machines, Node, Pc, Scope
 from perdure.machine.live import Slots, slots_of
 from perdure.machine.natives import runs_in_site, waits_in_site
 from perdure.machine.regions import Regions, components, regions_of
 from perdure.machine.states import Names, States
-from perdure.machine.tidy import edges
 
 __all__ = ["place"]
 
@@ -61,10 +61,14 @@ def _branches(node: Node, names: Names, slots: Slots) -> Node:
 
 
 def _live(nodes: dict[Pc, Node], slots: Slots) -> dict[Pc, frozenset[str]]:
-    return {
-        pc: slots.after[pc] if _reports_operands(node) else slots.live[pc]
-        for pc, node in nodes.items()
-    }
+    return {pc: _live_at(node, slots) for pc, node in nodes.items()}
+
+
+def _live_at(node: Node, slots: Slots) -> frozenset[str]:
+    """A site that stops where a handler begins has caught the exception already."""
+    if isinstance(node, ir.Catch):
+        return slots.live[node.next]
+    return slots.after[node.pc] if _reports_operands(node) else slots.live[node.pc]
 
 
 def _reports_operands(node: Node) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final, final
 
 from perdure.machine import ir
+from perdure.machine.graph import may_raise, successors
 from perdure.machine.ir import Node, Pc
 from perdure.machine.natives import operands_may_raise, waits_in_site
 from perdure.machine.regions import Regions
-from perdure.machine.tidy import may_raise, successors
 
 __all__ = ["FAILS", "Raising"]
 

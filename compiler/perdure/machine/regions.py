@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple, final
 
 from perdure.machine import ir
 from perdure.machine.escapes import has_loop
+from perdure.machine.graph import successors
 from perdure.machine.ir import Node, Pc
 from perdure.machine.natives import runs_in_site
-from perdure.machine.tidy import successors
 
 __all__ = ["Regions", "Visible", "components", "regions_of"]
 

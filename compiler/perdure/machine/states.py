@@ -182,19 +182,19 @@ class States:
             following = self._site_edge(node.ok)
             on_raise |= late
         assert following is not None
-        raised, error = self._raised(on_raise), self._error(node.handler)
+        raised, error = self._raised(on_raise | {FAILS}), self._error(node.handler)
         return ir.Run(name, node.pc, node.op, following, raised, error, node.span)
 
     def _loop(self, head: Pc, name: str) -> ir.Route:
         after = self._regions.after[head]
         following = None if after is None else Edge(self._visible(after), "")
-        raised = self._raised(self._raising.before(f"loop {head}"))
+        raised = self._raised(self._raising.before(f"loop {head}") | {FAILS})
         node = self._nodes[head]
         target = f"loop {head}"
         return ir.Route(name, target, following, raised, self._lost(node), node.span)
 
     def _route(self, pc: Pc, name: str) -> ir.Route:
-        raised = self._raised(self._raising.behind(pc))
+        raised = self._raised(self._raising.behind(pc) | {FAILS})
         node = self._nodes[pc]
         edge = self._site_edge(pc)
         return ir.Route(name, None, edge, raised, self._lost(node), node.span)
@@ -220,7 +220,8 @@ class States:
         error = self._error(node.handler)
         waits = alternatives(node)
         if waits:
-            raised = self._raised(self._raising.before(node.pc)) if waits_in_site(node) else ()
+            before = self._raising.before(node.pc) | {FAILS}
+            raised = self._raised(before) if waits_in_site(node) else ()
             return ir.Await(
                 name,
                 node.pc,

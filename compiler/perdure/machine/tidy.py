@@ -9,75 +9,29 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
+from perdure.flow import Slot
 from perdure.machine import ir
 from perdure.machine.draft import Draft
+from perdure.machine.graph import edges, handler_of, may_raise, successors
 from perdure.machine.ir import Node, Pc
+from perdure.machine.unbound import raising_reads
 
-__all__ = ["code_may_raise", "handler_of", "may_raise", "successors", "tidy"]
+__all__ = ["tidy"]
 
 _LONGEST = 60
 
 
-def tidy(draft: Draft, entry: Pc) -> tuple[Pc, dict[Pc, Node]]:
-    """The entry and the nodes in program order, under their final names."""
-    nodes = draft.nodes
+def tidy(draft: Draft, entry: Pc, given: frozenset[Slot]) -> tuple[Pc, dict[Pc, Node]]:
+    """The entry and the nodes in program order, under their final names.
+
+    `given`: the slots that are bound at the start.
+    """
+    nodes = raising_reads(draft.nodes, entry, given)
     entry, nodes = _threaded(entry, nodes)
     nodes = _reachable(entry, nodes)
     nodes = _merged(entry, nodes)
     names = _names(entry, nodes, draft.hints)
     return names[entry], {names[pc]: renamed(node, names) for pc, node in nodes.items()}
-
-
-def code_may_raise(code: ir.Code) -> bool:
-    """Whether a piece of a block may raise."""
-    match code:
-        case ir.Statements() | ir.Bind():
-            return code.facts.may_raise
-        case ir.Iterate() | ir.Enter():
-            return True
-        case ir.Keep() | ir.Unbind():
-            return False
-        case _:
-            assert_never(code)
-
-
-def may_raise(node: Node) -> bool:
-    """Whether an exception may leave the node (an operation's own error too)."""
-    match node:
-        case ir.Block():
-            return any(code_may_raise(code) for code in node.code)
-        case ir.Decision(choice=ir.Test() as test):
-            return test.facts.may_raise
-        case ir.Decision(choice=ir.Switch()) | ir.Catch():
-            return False
-        case ir.Return():
-            return node.facts.may_raise
-        case ir.Decision() | ir.Operation() | ir.ForkNode() | ir.Raise() | ir.Reraise():
-            return True
-        case _:
-            assert_never(node)
-
-
-def handler_of(node: Node) -> Pc | None:
-    """Where its exceptions go; None also where there are none."""
-    if isinstance(node, ir.Catch) or not may_raise(node):
-        return None
-    return node.handler
-
-
-def successors(node: Node) -> tuple[Pc, ...]:
-    """Where it goes without an exception."""
-    match node:
-        case ir.Block() | ir.Catch():
-            return (node.next,)
-        case ir.Decision():
-            return tuple(exit.to for exit in node.exits)
-        case ir.Operation() | ir.ForkNode():
-            return (node.ok,)
-        case ir.Return() | ir.Raise() | ir.Reraise():
-            return ()
-        case _:
-            assert_never(node)
 
 
 def renamed(node: Node, names: dict[Pc, Pc]) -> Node:
@@ -143,14 +97,6 @@ def _reachable(entry: Pc, nodes: dict[Pc, Node]) -> dict[Pc, Node]:
                 seen.add(pc)
                 stack.append(pc)
     return {pc: node for pc, node in nodes.items() if pc in seen}
-
-
-def edges(node: Node) -> Iterator[Pc]:
-    """All pcs that may come next, handlers included."""
-    yield from successors(node)
-    handler = handler_of(node)
-    if handler is not None:
-        yield handler
 
 
 def _merged(entry: Pc, nodes: dict[Pc, Node]) -> dict[Pc, Node]:

@@ -10,7 +10,7 @@ from typing import assert_never
 from perdure.flow import Argument, Fork, Op, OpKind, Ref
 from perdure.machine import ir
 
-__all__ = ["CALLS", "fork_operands", "reference", "trees"]
+__all__ = ["CALLS", "code_trees", "fork_operands", "reference", "trees"]
 
 CALLS = frozenset(
     {OpKind.STEP, OpKind.FLOW, OpKind.TABLE, OpKind.VALUE, OpKind.START, OpKind.SEND, OpKind.CANCEL}
@@ -44,6 +44,11 @@ def trees(node: ir.Node) -> Iterator[ast.AST]:
             return
         case _:
             assert_never(node)
+
+
+def code_trees(node: ir.Node) -> list[ast.stmt | ast.expr]:
+    """Those that are statements or expressions: all but patterns."""
+    return [tree for tree in trees(node) if isinstance(tree, ast.stmt | ast.expr)]
 
 
 def reference(ref: Ref) -> ast.expr:

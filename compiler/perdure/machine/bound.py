@@ -1,0 +1,88 @@
+"""Which slots are bound on every way to a pc.
+
+Comes in: a scope's nodes and what they do. Goes out: sets of slots, as bits of one int.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import final
+
+from perdure.flow import Slot
+from perdure.machine import ir
+from perdure.machine.effects import Effects, item_slots
+from perdure.machine.graph import handler_of, successors
+from perdure.machine.ir import Node, Pc
+
+__all__ = ["Bits", "bound_slots"]
+
+
+@final
+class Bits:
+    """Slots as bits."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Slot, int] = {}
+        self._names: list[Slot] = []
+
+    def of(self, slots: frozenset[Slot]) -> int:
+        """The bits of slots."""
+        bits = 0
+        for slot in slots:
+            number = self._numbers.get(slot)
+            if number is None:
+                number = self._numbers[slot] = len(self._names)
+                self._names.append(slot)
+            bits |= 1 << number
+        return bits
+
+    def names(self, bits: int) -> frozenset[Slot]:
+        """The slots of bits."""
+        found: list[Slot] = []
+        while bits:
+            low = bits & -bits
+            found.append(self._names[low.bit_length() - 1])
+            bits ^= low
+        return frozenset(found)
+
+
+def bound_slots(
+    nodes: Mapping[Pc, Node],
+    entry: Pc,
+    bits: Bits,
+    found: Mapping[Pc, Effects],
+    given: frozenset[Slot],
+    *,
+    handlers: Callable[[Node], Pc | None] = handler_of,
+) -> dict[Pc, int]:
+    """The slots bound on every way to a pc, as bits; none for a pc that is not reached."""
+    binds = {pc: bits.of(one.binds) for pc, one in found.items()}
+    loses = {pc: bits.of(one.loses) for pc, one in found.items()}
+    bound: dict[Pc, int] = {entry: bits.of(given)}
+    waiting = [entry]
+    while waiting:
+        pc = waiting.pop()
+        node = nodes[pc]
+        have = bound[pc]
+        for to, value in _flows(node, have, binds[pc], loses[pc], bits, handlers(node)):
+            known = bound.get(to)
+            merged = value if known is None else known & value
+            if merged != known:
+                bound[to] = merged
+                waiting.append(to)
+    return {pc: bound.get(pc, 0) for pc in nodes}
+
+
+def _flows(  # noqa: PLR0917
+    node: Node, have: int, binds: int, loses: int, bits: Bits, handler: Pc | None
+) -> list[tuple[Pc, int]]:
+    """What is bound on each edge out; at a handler, what was bound before and is not lost."""
+    done = (have & ~loses) | binds
+    if isinstance(node, ir.Operation | ir.ForkNode) and node.target is not None:
+        done |= bits.of(frozenset({node.target}))
+    if isinstance(node, ir.Catch):
+        done |= bits.of(frozenset({node.slot}))
+    flows = [(to, done) for to in successors(node)]
+    if isinstance(node, ir.Decision) and isinstance(node.choice, ir.Advance):
+        flows[0] = (node.exits[0].to, done | bits.of(item_slots(node)))
+    if handler is not None:
+        flows.append((handler, have & ~loses))
+    return flows

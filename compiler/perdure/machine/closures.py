@@ -1,0 +1,84 @@
+"""Refuses functions that would see a variable change after their block.
+
+Before: `fs.append(lambda: x)` in one block, `x = 2` in a later one: CPython's lambda sees 2.
+After: the program is refused there. A block's locals are its own, so its functions keep the cells
+they captured.
+
+Functions that their callee is done with (`sorted(..., key=lambda ...)`) do not count.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+
+from perdure.flow import Slot
+from perdure.machine import ir
+from perdure.machine.effects import effects
+from perdure.machine.emit import scopes
+from perdure.machine.escapes import closures
+from perdure.machine.graph import edges
+from perdure.machine.ir import Machines, Node, Pc, Refusal, Scope
+from perdure.machine.trees import code_trees
+from perdure.uses import captured_names, uses
+
+__all__ = ["refuse_rebound"]
+
+
+def refuse_rebound(machines: Machines) -> Machines:
+    """The same machines, with a refusal for each such function."""
+    found = [
+        refusal
+        for machine in machines.machines
+        for scope in scopes(machine.root)
+        for refusal in _scope(scope)
+    ]
+    return replace(machines, refusals=tuple(dict.fromkeys((*machines.refusals, *found))))
+
+
+def _scope(scope: Scope) -> Iterator[Refusal]:
+    for node in scope.nodes.values():
+        captured, written = _captured(node)
+        if written:
+            yield Refusal("`nonlocal` in a function without operations", node.span)
+        elif captured and (changed := captured & _written_later(scope, node)):
+            name = sorted(changed)[0]
+            yield Refusal(f"a function over `{name}`, which is bound again later", node.span)
+
+
+def _captured(node: Node) -> tuple[frozenset[Slot], frozenset[Slot]]:
+    """Slots that functions made here capture, and those that they write."""
+    if isinstance(node, ir.Catch | ir.Reraise):
+        return frozenset(), frozenset()
+    reads: set[str] = set()
+    writes: set[str] = set()
+    for function in closures(code_trees(node)):
+        if isinstance(function, ast.GeneratorExp):
+            reads |= uses([function]).reads
+            continue
+        seen, bound = captured_names(function)
+        reads |= seen
+        writes |= bound
+    names = node.frame.names
+    return (
+        frozenset(names[name] for name in reads if name in names),
+        frozenset(names[name] for name in writes if name in names),
+    )
+
+
+def _written_later(scope: Scope, node: Node) -> frozenset[Slot]:
+    written: set[Slot] = set()
+    seen: set[Pc] = set()
+    stack = list(edges(node))
+    while stack:
+        pc = stack.pop()
+        if pc in seen:
+            continue
+        seen.add(pc)
+        after = scope.nodes[pc]
+        written |= effects(after).writes
+        if isinstance(after, ir.Operation | ir.ForkNode) and after.target is not None:
+            written.add(after.target)
+        stack.extend(edges(after))
+    if isinstance(node, ir.Operation | ir.ForkNode) and node.target is not None:
+        written.add(node.target)
+    return frozenset(written)
