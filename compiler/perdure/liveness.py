@@ -1,8 +1,9 @@
 """Which slots are needed later: before and after each statement of the Flow IR.
 
-Comes in: a verified function. Goes out: `Liveness`, asked by statement. One backward pass (and one more per
-nesting of loops). Exact about `finally`, loops and exits; an error inside a `try` may come before or after what
-the statement binds. Slots that a closure captures (`cells`) are live everywhere: who calls it cannot be told.
+Comes in: a verified function. Goes out: `Liveness`, asked by statement. One backward pass (and one
+more per nesting of loops). Exact about `finally`, loops and exits; an error inside a `try` may
+come before or after what the statement binds. Slots that a closure captures (`cells`) are live
+everywhere: who calls it cannot be told.
 """
 
 import ast
@@ -34,6 +35,7 @@ from perdure.flow import (
     While,
     With,
 )
+from perdure.passes.blocks import code_in
 from perdure.uses import bound_by_target, captured_names, uses
 
 __all__ = ["Liveness", "cells_of", "liveness", "needed"]
@@ -185,17 +187,13 @@ class Liveness:
             self.block(final, after | around.every(), around)
         return self.block(statement.body, orelse, inside)
 
-    def _with(
-        self, statement: Group | Deadline | With, after: Slots, around: _Around
-    ) -> Slots:
+    def _with(self, statement: Group | Deadline | With, after: Slots, around: _Around) -> Slots:
         if isinstance(statement, Group):
             inside = self.block(statement.body, after, around)
             return (inside - _one(statement.name)) | around.error
         if isinstance(statement, Deadline):
             return _through(statement.facts, self.block(statement.body, after, around), around)
-        inside = self.block(
-            statement.body, after, around._replace(error=around.error | after)
-        )
+        inside = self.block(statement.body, after, around._replace(error=around.error | after))
         if statement.name is not None:
             inside = (inside - bound_by_target(statement.name)) | uses([statement.name]).reads
         return _through(statement.facts, inside, around)
@@ -217,19 +215,15 @@ def needed(block: Block, after: Slots = _NONE) -> Slots:
 
 
 def cells_of(block: Block) -> set[Slot]:
-    """Slots that lambdas and nested functions in pure code capture."""
+    """Slots that lambdas and nested functions in the code of a block capture."""
     found: set[Slot] = set()
-    pending: list[object] = list(block)
-    while pending:
-        part = pending.pop()
-        if isinstance(part, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
-            found |= captured_names(part)[0]
-        elif isinstance(part, ast.AST):
+    for node in code_in(block):
+        pending: list[ast.AST] = [node]
+        while pending:
+            part = pending.pop()
+            if isinstance(part, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
+                found |= captured_names(part)[0]
             pending.extend(ast.iter_child_nodes(part))
-        elif isinstance(part, tuple):
-            pending.extend(part)
-        elif not isinstance(part, Facts | str) and hasattr(part, "__dataclass_fields__"):
-            pending.extend(getattr(part, name) for name in part.__dataclass_fields__)
     return found
 
 

@@ -1,19 +1,21 @@
-"""The Flow IR as text: one printer for people, tests and debugging. Deterministic, and injective up to spans.
+"""The Flow IR as text: one printer for people, tests and debugging.
 
-Grammar (blocks are indented by two; `E` is Python in one line, a call of `__perdure__` and its sites included):
+Deterministic; programs that differ in more than places and labels of control print differently.
+Grammar (blocks are indented by two; `E` is Python on one line, slots and refs are names):
 
     program   = "program" ref NL step* function*
     step      = "step" ref [name] signature ["group" text] ["by" E] NL
     function  = kind ref signature ["captures" slots] ":" block
     block     = statement* | "pass"
-    statement = "| " Python                                   Pure, one line per line of code; "|." begins another Pure
+    statement = "| " Python               Pure, line by line; "|. " begins another one right after
               | [slot "="] "op" kind label [callee] [options] arguments ["of" refs]
               | [slot "="] "call" ref label arguments
               | [slot "="] "fork" kind label options ["over" E] ":" branch+
               | [slot "="] "task" group ":" branch
               | "group" label ["as" slot] ":" block
               | "deadline" label ("in" | "at") E ":" block
-              | "try" ["star"] ":" block ("except" [E] ["as" slot] ":" block)* ["else:" block] ["finally:" block]
+              | "try" ["star"] ":" block ("except" [E] ["as" slot] ":" block)*
+                ["else:" block] ["finally:" block]
               | "if" E ":" block ["else:" block]
               | "match" E ":" ("case" pattern ["if" E] ":" block)+
               | "while" ":" ["before:" block] "test" E ":" block ["else:" block]
@@ -21,7 +23,7 @@ Grammar (blocks are indented by two; `E` is Python in one line, a call of `__per
               | ("return" | "break" | "continue" | "raise") [E] ["from" E]
               | ["async"] "with" E ["as" target] ["by" ref] ":" block
               | "unlowered" text ":" Python
-    branch    = "branch" name slots ["captures" slots] ":" block "gives" E
+    branch    = "branch" (name | "*") slots ["captures" slots] ":" block "gives" E
 """
 
 import ast
@@ -170,9 +172,7 @@ class _Text:
                 self.line(f"gives {_one(branch.value)}")
         self._depth -= 1
 
-    def _control(
-        self, node: Group | Deadline | Try | If | Match | While | For | With
-    ) -> None:
+    def _control(self, node: Group | Deadline | Try | If | Match | While | For | With) -> None:
         match node:
             case Group(label=label, name=name, body=body):
                 self.line(f"group {label}{_as(name)}:")

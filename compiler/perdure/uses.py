@@ -1,9 +1,9 @@
 """What Python code without operations does to the names of its function.
 
-Comes in: statements or expressions as `ast`. Goes out: `Uses`, with the names whose value from before is
-looked at, those that may be bound, and those that surely are. One forward walk, linear. Names of builtins
-and globals are among the reads; the caller keeps what is a slot. A nested function reads what it captures
-where it is made, for this cannot be told later.
+Comes in: statements or expressions as `ast`. Goes out: `Uses`, with the names whose value from
+before is looked at, those that may be bound, and those that surely are. One forward walk, linear.
+Names of builtins and globals are among the reads; the caller keeps what is a slot. A nested
+function reads what it captures where it is made, for this cannot be told later.
 """
 
 import ast
@@ -15,7 +15,9 @@ __all__ = ["Uses", "bound_by_target", "captured_names", "uses"]
 
 @final
 class Uses(NamedTuple):
-    """Reads of values from before, possible writes (and `del`), sure bindings (None: control never gets past)."""
+    """Reads of values from before, possible writes (and `del`), sure bindings (None: control never
+    gets past).
+    """
 
     reads: frozenset[str]
     writes: frozenset[str]
@@ -51,13 +53,16 @@ def bound_by_target(target: ast.AST) -> set[str]:
 
 
 def captured_names(node: ast.AST) -> tuple[set[str], set[str]]:
-    """Of a nested function: the names it may read from outside, and those it writes there (`nonlocal`)."""
+    """Of a nested function: the names it may read from outside, and those it writes there
+    (`nonlocal`).
+    """
     match node:
         case ast.Lambda(args=arguments, body=body):
             inside = uses([body])
             nested_writes: set[str] = set()
-        case ast.FunctionDef(args=arguments, body=code) | ast.AsyncFunctionDef(
-            args=arguments, body=code
+        case (
+            ast.FunctionDef(args=arguments, body=code)
+            | ast.AsyncFunctionDef(args=arguments, body=code)
         ):
             inside = uses(code)
             nested_writes = _nonlocals(code)

@@ -1,15 +1,15 @@
 """What every Flow IR program must hold, executable; run after the builder and after each pass.
 
 1. No `await`, `yield`, `async for` or `async with` is left in an expression or in pure code.
-2. Every node has a span (file, line) and every expression positions, so that targets can point at lines.
-3. Labels of operations, forks, groups and deadlines are there ("" for values alone) and unique in a function.
-4. `break` and `continue` are inside a loop of the same scope; a branch contains no exit.
-5. Temporaries are bound before they are read, on every path, and no path binds one twice (`_1 += x` may follow,
-   and one bound by a walrus is read only where that ran). A user's name may be
-   read unbound: that raises UnboundLocalError as in CPython, and `may_raise` is set on what reads it.
-6. Facts cover the code: every slot that an expression reads is in `reads`.
+2. Every node has a span (file, line) and every expression a position: targets point at lines.
+3. Operations, forks, groups and deadlines have labels ("" for values alone), unique in a function.
+4. `break` and `continue` are inside a loop of the same scope; a branch contains no `return`.
+5. Temporaries are bound before they are read, on every path, and no path binds one twice (`_1 += x`
+   may follow; one bound by a walrus is read only where that ran). A user's name may be read
+   unbound: that raises UnboundLocalError as in CPython, and `may_raise` is set on what reads it.
+6. Facts cover the code: every slot that an expression reads or binds is in them.
 7. A branch reads only its params, its captures, and what it binds itself.
-8. `Task` names a group around it; maps have exactly one branch; `Exit` has a value where its kind needs one.
+8. `Task` names a group around it; maps have exactly one branch; a cause has a value it causes.
 """
 
 import ast
@@ -107,9 +107,7 @@ class _Check:
             now = self._statement(statement, now, in_loop=in_loop, in_branch=in_branch)
         return now
 
-    def _statement(
-        self, statement: Stmt, bound: Bound, *, in_loop: bool, in_branch: bool
-    ) -> Bound:
+    def _statement(self, statement: Stmt, bound: Bound, *, in_loop: bool, in_branch: bool) -> Bound:
         match statement:
             case Pure(code=code, facts=facts):
                 return self._pure(code, facts, bound, statement.span)
@@ -136,9 +134,7 @@ class _Check:
             case _:
                 return self._control(statement, bound, in_loop=in_loop, in_branch=in_branch)
 
-    def _pure(
-        self, code: Sequence[ast.stmt], facts: Facts, bound: Bound, span: "Span"
-    ) -> Bound:
+    def _pure(self, code: Sequence[ast.stmt], facts: Facts, bound: Bound, span: "Span") -> Bound:
         if not code:
             self._fail("pure code of nothing", span)
         self._nothing_left(code, span)

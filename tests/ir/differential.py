@@ -10,7 +10,7 @@ from tests.ir.interpret import Interpreter
 from tests.ir.probes import End, Recorder, named, run
 from tests.ir.sources import HEAD, built, unlowered
 
-STEPS = '''
+STEPS = """
 @step
 async def f(*args: Any, **kw: Any) -> Any:
     return await answer("f", args, kw)
@@ -26,7 +26,7 @@ async def h(a: Any, b: Any = None) -> Any:
 
 TABLE = {"f": f, "g": g}
 
-'''
+"""
 
 
 class Compared:
@@ -42,7 +42,9 @@ class Pair:
 
     def __init__(self, body: str, root: Path, more: str = "") -> None:
         indented = "\n".join(f"    {line}" for line in body.split("\n"))
-        self.text = f"{HEAD}{STEPS}{more}\n@flow\nasync def main(p: Any, q: Any) -> Any:\n{indented}\n"
+        self.text = (
+            f"{HEAD}{STEPS}{more}\n@flow\nasync def main(p: Any, q: Any) -> Any:\n{indented}\n"
+        )
         made = built(self.text, root)
         self.analysis: Analysis = made.analysis
         self.program: Program = made.program
@@ -53,7 +55,7 @@ class Pair:
         """Run both; equal scripts."""
         first, second = Recorder(bits, fail_at), Recorder(bits, fail_at)
         module = self._module(first)
-        expected = run(first, lambda p, q: module["main"](p, q))
+        expected = run(first, module["main"])
         interpreter = Interpreter(self.program, self._module(second))
         actual = run(second, interpreter.run)
         return Compared(expected, actual)

@@ -49,16 +49,21 @@ def _gather(draw: DrawFn, inner: SearchStrategy[str]) -> str:
         parts = [draw(coroutines) for _ in range(draw(st.integers(1, 3)))]
         return f"(await gather({', '.join(parts)}))"
     if kind == 1:
-        return f"(await gather(*[f(c, {draw(inner)}) for c in [{draw(inner)}, 2] if {draw(inner)}]))"
+        return (
+            f"(await gather(*[f(c, {draw(inner)}) for c in [{draw(inner)}, 2] if {draw(inner)}]))"
+        )
     if kind == 2:
         return f"(await gather({draw(coroutines)}, *[g(c) for c in {draw(inner)} or p]))"
     if kind == 3:
         return f"(await gather(h({draw(inner)}), gather({draw(coroutines)}, {draw(coroutines)})))"
-    return f"(await gather(*[h(c, {draw(inner)}) for c in [1, p]], return_exceptions={draw(inner)}))"
+    return (
+        f"(await gather(*[h(c, {draw(inner)}) for c in [1, p]], return_exceptions={draw(inner)}))"
+    )
 
 
 def _binary(draw: DrawFn, inner: SearchStrategy[str]) -> str:
-    return f"({draw(inner)} {draw(st.sampled_from(('+', '<', '>', '==', 'is', 'is not')))} {draw(inner)})"
+    operator = draw(st.sampled_from(("+", "<", ">", "==", "is", "is not")))
+    return f"({draw(inner)} {operator} {draw(inner)})"
 
 
 def _logic(draw: DrawFn, inner: SearchStrategy[str]) -> str:
@@ -116,7 +121,7 @@ def _comprehension(draw: DrawFn, inner: SearchStrategy[str]) -> str:
                 "{{1: {a} for c in p}}",
                 "[[{a} for c in q] for c in p if {b}]",
                 "[{a} for c, d in [(1, {b})]]",
-                "[lambda: {b2} for c in p]",
+                "[k() for k in [lambda: {b2} for c in p]]",
             )
         )
     )
@@ -168,7 +173,7 @@ def statement(draw: DrawFn, depth: int, *, loop: bool) -> list[str]:
         text = form.format(a=draw(expression(2)), b=draw(expression(2)), c=draw(expression(1)))
         exits = ["break", "continue"] if loop else []
         if draw(st.integers(0, 9)) == 0:
-            text = draw(st.sampled_from(["return x", f"raise ValueError('no') from None", *exits]))
+            text = draw(st.sampled_from(["return x", "raise ValueError('no') from None", *exits]))
         return text.split("\n")
     head = draw(st.sampled_from(_COMPOUND))
     inside = loop or head.startswith(("for", "while"))
@@ -205,7 +210,8 @@ _SIMPLE = (
     "u = f({a})\ny = await u",
     "us = [f(c) for c in [{a}, 1]]\ny = await gather(*us)",
     "y = await asyncio.wait_for(f({a}), 60 if {c} else 90)",
-    "async def inner(a, b=3):\n    nonlocal x\n    x = await f(a, x)\n    return b\ny = await inner({a})",
+    "async def inner(a, b=3):\n    nonlocal x\n    x = await f(a, x)\n    return b\n"
+    "y = await inner({a})",
 )
 
 _COMPOUND = (
@@ -224,5 +230,6 @@ _COMPOUND = (
     "match {a}:\n    case 1:\n    case [x, y]:\n    case _:",
     "match {a}:\n    case {{'k': x}}:\n    case x if {a}:\n    case y if y is p:\n    case [_]:",
     "async with asyncio.timeout(60):",
-    "async with asyncio.TaskGroup() as tg:\n    t = tg.create_task(f({a}))\n    tg.create_task(g({a}))\n    if {a}:",
+    "async with asyncio.TaskGroup() as tg:\n    t = tg.create_task(f({a}))\n"
+    "    tg.create_task(g({a}))\n    if {a}:",
 )

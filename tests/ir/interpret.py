@@ -1,7 +1,8 @@
 """An interpreter of the Flow IR on asyncio: what the nodes mean, said once more and simply.
 
-Pure code is executed by CPython with the slots of a call as its globals; an operation calls the function of the
-module outside of any run, so the same bodies run as when CPython executes the source. Scheduling is asyncio's.
+Pure code is executed by CPython with the slots of a call as its globals; an operation calls the
+function of the module outside of any run, so the same bodies run as when CPython executes the
+source. Scheduling is asyncio's.
 """
 
 import ast
@@ -43,21 +44,21 @@ from perdure.runtime import calls
 type Module = Mapping[str, Any]
 
 
-class _Return(Exception):
+class _ReturnError(Exception):
     def __init__(self, value: object) -> None:
         super().__init__()
         self.value = value
 
 
-class _Break(Exception):
+class _BreakError(Exception):
     pass
 
 
-class _Continue(Exception):
+class _ContinueError(Exception):
     pass
 
 
-_EXITS = (_Return, _Break, _Continue)
+_EXITS = (_ReturnError, _BreakError, _ContinueError)
 
 
 class Slots(dict[str, Any]):
@@ -95,7 +96,7 @@ class Slots(dict[str, Any]):
 
 
 class _GlobalsForCells(ast.NodeTransformer):
-    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.Global:  # noqa: N802
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.Global:
         return ast.copy_location(ast.Global(node.names), node)
 
 
@@ -104,7 +105,7 @@ class Interpreter:
 
     def __init__(self, program: Program, module: Module) -> None:
         self.program = program
-        self.module = {
+        self.module: dict[str, Any] = {
             **module,
             "__perdure__": calls,
             "__sites__": _Sites(),
@@ -126,7 +127,7 @@ class Interpreter:
         slots.update(self._bind(function, args, named))
         try:
             await self.block(function.body, slots)
-        except _Return as result:
+        except _ReturnError as result:
             return result.value
         return None
 
@@ -155,7 +156,10 @@ class Interpreter:
             if parameter.default is not None
         }
         space: dict[str, Any] = dict(defaults)
-        exec(f"def {function.ref.qualname.rpartition('.')[2]}({', '.join(parts)}): return locals()", space)
+        exec(
+            f"def {function.ref.qualname.rpartition('.')[2]}({', '.join(parts)}): return locals()",
+            space,
+        )
         bound: dict[str, Any] = space[function.ref.qualname.rpartition(".")[2]](*args, **named)
         return bound
 
@@ -175,9 +179,7 @@ class Interpreter:
 
     def assign(self, target: ast.expr, value: object, slots: Slots) -> None:
         slots["__value__"] = value
-        tree = ast.Module(
-            [ast.Assign([target], ast.Name("__value__", ast.Load()))], []
-        )
+        tree = ast.Module([ast.Assign([target], ast.Name("__value__", ast.Load()))], [])
         try:
             exec(compile(ast.fix_missing_locations(tree), "case.py", "exec"), slots)
         finally:
@@ -240,14 +242,15 @@ class Interpreter:
         return found
 
     async def operation(self, op: Op, slots: Slots) -> object:
-        callee = None if op.callee is None else self.value(op.callee, slots)
+        callee: Any = None if op.callee is None else self.value(op.callee, slots)
         options, named_options = self.arguments(op.options, slots)
         if op.kind is OpKind.VALUE:
-            return await callee
+            awaited: Awaitable[object] = callee
+            return await awaited
         args, named = self.arguments(op.arguments, slots)
         match op.kind:
             case OpKind.STEP | OpKind.FLOW:
-                function = self.find(op.candidates[0])
+                function: Any = self.find(op.candidates[0])
             case OpKind.TABLE:
                 function = callee
             case OpKind.EVENT | OpKind.SLEEP | OpKind.PROGRESS | OpKind.REPLY:
@@ -315,20 +318,20 @@ class Interpreter:
         return name, self.branch(branch, inside)
 
     def exit(self, statement: Exit, slots: Slots) -> None:
-        value = None if statement.value is None else self.value(statement.value, slots)
+        value: Any = None if statement.value is None else self.value(statement.value, slots)
         match statement.kind:
             case ExitKind.RETURN:
-                raise _Return(value)
+                raise _ReturnError(value)
             case ExitKind.BREAK:
-                raise _Break
+                raise _BreakError
             case ExitKind.CONTINUE:
-                raise _Continue
+                raise _ContinueError
             case ExitKind.RAISE if statement.value is None:
                 self.execute([ast.Raise()], slots)
             case ExitKind.RAISE if statement.cause is not None:
                 raise value from self.value(statement.cause, slots)
             case ExitKind.RAISE:
-                raise value  # type: ignore[misc]  # CPython says what is wrong with it
+                raise value
             case _:
                 assert_never(statement.kind)
 
@@ -388,9 +391,9 @@ class Interpreter:
         while await turns():
             try:
                 await self.block(node.body, slots)
-            except _Break:
+            except _BreakError:
                 return
-            except _Continue:
+            except _ContinueError:
                 continue
         await self.block(node.orelse, slots)
 

@@ -1,6 +1,8 @@
-"""Values that write down everything that is done to them, in order; and scripted answers and errors.
+"""Values that write down everything that is done to them, in order; and scripted answers and
+errors.
 
-The same flow run twice with equal recorders must make equal records, or the order of evaluation differs.
+The same flow run twice with equal recorders must make equal records, or the order of evaluation
+differs.
 """
 
 import asyncio
@@ -13,7 +15,8 @@ class PlannedError(Exception):
 
 
 class Recorder:
-    """A record of events. Truth values come from `bits`, by the number of the event; one event may fail."""
+    """A record of events. Truth values come from `bits`, by the number of the event; one event may
+    fail."""
 
     def __init__(self, bits: int, fail_at: int | None) -> None:
         self.events: list[str] = []
@@ -158,9 +161,7 @@ class End:
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, End)
-            and self.outcome == other.outcome
-            and self.events == other.events
+            isinstance(other, End) and self.outcome == other.outcome and self.events == other.events
         )
 
     def __hash__(self) -> int:
@@ -185,10 +186,9 @@ def run(recorder: Recorder, start: Callable[[Probe, Probe], Awaitable[object]]) 
 
 
 def _error(error: BaseException) -> str:
-    inner = (
-        f" [{'; '.join(map(_error, error.exceptions))}]"
-        if isinstance(error, BaseExceptionGroup)
-        else ""
-    )
     cause = f" from {type(error.__cause__).__name__}" if error.__cause__ is not None else ""
-    return f"{type(error).__name__}: {named(error.args)}{inner}{cause}"
+    whole = f"{type(error).__name__}: {named(error.args)}"
+    if isinstance(error, BaseExceptionGroup):
+        parts: tuple[BaseException, ...] = error.exceptions
+        return f"{whole} [{'; '.join(map(_error, parts))}]{cause}"
+    return f"{whole}{cause}"

@@ -58,5 +58,3 @@ def statements(program: Program) -> Generator[Stmt]:
 def unlowered(program: Program) -> list[str]:
     """What was not taken apart."""
     return [each.what for each in statements(program) if isinstance(each, Unlowered)]
-
-

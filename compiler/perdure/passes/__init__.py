@@ -1,7 +1,9 @@
-"""The passes over the Flow IR, in order. Each is `Program -> Program` and leaves what `verify` asks for."""
+"""The passes over the Flow IR, in order. Each is `Program -> Program` and leaves what `verify`
+asks for.
+"""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from perdure.passes.drop_unreachable import drop_unreachable
 from perdure.passes.merge_pure import merge_pure
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FLOW_PASSES"]
 
-FLOW_PASSES: "Final[tuple[tuple[str, Callable[[Program], Program]], ...]]" = (
+FLOW_PASSES: "tuple[tuple[str, Callable[[Program], Program]], ...]" = (
     ("drop_unreachable", drop_unreachable),
     ("merge_pure", merge_pure),
 )

@@ -1,6 +1,7 @@
 """Rewriting every block of a program: what the passes share."""
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
@@ -28,7 +29,7 @@ from perdure.flow import (
     With,
 )
 
-__all__ = ["children", "rewrite_blocks"]
+__all__ = ["children", "code_in", "rewrite_blocks"]
 
 type Rewrite = Callable[[Block], Block]
 
@@ -57,6 +58,56 @@ def children(statement: Stmt) -> tuple[Block, ...]:
 
     _inside(statement, note)
     return tuple(found)
+
+
+def code_in(block: Block) -> Iterator[ast.AST]:
+    """The Python in a block and the blocks inside it, outermost first."""
+    for statement in block:
+        yield from _own_code(statement)
+        for inner in children(statement):
+            yield from code_in(inner)
+
+
+def _own_code(statement: Stmt) -> Iterator[ast.AST]:
+    match statement:
+        case Pure(code=code) | Unlowered(code=code):
+            yield from code
+        case Op(callee=callee, options=options, arguments=arguments):
+            yield from _present(callee)
+            yield from (argument.value for argument in (*options, *arguments))
+        case Call(arguments=arguments):
+            yield from (argument.value for argument in arguments)
+        case Fork():
+            yield from _present(statement.limit, statement.return_exceptions, statement.fail_fast)
+            yield from _present(statement.quorum, statement.over)
+            yield from _present(*(branch.value for branch in statement.branches))
+        case Task(branch=branch):
+            yield from _present(branch.value)
+        case Group():
+            pass
+        case Deadline(delay=delay):
+            yield delay
+        case Try(handlers=handlers):
+            yield from _present(*(handler.type for handler in handlers))
+        case If(test=test) | While(test=test):
+            yield test
+        case Match(subject=subject, cases=cases):
+            yield subject
+            for case in cases:
+                yield case.pattern
+                yield from _present(case.guard)
+        case For(target=target, iterable=iterable):
+            yield from (target, iterable)
+        case Exit(value=value, cause=cause):
+            yield from _present(value, cause)
+        case With(manager=manager, name=name):
+            yield from _present(manager, name)
+        case _:
+            assert_never(statement)
+
+
+def _present(*nodes: ast.expr | None) -> Iterator[ast.expr]:
+    return (node for node in nodes if node is not None)
 
 
 def _inside(statement: Stmt, deep: Rewrite) -> Stmt:

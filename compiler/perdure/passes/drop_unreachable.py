@@ -1,7 +1,7 @@
 """What no control can reach is dropped, so that targets make no states for it.
 
-    return x
-    y = op step never()    ->    return x
+return x
+y = op step never()    ->    return x
 """
 
 import ast
@@ -74,5 +74,7 @@ def ends(statement: Stmt) -> bool:
 
 def _takes_all(case: Case) -> bool:
     return (
-        case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
+        case.guard is None
+        and isinstance(case.pattern, ast.MatchAs)
+        and case.pattern.pattern is None
     )

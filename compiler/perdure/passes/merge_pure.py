@@ -1,8 +1,8 @@
 """Neighbouring pure statements become one, so that targets see whole stretches of Python.
 
-    | _1 = order.id           | _1 = order.id
-    |. total = 0         ->   | total = 0
-    x = op step charge(_1)    x = op step charge(_1)
+| _1 = order.id           | _1 = order.id
+|. total = 0         ->   | total = 0
+x = op step charge(_1)    x = op step charge(_1)
 """
 
 from perdure.flow import Block, Facts, Program, Pure, Stmt

@@ -1,15 +1,16 @@
 """Assignments with operations: the value first, then each target from left to right.
 
-    xs[await i()] = await f()   ->   _1 = await f(); _2 = await i(); xs[_2] = _1
-    total += await f()          ->   _1 = await f(); total += _1           (nothing can rebind `total`)
-    x.n += await f()            ->   _1 = x.n; _2 = await f(); _1 += _2; x.n = _1
+xs[await i()] = await f()   ->   _1 = await f(); _2 = await i(); xs[_2] = _1
+total += await f()          ->   _1 = await f(); total += _1           (nothing can rebind
+`total`)
+x.n += await f()            ->   _1 = x.n; _2 = await f(); _1 += _2; x.n = _1
 """
 
 import ast
 from collections.abc import Sequence
 
 from perdure.frontend.build import expressions
-from perdure.frontend.build.lowering import Lowering, NotYet, load, located, store
+from perdure.frontend.build.lowering import Lowering, NotYetError, load, located, store
 
 __all__ = ["write"]
 
@@ -19,29 +20,27 @@ type Assignment = ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Delete
 def write(low: Lowering, node: Assignment) -> None:
     """Write an assignment, or `del`, that holds an operation."""
     match node:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if id(
-            node.targets[0]
-        ) not in low.replaced:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if (
+            id(node.targets[0]) not in low.replaced
+        ):
             expressions.into(low, value, name)
         case ast.Assign(targets=targets, value=value):
             _assign(low, node, targets, value)
         case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
             expressions.into(low, value, name)
-        case ast.AnnAssign(target=target, value=ast.expr() as value):
-            _assign(low, node, [target], value)
+        case ast.AnnAssign(value=ast.expr() as value):
+            _assign(low, node, [node.target], value)
         case ast.AnnAssign():
-            raise NotYet("an operation in a declaration")
+            raise NotYetError("an operation in a declaration")
         case ast.AugAssign():
             _augment(low, node)
         case ast.Delete(targets=targets):
-            for target in targets:
-                expressions.take_out(low, target)
-                low.code(located(ast.Delete([target]), node))
+            for deleted in targets:
+                expressions.take_out(low, deleted)
+                low.code(located(ast.Delete([deleted]), node))
 
 
-def _assign(
-    low: Lowering, node: ast.stmt, targets: Sequence[ast.expr], value: ast.expr
-) -> None:
+def _assign(low: Lowering, node: ast.stmt, targets: Sequence[ast.expr], value: ast.expr) -> None:
     expressions.take_out(low, value)
     if not any(low.holds(target) for target in targets):
         low.code(located(ast.Assign(list(targets), value), node))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from perdure.flow import For
 from perdure.frontend.build import expressions
-from perdure.frontend.build.lowering import Lowering, NotYet, load, located, store
+from perdure.frontend.build.lowering import Lowering, NotYetError, load, located, store
 from perdure.uses import bound_by_target, uses
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ type Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorEx
 def write(low: Lowering, node: Comprehension, target: "Slot") -> None:
     """Write `target = comprehension`."""
     if isinstance(node, ast.GeneratorExp):
-        raise NotYet("an operation in a generator expression")
+        raise NotYetError("an operation in a generator expression")
     if any(generator.is_async for generator in node.generators):
-        raise NotYet("`async for` in a comprehension")
+        raise NotYetError("`async for` in a comprehension")
     expressions.take_out(low, node.generators[0].iter)
     _rename(low, node)
     low.keep(target, _empty(node), node)
@@ -59,7 +59,7 @@ def _loops(
     expressions.take_out(low, generator.iter)
     iterable = low.pure(generator.iter)
     if low.holds(generator.target):
-        raise NotYet("an operation in a loop's target")
+        raise NotYetError("an operation in a loop's target")
     where = low.pure(generator.target)
     facts = low.facts([generator.iter], [iterable])
     with low.block() as body:
@@ -128,12 +128,18 @@ def _rename_in(low: Lowering, node: ast.AST, names: dict[str, str]) -> None:
     match node:
         case ast.Name(id=name, ctx=context):
             if name in names:
-                made = store(names[name], node) if isinstance(context, ast.Store) else load(names[name], node)
+                made = (
+                    store(names[name], node)
+                    if isinstance(context, ast.Store)
+                    else load(names[name], node)
+                )
                 low.replaced[id(node)] = made
             return
         case ast.Lambda():
             if uses([node]).reads & names.keys():
-                raise NotYet("a lambda that keeps the variable of a comprehension with operations")
+                raise NotYetError(
+                    "a lambda that keeps the variable of a comprehension with operations"
+                )
             return
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
             _rename_inner(low, node, names)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from perdure.flow import Deadline, Group, Handler, Try, With
 from perdure.frontend.analysis import CallKind, FunctionKind
 from perdure.frontend.build import expressions, operations, statements
-from perdure.frontend.build.lowering import Lowering, NotYet, load, located
+from perdure.frontend.build.lowering import Lowering, NotYetError, load, located
 from perdure.uses import bound_by_target
 
 __all__ = ["write"]
@@ -17,9 +17,7 @@ def write(low: Lowering, node: ast.With | ast.AsyncWith) -> None:
     _items(low, node, node.items)
 
 
-def _items(
-    low: Lowering, node: ast.With | ast.AsyncWith, items: Sequence[ast.withitem]
-) -> None:
+def _items(low: Lowering, node: ast.With | ast.AsyncWith, items: Sequence[ast.withitem]) -> None:
     if not items:
         statements.block(low, node.body)
         return
@@ -35,8 +33,11 @@ def _items(
             _group(low, node, item, fact.label, rest)
             return
     if isinstance(node, ast.AsyncWith):
-        raise NotYet("an asynchronous context manager")
-    if isinstance(call, ast.Call) and low.analysis.names.get(id(call.func)) == "contextlib.suppress":
+        raise NotYetError("an asynchronous context manager")
+    if (
+        isinstance(call, ast.Call)
+        and low.analysis.names.get(id(call.func)) == "contextlib.suppress"
+    ):
         _suppress(low, node, item, call, rest)
         return
     _with(low, node, item, rest)
@@ -52,9 +53,9 @@ def _deadline(
     absolute: bool,
 ) -> None:
     if item.optional_vars is not None:
-        raise NotYet("`timeout(...) as name`")
+        raise NotYetError("`timeout(...) as name`")
     if operations.has_stars(call) or len(operations.argument_nodes(call)) != 1:
-        raise NotYet("`timeout` with unpacked arguments")
+        raise NotYetError("`timeout` with unpacked arguments")
     delay = operations.argument_nodes(call)[0]
     expressions.take_out(low, delay)
     instrumented = low.pure(delay)
@@ -77,7 +78,7 @@ def _group(
         case ast.Name(id=name):
             low.groups.append(name)
         case _:
-            raise NotYet("a task group kept elsewhere than in a name")
+            raise NotYetError("a task group kept elsewhere than in a name")
     with low.block() as body:
         low.bind([name])
         try:
@@ -97,9 +98,11 @@ def _suppress(
     call: ast.Call,
     rest: Sequence[ast.withitem],
 ) -> None:
-    """As `contextlib.suppress.__exit__`: also takes its errors out of a group, and raises the others."""
+    """As `contextlib.suppress.__exit__`: also takes its errors out of a group, and raises the
+    others.
+    """
     if item.optional_vars is not None or call.keywords:
-        raise NotYet("`suppress(...) as name`")
+        raise NotYetError("`suppress(...) as name`")
     kinds = located(ast.Tuple(list(call.args), ast.Load()), call)
     expressions.in_order(low, call.args)
     expressions.settle(low, kinds)
@@ -115,31 +118,25 @@ def _suppress(
         other = located(
             ast.Subscript(load(split, call), located(ast.Constant(1), call), ast.Load()), call
         )
-        some = located(
-            ast.Compare(other, [ast.IsNot()], [located(ast.Constant(None), call)]), call
-        )
+        some = located(ast.Compare(other, [ast.IsNot()], [located(ast.Constant(None), call)]), call)
         raised = located(ast.Raise(other), node)
-        expressions.choose(
-            low, some, lambda: statements.block(low, [raised]), lambda: None, node
-        )
+        expressions.choose(low, some, lambda: statements.block(low, [raised]), lambda: None, node)
     base = located(ast.Name("BaseExceptionGroup", ast.Load()), call)
     groups = Handler(low.pure(base), group, tuple(inside), span)
     low.add(Try(tuple(body), (caught, groups), (), (), False, low.span(node)))
 
 
-def _with(
-    low: Lowering, node: ast.With, item: ast.withitem, rest: Sequence[ast.withitem]
-) -> None:
+def _with(low: Lowering, node: ast.With, item: ast.withitem, rest: Sequence[ast.withitem]) -> None:
     fact = low.fact(item.context_expr)
     info = None
     if fact is not None and fact.refs:
         info = low.analysis.functions.get(fact.refs[0])
         if info is not None and info.kind is FunctionKind.MANAGER and info.has_operations:
-            raise NotYet("a context manager that holds operations")
+            raise NotYetError("a context manager that holds operations")
     expressions.take_out(low, item.context_expr)
     name = item.optional_vars
     if name is not None and low.holds(name):
-        raise NotYet("an operation in the target of a `with`")
+        raise NotYetError("an operation in the target of a `with`")
     manager = low.pure(item.context_expr)
     target = None if name is None else low.pure(name)
     facts = low.facts([item.context_expr], [manager])

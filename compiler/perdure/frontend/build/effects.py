@@ -1,4 +1,4 @@
-"""What pure code may do besides binding names: raise, record, loop. Read off the code as written."""
+"""What pure code may do besides binding names: raise, record, loop; read off the source."""
 
 import ast
 from collections.abc import Iterable, Mapping
@@ -36,7 +36,9 @@ _CALM = (
     ast.NamedExpr,
     ast.If,
 )
-"""Nodes that raise nothing by themselves (a truth test does, of a class of the project's: see `_raises`)."""
+"""Nodes that raise nothing by themselves (a truth test does, of a class of the project's: see
+`_raises`).
+"""
 _LOOPS = (
     ast.For,
     ast.While,
@@ -58,7 +60,9 @@ class Effects:
     def of(
         self, nodes: Iterable[ast.AST], replaced: Mapping[int, ast.expr]
     ) -> tuple[bool, bool, bool]:
-        """Whether the nodes may raise, record, loop; what was replaced by a temporary does nothing."""
+        """Whether the nodes may raise, record, loop; what was replaced by a temporary does
+        nothing.
+        """
         may_raise = records = loops = False
         pending = [*nodes]
         while pending:

@@ -1,11 +1,12 @@
 """Operations out of expressions, in Python's order of evaluation.
 
-`take_out` leaves an expression whose operations are temporaries; what Python evaluates before an operation is
-kept in temporaries too, unless nothing can change it meanwhile:
+`take_out` leaves an expression whose operations are temporaries; what Python evaluates before an
+operation is kept in temporaries too, unless nothing can change it meanwhile:
 
     f(a.b, await g(), c.d)      ->      _1 = a.b; _2 = await g(); f(_1, _2, c.d)
 
-`and`, `or`, conditional expressions and chained comparisons with operations in parts that may not run become `If`.
+`and`, `or`, conditional expressions and chained comparisons with operations in parts that may not
+run become `If`.
 """
 
 import ast
@@ -14,14 +15,12 @@ from typing import TYPE_CHECKING
 
 from perdure.flow import If
 from perdure.frontend.build import comprehensions, operations
-from perdure.frontend.build.lowering import Lowering, NotYet, load, located, store
+from perdure.frontend.build.lowering import Lowering, NotYetError, load, located, store
 
 if TYPE_CHECKING:
     from perdure.flow import Slot
 
 __all__ = ["choose", "in_order", "into", "label_of", "settle", "take_out", "test"]
-
-_METHODS = {kind: frozenset(dir(kind)) for kind in (list, dict, set)}
 
 
 def take_out(low: Lowering, node: ast.expr) -> None:
@@ -80,7 +79,9 @@ def in_order(low: Lowering, nodes: Sequence[ast.expr]) -> None:
 
 
 def settle(low: Lowering, node: ast.expr) -> None:
-    """Evaluate an operand now: afterwards it is a temporary, a constant, or a name that nothing rebinds."""
+    """Evaluate an operand now: afterwards it is a temporary, a constant, or a name that nothing
+    rebinds.
+    """
     take_out(low, node)
     if _is_steady(low, node):
         return
@@ -104,7 +105,8 @@ def settle(low: Lowering, node: ast.expr) -> None:
 def test(low: Lowering, node: ast.expr) -> ast.expr:
     """Take the operations out of a condition; gives what to test, once, in its place.
 
-    `a and await b()` as a condition never asks `a` for its truth a second time, as CPython's jumps do not.
+    `a and await b()` as a condition never asks `a` for its truth a second time, as CPython's jumps
+    do not.
     """
     if not low.holds(node):
         return node
@@ -233,12 +235,13 @@ def _call(low: Lowering, node: ast.Call) -> None:
 def _bind_method(low: Lowering, node: ast.Attribute, receiver: ast.expr, method: str) -> None:
     """Evaluate `receiver.method` before the arguments.
 
-    A bound method is no value that can wait, so the receiver waits; that it has the method is asked now.
+    A bound method is no value that can wait, so the receiver waits; that it has the method is
+    asked now.
     """
     settle(low, receiver)
     if isinstance(receiver, ast.Name):
         kind = low.marks.container(receiver.id)
-        if kind is not None and method in _METHODS[kind]:
+        if kind is not None and hasattr(kind, method):
             return
     if isinstance(receiver, ast.Constant) and hasattr(receiver.value, method):
         return
@@ -247,10 +250,12 @@ def _bind_method(low: Lowering, node: ast.Attribute, receiver: ast.expr, method:
 
 def _in_order_of_call(low: Lowering, node: ast.Call) -> None:
     operands: list[ast.expr] = [*node.args]
-    last = max((at for at, keyword in enumerate(node.keywords) if low.holds(keyword.value)), default=-1)
+    last = max(
+        (at for at, keyword in enumerate(node.keywords) if low.holds(keyword.value)), default=-1
+    )
     for keyword in node.keywords[: max(last, 0)]:
         if keyword.arg is None:
-            raise NotYet("an operation in an argument after `**`")
+            raise NotYetError("an operation in an argument after `**`")
     operands += [keyword.value for keyword in node.keywords]
     in_order(low, operands)
 
@@ -282,12 +287,12 @@ def _operands(node: ast.expr) -> list[ast.expr]:
         ):
             return [value]
         case _:
-            raise NotYet(f"an operation in a `{type(node).__name__}` expression")
+            raise NotYetError(f"an operation in a `{type(node).__name__}` expression")
 
 
 def _dict_operands(keys: Sequence[ast.expr | None], values: Sequence[ast.expr]) -> list[ast.expr]:
     if any(key is None for key in keys):
-        raise NotYet("an operation in a dict display with `**`")
+        raise NotYetError("an operation in a dict display with `**`")
     return [part for pair in zip(keys, values, strict=True) for part in pair if part is not None]
 
 
@@ -304,7 +309,7 @@ def _format_early(low: Lowering, node: ast.FormattedValue) -> None:
     if node.conversion == -1:
         settle(low, node.value)
         return
-    raise NotYet("an operation in a format specification after a conversion")
+    raise NotYetError("an operation in a format specification after a conversion")
 
 
 def _if_exp(low: Lowering, node: ast.IfExp, target: "Slot") -> None:
@@ -356,9 +361,7 @@ def _bool_op(low: Lowering, node: ast.BoolOp, values: Sequence[ast.expr], target
     choose(low, load(decider, values[0]), then, orelse, node)
 
 
-def _bool_test(
-    low: Lowering, node: ast.BoolOp, values: Sequence[ast.expr], target: "Slot"
-) -> None:
+def _bool_test(low: Lowering, node: ast.BoolOp, values: Sequence[ast.expr], target: "Slot") -> None:
     """`target` is as true as `a and await b()`; each part was asked at most once."""
     if not any(low.holds(value) for value in values):
         low.keep(target, _once(_joined(node.op, values)), node)
@@ -398,9 +401,8 @@ def _compare_rest(
     count = later[0]
     middle = low.fresh()
     kept = located(ast.NamedExpr(store(middle, node), comparators[count - 1]), node)
-    before = located(
-        ast.Compare(left, ops[:count], [*comparators[: count - 1], kept]), node
-    )
+    before: ast.expr = ast.Compare(left, ops[:count], [*comparators[: count - 1], kept])
+    located(before, node)
     decider = low.fresh()
     if not as_test:
         low.keep(decider, before, node)

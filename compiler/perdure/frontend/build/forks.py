@@ -1,10 +1,13 @@
 """`gather`, `race` and `quorum` become `Fork`.
 
 Static branches as written; a single starred comprehension over one function becomes a map over its
-arguments; everything else (starred lists, mixtures, tables, computed names) a map over coroutine values:
+arguments; everything else (starred lists, mixtures, tables, computed names) a map over coroutine
+values:
 
-    gather(*[quote(item, "EUR") for item in items])   ->   over [item for item in items], branch (_1): quote(_1, "EUR")
-    gather(first(), *others)                          ->   over [first(), *others],       branch (_1): await _1
+    gather(*[quote(item, "EUR") for item in items])
+        -> over [item for item in items], branch (_1): quote(_1, "EUR")
+    gather(first(), *others)
+        -> over [first(), *others], branch (_1): await _1
 """
 
 import ast
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from perdure.flow import Branch, Facts, Fork, ForkKind, Slot
 from perdure.frontend.analysis import CallKind
 from perdure.frontend.build import expressions, operations
-from perdure.frontend.build.lowering import Emit, Lowering, NotYet, load, located
+from perdure.frontend.build.lowering import Emit, Lowering, NotYetError, load, located
 from perdure.frontend.build.signatures import fits
 from perdure.passes.merge_pure import together
 from perdure.uses import bound_by_target
@@ -30,7 +33,9 @@ _OPTIONS = ("limit", "return_exceptions", "fail_fast")
 
 
 class _Plan(NamedTuple):
-    """A fork whose operands were evaluated: named branches, or a map of `over`, with the facts of that."""
+    """A fork whose operands were evaluated: named branches, or a map of `over`, with the facts of
+    that.
+    """
 
     static: list[tuple[str, Emit, ast.expr]]
     over: "Expr | None" = None
@@ -83,7 +88,7 @@ def prepare_fork(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool)
 
 def _quorum_count(low: Lowering, coroutines: list[ast.expr]) -> ast.expr:
     if not coroutines or isinstance(coroutines[0], ast.Starred):
-        raise NotYet("`quorum` whose count is unpacked")
+        raise NotYetError("`quorum` whose count is unpacked")
     count = coroutines.pop(0)
     expressions.settle(low, count)
     return count
@@ -93,7 +98,7 @@ def _options(node: ast.Call) -> dict[str, ast.expr]:
     found: dict[str, ast.expr] = {}
     for keyword in node.keywords:
         if keyword.arg not in _OPTIONS:
-            raise NotYet("`gather` with unpacked options")
+            raise NotYetError("`gather` with unpacked options")
         found[keyword.arg] = keyword.value
     return found
 
@@ -119,16 +124,20 @@ def _plan(low: Lowering, node: ast.Call, coroutines: list[ast.expr], *, hold: bo
 
 def _plan_race(low: Lowering, node: ast.Call, *, hold: bool) -> _Plan:
     if node.args:
-        raise NotYet("`race` with positional arguments")
+        raise NotYetError("`race` with positional arguments")
     if all(keyword.arg is not None for keyword in node.keywords):
         return _Plan(
             [
-                (keyword.arg or "", operations.prepare(low, keyword.value, hold=True), keyword.value)
+                (
+                    keyword.arg or "",
+                    operations.prepare(low, keyword.value, hold=True),
+                    keyword.value,
+                )
                 for keyword in node.keywords
             ]
         )
     if len(node.keywords) > 1:
-        raise NotYet("`race` of unpacked names beside others")
+        raise NotYetError("`race` of unpacked names beside others")
     names = node.keywords[0].value
     expressions.take_out(low, names)
     unpacked = located(ast.keyword(None, names), names)
@@ -172,7 +181,9 @@ def _mapped(
 def _map_over_arguments(
     low: Lowering, items: ast.ListComp | ast.GeneratorExp, *, hold: bool
 ) -> _Plan | None:
-    """The plan when the element is a call of one step, flow or helper whose arguments surely fit."""
+    """The plan when the element is a call of one step, flow or helper whose arguments surely
+    fit.
+    """
     call = items.elt
     fact = low.fact(call)
     if (
@@ -182,9 +193,7 @@ def _map_over_arguments(
         or any(generator.is_async for generator in items.generators)
     ):
         return None
-    own = {
-        name for generator in items.generators for name in bound_by_target(generator.target)
-    }
+    own = {name for generator in items.generators for name in bound_by_target(generator.target)}
     own |= {part.target.id for part in ast.walk(items) if isinstance(part, ast.NamedExpr)}
     arguments = operations.argument_nodes(call)
     varying = [part for part in arguments if not _is_fixed(low, part, own)]

@@ -1,7 +1,8 @@
 """The state of one function while it is taken apart.
 
-`replaced` is how temporaries get into expressions: it maps the `id()` of a node of the user's tree to the
-instrumented expression that stands for it from now on. The trees themselves are never changed.
+`replaced` is how temporaries get into expressions: it maps the `id()` of a node of the user's tree
+to the instrumented expression that stands for it from now on. The trees themselves are never
+changed.
 """
 
 import ast
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
     from perdure.frontend.analysis import Analysis, CallFact, FunctionInfo
     from perdure.source import Span
 
-__all__ = ["Emit", "Lowering", "NotYet", "assignment", "load", "located", "store"]
+__all__ = ["Emit", "Lowering", "NotYetError", "assignment", "load", "located", "store"]
 
 type Emit = Callable[[Slot | None], None]
-"""Adds the statements that run a coroutine whose operands were evaluated, and keep its result in a slot."""
+"""Adds the statements that run a coroutine whose operands were evaluated, and keep its result in a
+slot.
+"""
 
 
-class NotYet(Exception):
+class NotYetError(Exception):
     """What the builder cannot take apart yet; the statement becomes `Unlowered`."""
 
     def __init__(self, what: str) -> None:
@@ -34,12 +37,14 @@ class NotYet(Exception):
         self.what = what
 
 
-def located[N: ast.expr | ast.stmt | ast.keyword | ast.pattern](node: N, at: ast.expr | ast.stmt | ast.pattern) -> N:
+def located[N: ast.expr | ast.stmt | ast.keyword | ast.pattern](
+    node: N, at: ast.expr | ast.stmt | ast.pattern
+) -> N:
     """A node made here, standing where `at` stands."""
     node.lineno = at.lineno
     node.col_offset = at.col_offset
-    node.end_lineno = at.end_lineno
-    node.end_col_offset = at.end_col_offset
+    node.end_lineno = at.lineno if at.end_lineno is None else at.end_lineno
+    node.end_col_offset = at.col_offset if at.end_col_offset is None else at.end_col_offset
     return node
 
 

@@ -1,11 +1,12 @@
 """`match` with operations; a guard with operations splits the cases into two.
 
-    match s:                        _1 = s
-        case A(): ...               match _1:
-        case B(x) if await g(x):        case A(): ...; _2 = True
-            ...            ->           case B(x): _3 = await g(x); if _3: ...; _2 = True  else: _2 = False
-        case C(): ...                   case _: _2 = False
-                                    if not _2: match _1: case C(): ...
+match s:                        _1 = s
+    case A(): ...               match _1:
+    case B(x) if await g(x):        case A(): ...; _2 = True
+        ...            ->           case B(x): _3 = await g(x); if _3: ...; _2 = True  else: _2
+        = False
+    case C(): ...                   case _: _2 = False
+                                if not _2: match _1: case C(): ...
 """
 
 import ast
@@ -76,23 +77,21 @@ def _match(
     elif done is not None:
         with low.block() as body:
             _mark(low, node, done, found=False)
-        written.append(Case("case _", located(ast.MatchAs(), node), None, tuple(body), low.span(node)))
+        written.append(
+            Case("case _", located(ast.MatchAs(), node), None, tuple(body), low.span(node))
+        )
     label = expressions.label_of(low, "match", node.subject)
     low.add(Match(label, subject, tuple(written), facts, low.span(node)))
 
 
-def _guarded(
-    low: Lowering, case: ast.match_case, guard: ast.expr, done: "Slot | None"
-) -> None:
+def _guarded(low: Lowering, case: ast.match_case, guard: ast.expr, done: "Slot | None") -> None:
     condition = expressions.test(low, guard)
 
     def matched() -> None:
         _mark(low, guard, done, found=True)
         statements.block(low, case.body)
 
-    expressions.choose(
-        low, condition, matched, lambda: _mark(low, guard, done, found=False), guard
-    )
+    expressions.choose(low, condition, matched, lambda: _mark(low, guard, done, found=False), guard)
 
 
 def _mark(low: Lowering, at: ast.expr | ast.stmt, done: "Slot | None", *, found: bool) -> None:

@@ -1,8 +1,8 @@
 """What is awaited becomes a node: `Op`, `Call`, `Fork`, `Deadline` or `Task`.
 
-Two steps: `prepare` evaluates the operands of a coroutine expression (all of them into temporaries when it
-will run in a branch, `hold`), and gives an `Emit` that writes the node. So the arguments of coroutines that
-are given to a fork are evaluated before it.
+Two steps: `prepare` evaluates the operands of a coroutine expression (all of them into temporaries
+when it will run in a branch, `hold`), and gives an `Emit` that writes the node. So the arguments
+of coroutines that are given to a fork are evaluated before it.
 """
 
 import ast
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from perdure.flow import Argument, Block, Branch, Call, Deadline, Op, OpKind, Stmt, Task
 from perdure.frontend.analysis import CallKind
 from perdure.frontend.build import expressions, forks
-from perdure.frontend.build.lowering import Emit, Lowering, NotYet, load
+from perdure.frontend.build.lowering import Emit, Lowering, NotYetError, load
 from perdure.frontend.build.signatures import fits
 from perdure.liveness import needed
 
@@ -55,7 +55,9 @@ def prepare(low: Lowering, node: ast.expr, *, hold: bool) -> Emit:
             return _prepare_value(low, node, hold=hold)
 
 
-def branch_of(low: Lowering, name: str, emit: Emit, span: "Span", params: Sequence["Slot"] = ()) -> Branch:
+def branch_of(
+    low: Lowering, name: str, emit: Emit, span: "Span", params: Sequence["Slot"] = ()
+) -> Branch:
     """A branch that runs one coroutine; the operands are evaluated already."""
     value = low.fresh()
     with low.block() as body:
@@ -134,7 +136,7 @@ def has_stars(call: ast.Call) -> bool:
 def _prepare_step(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool) -> Emit:
     table = fact.kind is CallKind.TABLE
     if hold and (table or has_stars(node) or not fits(low.analysis, fact, node)):
-        # Looking up and binding can fail, and must before the fork: the coroutine value is made now.
+        # Looking up and binding can fail, and must do so before the fork.
         return _prepare_value(low, node, hold=hold)
     options = argument_nodes(fact.options) if fact.options is not None else []
     called = _called(node, fact.options)
@@ -180,9 +182,9 @@ def _prepare_helper(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bo
     nested = info is not None and info.parent is not None
     method = info is not None and info.owner is not None
     if method:
-        raise NotYet("a coroutine method of the project's own class")
+        raise NotYetError("a coroutine method of the project's own class")
     if nested and not _is_defined(low, node.func, info):
-        raise NotYet("a nested coroutine function that may not be defined yet")
+        raise NotYetError("a nested coroutine function that may not be defined yet")
     nodes = argument_nodes(node)
     operands(low, nodes, hold=hold)
 
@@ -222,7 +224,7 @@ def _prepare_operation(
     low: Lowering, node: ast.Call, fact: "CallFact", kind: OpKind, *, hold: bool
 ) -> Emit:
     if has_stars(node):
-        raise NotYet(f"`{kind.value}` with unpacked arguments")
+        raise NotYetError(f"`{kind.value}` with unpacked arguments")
     names = _SIGNATURES[kind.value]
     known = kind is OpKind.START and bool(fact.refs)
     receiver = None if known else fact.receiver
@@ -257,9 +259,7 @@ def _prepare_value(low: Lowering, node: ast.expr, *, hold: bool) -> Emit:
         label = "" if fact is None else fact.label
         facts = low.facts([node], [callee])
         candidates = known or low.candidates
-        low.add(
-            Op(OpKind.VALUE, label, target, (), candidates, callee, (), facts, low.span(node))
-        )
+        low.add(Op(OpKind.VALUE, label, target, (), candidates, callee, (), facts, low.span(node)))
         low.bind([target])
 
     return emit
@@ -307,9 +307,9 @@ def _prepare_wait_for(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: 
 def _prepare_task(low: Lowering, node: ast.Call, fact: "CallFact") -> Emit:
     group = fact.receiver
     if not isinstance(group, ast.Name) or group.id not in low.groups:
-        raise NotYet("`create_task` of a group that is not opened in this function")
+        raise NotYetError("`create_task` of a group that is not opened in this function")
     if len(node.args) != 1 or any(keyword.arg != "name" for keyword in node.keywords):
-        raise NotYet("`create_task` with more than a coroutine")
+        raise NotYetError("`create_task` with more than a coroutine")
     for keyword in node.keywords:
         expressions.settle(low, keyword.value)
     inner = prepare(low, node.args[0], hold=True)

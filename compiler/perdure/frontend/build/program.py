@@ -1,4 +1,6 @@
-"""From an analysis without problems to a `Program`: every function with operations, steps and sources."""
+"""From an analysis without problems to a `Program`: every function with operations, steps and
+sources.
+"""
 
 import ast
 import hashlib
@@ -51,7 +53,9 @@ def _digest(sources: tuple[tuple[str, str], ...]) -> str:
 
 
 def _candidates(analysis: "Analysis") -> "tuple[Ref, ...]":
-    """What a coroutine value kept somewhere may be: whatever is called without being awaited, or named as a value."""
+    """What a coroutine value kept somewhere may be: whatever is called without being awaited, or
+    named as a value.
+    """
     found: dict[Ref, None] = {}
     called: set[int] = set()
     for info in analysis.functions.values():

@@ -1,6 +1,7 @@
 """Where the operations of a function are: one walk over its body, before it is taken apart."""
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
 from perdure.frontend.analysis import CallKind
@@ -24,9 +25,13 @@ class Marks:
         self.operations: set[int] = set()
         """`id()` of the expressions and statements that hold an operation."""
         self.spelled: set[int] = set()
-        """`id()` of the statements that must be taken apart: they hold an operation, or control leaves them."""
+        """`id()` of the statements that must be taken apart: they hold an operation, or control
+        leaves them.
+        """
         self.unsteady: set[str] = set()
-        """Names that an expression may rebind while it runs: by walrus, or `nonlocal` in a nested function."""
+        """Names that an expression may rebind while it runs: by walrus, or `nonlocal` in a nested
+        function.
+        """
         self.deleted: set[str] = set()
         """Names that may lose their value: by `del`, or at the end of a handler."""
         self.nested: dict[str, list[ast.AsyncFunctionDef]] = {}
@@ -39,7 +44,7 @@ class Marks:
         self._displays: dict[str, set[type[ast.expr]]] = {}
         self._display_targets: set[int] = set()
         self._otherwise: set[str] = {*_parameters(node)}
-        body = [node.body] if isinstance(node, ast.Lambda) else node.body
+        body: Sequence[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else node.body
         for part in body:
             self._mark(part)
 
@@ -54,7 +59,9 @@ class Marks:
         return dict if issubclass(kind, ast.Dict | ast.DictComp) else set
 
     def _mark(self, node: ast.AST) -> int:
-        """What is in there: an operation, a `return`, a `break` or `continue` of a loop around it."""
+        """What is in there: an operation, a `return`, a `break` or `continue` of a loop around
+        it.
+        """
         if isinstance(node, ast.Name):
             self._name(node)
             return 0
@@ -73,8 +80,8 @@ class Marks:
             outside += [node.test] if isinstance(node, ast.While) else [node.target, node.iter]
         else:
             outside = list(ast.iter_child_nodes(node))
-        for part in outside:
-            found |= self._mark(part)
+        for child in outside:
+            found |= self._mark(child)
         if found & _HOLDS:
             self.operations.add(id(node))
         if found:
@@ -110,8 +117,9 @@ class Marks:
 
     def _binding(self, node: ast.AST) -> None:
         match node:
-            case ast.Assign(targets=[ast.Name() as target], value=value) | ast.AnnAssign(
-                target=ast.Name() as target, value=ast.expr() as value
+            case (
+                ast.Assign(targets=[ast.Name() as target], value=value)
+                | ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value)
             ) if isinstance(value, _CONTAINERS):
                 self._displays.setdefault(target.id, set()).add(type(value))
                 self._display_targets.add(id(target))

@@ -24,7 +24,9 @@ def signature_node(
 
 
 def fits(analysis: "Analysis", fact: "CallFact", call: ast.Call) -> bool:
-    """Whether the one function a call may mean takes these arguments (there are no unpacked ones)."""
+    """Whether the one function a call may mean takes these arguments (there are no unpacked
+    ones).
+    """
     if len(fact.refs) != 1:
         return False
     node = signature_node(analysis, fact.refs[0])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.flow import Exit, ExitKind, For, Handler, Try, Unlowered, While
 from perdure.frontend.build import assignments, contexts, expressions, matches, operations
-from perdure.frontend.build.lowering import Lowering, NotYet, located
+from perdure.frontend.build.lowering import Lowering, NotYetError, located
 from perdure.uses import bound_by_target, uses
 
 if TYPE_CHECKING:
@@ -38,11 +38,13 @@ def _says_nothing(node: ast.stmt) -> bool:
 
 
 def _spell(low: Lowering, node: ast.stmt) -> None:
-    """Write one statement; what cannot be taken apart stays whole, and takes back what was begun."""
+    """Write one statement; what cannot be taken apart stays whole, and takes back what was
+    begun.
+    """
     length = len(low.out)
     try:
         _statement(low, node)
-    except NotYet as problem:
+    except NotYetError as problem:
         del low.out[length:]
         low.add(Unlowered(problem.what, (node,), low.span(node)))
         found = uses([node])
@@ -58,8 +60,8 @@ def _statement(low: Lowering, node: ast.stmt) -> None:
         case ast.Expr(value=ast.Await() as awaited):
             operations.wait(low, awaited, None)
         case ast.Expr(value=ast.Call() as call) if (
-            (fact := low.fact(call)) and fact.native == "create_task"
-        ):
+            fact := low.fact(call)
+        ) and fact.native == "create_task":
             operations.prepare(low, call, hold=False)(None)
         case ast.Expr(value=value):
             expressions.take_out(low, value)
@@ -83,9 +85,9 @@ def _statement(low: Lowering, node: ast.stmt) -> None:
         case ast.AsyncFunctionDef():
             _nested(low, node)
         case ast.AsyncFor():
-            raise NotYet("`async for`")
+            raise NotYetError("`async for`")
         case _:
-            raise NotYet(f"an operation in a `{type(node).__name__}` statement")
+            raise NotYetError(f"an operation in a `{type(node).__name__}` statement")
 
 
 def _exit(low: Lowering, node: ast.Return | ast.Raise | ast.Break | ast.Continue) -> None:
@@ -175,7 +177,7 @@ def _while(low: Lowering, node: ast.While) -> None:
 def _for(low: Lowering, node: ast.For) -> None:
     expressions.take_out(low, node.iter)
     if low.holds(node.target):
-        raise NotYet("an operation in a loop's target")
+        raise NotYetError("an operation in a loop's target")
     target, iterable = low.pure(node.target), low.pure(node.iter)
     facts = low.facts([node.iter], [iterable])
     label = expressions.label_of(low, "for", node.target)
@@ -222,7 +224,7 @@ def _try(low: Lowering, node: ast.Try | ast.TryStar) -> None:
 
 def _handler(low: Lowering, node: ast.ExceptHandler) -> Handler:
     if node.type is not None and low.holds(node.type):
-        raise NotYet("an operation in the type of a handler")
+        raise NotYetError("an operation in the type of a handler")
     kind = None if node.type is None else low.pure(node.type)
     low.bind([node.name])
     block(low, node.body)
@@ -230,15 +232,17 @@ def _handler(low: Lowering, node: ast.ExceptHandler) -> Handler:
 
 
 def _nested(low: Lowering, node: ast.AsyncFunctionDef) -> None:
-    """A nested coroutine function is a function of the program; defining it evaluates its defaults."""
+    """A nested coroutine function is a function of the program; defining it evaluates its
+    defaults.
+    """
     info = low.analysis.function(node)
     if node.decorator_list:
-        raise NotYet("a decorated nested coroutine function")
+        raise NotYetError("a decorated nested coroutine function")
     if info is None or len(low.marks.nested[node.name]) > 1 or node.name in low.marks.deleted:
-        raise NotYet("a nested coroutine function of which there are several")
+        raise NotYetError("a nested coroutine function of which there are several")
     defaults = [*node.args.defaults, *(part for part in node.args.kw_defaults if part)]
     if not all(isinstance(part, ast.Constant) for part in defaults):
-        raise NotYet("a nested coroutine function with computed defaults")
+        raise NotYetError("a nested coroutine function with computed defaults")
     if node.name in low.marks.values:
-        raise NotYet("a nested coroutine function used as a value")
+        raise NotYetError("a nested coroutine function used as a value")
     low.bind([node.name])
