@@ -26,9 +26,18 @@ from perdure.store.protocol import Json, RunRecord, Versions
 from perdure.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from perdure.frontend.analysis import Analysis
     from perdure.language import Flow
 
-__all__ = ["Program", "Refused", "SourceCopy", "WrongPython", "load_program", "load_stored"]
+__all__ = [
+    "Program",
+    "Refused",
+    "SourceCopy",
+    "WrongPython",
+    "check_program",
+    "load_program",
+    "load_stored",
+]
 
 COPY_FORMAT: Final = 1
 SETTINGS_FILE: Final = "pyproject.toml"
@@ -73,10 +82,11 @@ class SourceCopy(NamedTuple):
 class Program:
     """A flow in this process, and where it came from."""
 
-    def __init__(self, loaded: LoadedFlow, project: Project, copy: SourceCopy) -> None:
+    def __init__(self, loaded: LoadedFlow, checked: "Checked") -> None:
         self.flow: Flow[..., object] = loaded.flow
-        self.project = project
-        self.copy = copy
+        self.project = checked.project
+        self.copy = checked.copy
+        self._checked = checked
         self._loaded = loaded
 
     @property
@@ -86,8 +96,7 @@ class Program:
 
     def versions(self, store: SqliteStore) -> Versions:
         """Keep the source copy; what a run that starts now is started with."""
-        python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        return Versions(__version__, python, CODEC, store.put_blob(self.copy.encoded()))
+        return self._checked.versions(store)
 
     @contextmanager
     def active(self) -> Generator[None]:
@@ -156,8 +165,30 @@ def _event_name(node: ast.Call) -> str | None:
     return str(name.value) if literal and isinstance(name, ast.Constant) else None
 
 
+class Checked(NamedTuple):
+    """A flow that is checked, and not imported."""
+
+    project: Project
+    analysis: "Analysis"
+    copy: SourceCopy
+
+    def versions(self, store: SqliteStore) -> Versions:
+        """Keep the source copy; what a run that starts now is started with."""
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return Versions(__version__, python, CODEC, store.put_blob(self.copy.encoded()))
+
+
 def load_program(name: FlowName) -> Program:
     """Check and import a flow; Refused says what is wrong."""
+    checked = check_program(name)
+    loaded = load(
+        checked.project, name.path.absolute(), checked.copy.flow, analysis=checked.analysis
+    )
+    return Program(loaded, checked)
+
+
+def check_program(name: FlowName) -> Checked:
+    """Check a flow and copy its source; Refused says what is wrong."""
     report = Report()
     workspace = open_project(name.path, report)
     project = workspace.project
@@ -170,7 +201,6 @@ def load_program(name: FlowName) -> Program:
     if not report.ok:
         raise Refused(report, project.root)
     file = name.path.absolute()
-    loaded = load(project, file, flows[0].ref.qualname, analysis=analysis)
     files = {
         project.display(module.path): module.source.text
         for module in workspace.graph.modules.values()
@@ -179,7 +209,7 @@ def load_program(name: FlowName) -> Program:
     if settings is not None:
         files[SETTINGS_FILE] = settings
     copy = SourceCopy(project.display(file), flows[0].ref.qualname, files)
-    return Program(loaded, project, copy)
+    return Checked(project, analysis, copy)
 
 
 def _report_several(report: Report, project: Project, name: FlowName, flows: list[str]) -> None:

@@ -1,0 +1,163 @@
+"""Runs of the local store seen from ordinary code: `Flow.start`, and what a `Handle` does.
+
+A run that is started, woken or cancelled here is driven by a process of its own (`perdure
+resume`), unless one has it already: it outlives the program that started it, and the program's
+modules stay as they are.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, final
+
+from perdure.codec.text import Json
+from perdure.errors import Unanswered
+from perdure.local.children import outcome_of
+from perdure.local.lease import Leases
+from perdure.runtime.engine import Completed, Outcome
+from perdure.runtime.values import failed
+from perdure.store.inbox import get_reply, put_event
+from perdure.store.match import match
+from perdure.store.protocol import RunRecord
+from perdure.store.runs import claim_run, digest_of, find_run, request_cancel
+from perdure.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from perdure.language import Flow
+
+__all__ = ["LocalClient", "connect"]
+
+_POLL: Final = 0.05
+
+
+def connect(folder: Path | None = None) -> "LocalClient":
+    """The client of the store of the project that the working folder belongs to."""
+    return LocalClient(folder or Path.cwd())
+
+
+@final
+class LocalClient:
+    """`perdure.runtime.clients.Client` on a store file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def start(
+        self,
+        flow: "Flow[..., Any]",
+        arguments: Mapping[str, Json],
+        id: str | None,  # the Protocol's name
+    ) -> str:
+        """Start a run, and a process that drives it."""
+        from perdure.driver import FlowName
+        from perdure.local.program import check_program
+
+        reference = flow.__perdure_ref__
+        module, _, name = reference.partition(":")
+        if module == "__main__":
+            raise RuntimeError(
+                f"{name} is defined in the script that runs: put it into a module of its own"
+            )
+        checked = check_program(FlowName(Path(flow.__wrapped__.__code__.co_filename), name))
+        store = self._open()
+        try:
+            run = id or f"{name.replace('_', '-')}-{os.urandom(4).hex()}"
+            record = RunRecord(
+                run=run,
+                flow=reference,
+                input_digest=digest_of(dict(arguments)),
+                input=dict(arguments),
+                versions=checked.versions(store),
+                seed=os.urandom(16).hex(),
+                started=time.time(),
+            )
+            with store.transaction():
+                claimed, _ = claim_run(store, record)
+            self._drive(store, claimed)
+        finally:
+            store.close()
+        return run
+
+    async def result(self, run: str) -> Outcome:
+        """Wait for the end of a run."""
+        store = self._open()
+        try:
+            self._drive(store, find_run(store, run))
+            while (record := find_run(store, run)).end is None:
+                await asyncio.sleep(_POLL)
+            return outcome_of(record.end)
+        finally:
+            store.close()
+
+    async def send(self, run: str, event: str, payload: Json) -> None:
+        """Store an event for a run, and see that somebody drives it."""
+        store = self._open()
+        try:
+            self._put(store, run, event, payload, asks=False)
+        finally:
+            store.close()
+
+    async def ask(self, run: str, event: str, payload: Json) -> Outcome:
+        """Store an event and wait for its reply."""
+        store = self._open()
+        try:
+            identity = self._put(store, run, event, payload, asks=True)
+            while True:
+                ended = find_run(store, run).end is not None
+                answer = get_reply(store, run, identity)
+                if answer is not None:
+                    return Completed(answer.value)
+                if ended:
+                    return failed(Unanswered(f"run {run} ended before it replied"))
+                await asyncio.sleep(_POLL)
+        finally:
+            store.close()
+
+    async def cancel(self, run: str) -> None:
+        """Ask a run to cancel."""
+        store = self._open()
+        try:
+            with store.transaction():
+                record = request_cancel(store, run)
+            self._drive(store, record)
+        finally:
+            store.close()
+
+    def _open(self) -> SqliteStore:
+        from perdure.diagnostics import Report
+        from perdure.project import find_project
+
+        project = find_project(self._folder, Report())
+        named = os.environ.get("PERDURE_STORE")
+        return SqliteStore(Path(named) if named else project.root / project.settings.store)
+
+    def _put(self, store: SqliteStore, run: str, event: str, payload: Json, *, asks: bool) -> str:
+        record = find_run(store, run)
+        identity = os.urandom(16).hex()
+        with store.transaction():
+            put_event(store, run, event, payload, id=identity, now=time.time(), asks=asks)
+            match(store, run, event)
+        self._drive(store, record)
+        return identity
+
+    def _drive(self, store: SqliteStore, record: RunRecord) -> None:
+        """Start a process that drives the run, if it has not ended and nobody does."""
+        while record.parent is not None:
+            record = find_run(store, record.parent)
+        if record.end is not None or record.target != "local":
+            return
+        if Leases(store, "client").holder(record.run, time.time()) is not None:
+            return
+        environment = {**os.environ, "PERDURE_STORE": store.path}
+        # If another process is faster, this one ends by itself: the lease is its.
+        subprocess.Popen(
+            [sys.executable, "-m", "perdure", "resume", record.run],
+            cwd=self._folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
