@@ -50,7 +50,7 @@ class Interpreter:
         while True:
             state = states[edge.to]
             self.transitions.append(state.name)
-            assert len(self.transitions) < self.limit, "endless"
+            assert len(self.transitions) < self.limit, self.transitions[-9:]
             match state:
                 case ir.Done():
                     return Ended(report.value, None)
@@ -59,6 +59,7 @@ class Interpreter:
                     return Ended(None, report.error)
                 case ir.Choose():
                     edge = _chosen(state, report)
+                    report = report._replace(raised=None)
                 case _:
                     edge, report = self._step(scope, state, edge, report)
 

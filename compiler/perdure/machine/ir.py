@@ -411,8 +411,8 @@ class Run:
     `on_raise`: an exception before the operation ran, or its own (its last attempt): a failed task,
     never retried. `on_error`: what no site saw (the engine's timeout, a lost worker): the error
     comes along in `bind`. An exception *after* the operation is data when `next` leads to a
-    `Choose` (which lists it in `raised`); otherwise it can only be "" (the scope fails): a failed
-    task too, listed in `on_raise`.
+    `Choose` that lists it in `raised`; otherwise it can only be "" (the scope fails): a failed task
+    too. `on_raise` always lists "".
     """
 
     name: str
@@ -447,8 +447,9 @@ class Route:
 class Choose:
     """The orchestrator's own choice by what the last site reported; no Python runs.
 
-    First by `raised` (late errors, as data), then by `decisions[decision]`. `decision` None with
-    one exit named "" only sorts the raised ones out. All exits keep the site's `at`.
+    First by `raised` (late errors, as data; whoever takes such an edge clears what was reported,
+    for the next `Choose` may list the same handler), then by `decisions[decision]`. `decision` None
+    with one exit named "" only sorts the raised ones out. All exits keep the site's `at`.
     """
 
     name: str
