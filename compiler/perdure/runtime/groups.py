@@ -141,7 +141,7 @@ class TaskGroup:
     async def _join(self) -> asyncio.CancelledError | None:
         """Wait for all branches, also for ones created meanwhile, and for the decision."""
         cancelled: asyncio.CancelledError | None = None
-        while any(not branch.ended for branch in self._branches) or self._is_deciding():
+        while self._is_open():
             try:
                 await join(self._branches)
                 if self._deciding is not None:
@@ -159,8 +159,14 @@ class TaskGroup:
             return error
         return None
 
-    def _is_deciding(self) -> bool:
-        return self._deciding is not None and not self._deciding.done()
+    def _is_open(self) -> bool:
+        """Whether a branch runs, or a failure has yet to be decided on."""
+        for branch in self._branches:
+            if branch.ended:
+                # Its callback may come later than whoever waits for it.
+                self._ended(branch)
+        deciding = self._deciding is not None and not self._deciding.done()
+        return deciding or any(not branch.ended for branch in self._branches)
 
     def _ended(self, branch: Branch) -> None:
         """A branch failed: at the end of this instant the lowest that did cancels the group."""

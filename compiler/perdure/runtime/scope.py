@@ -39,10 +39,15 @@ class Scope:
 
     def enter(self, label: str) -> str:
         """The path of the next operation of this label: `label`, then `label#2`, `label#3`."""
-        count = self.counts.get(label, 0) + 1
-        self.counts[label] = count
-        name = label if count == 1 else f"{label}#{count}"
+        path = self.peek(label)
+        self.counts[label] = self.counts.get(label, 0) + 1
         self.taken.clear()
+        return path
+
+    def peek(self, label: str) -> str:
+        """The path that `enter` would give."""
+        count = self.counts.get(label, 0) + 1
+        name = label if count == 1 else f"{label}#{count}"
         return f"{self.path}/{name}" if self.path else name
 
     def branch(self, fork: str, key: int | str, *, doomed: bool = False) -> "Scope":
