@@ -37,6 +37,7 @@ __all__ = [
     "compile_flows",
     "emit",
     "find_flows",
+    "has_flows",
     "open_project",
     "print_ir",
     "split_flow",
@@ -144,6 +145,16 @@ def find_flows(workspace: "Workspace", name: FlowName) -> "tuple[Func, ...]":
     if module is not None and not chosen:
         _no_flow(workspace.report, module, name.name, flows)
     return chosen
+
+
+def has_flows(workspace: "Workspace", path: Path) -> bool:
+    """Whether a file has flows, or cannot be read, which is reported."""
+    from perdure.frontend.check import flows_of
+
+    with stage("read", workspace.report, workspace.project.display(path)):
+        module = workspace.load(path)
+        return module is None or bool(flows_of(workspace, module))
+    return True
 
 
 def analyse(workspace: "Workspace", flow: "Func") -> "Analysis":

@@ -48,6 +48,34 @@ def test_the_flows_of_the_project_are_checked(capfd: pytest.CaptureFixture[str])
     assert _run(capfd, "check") == (0, "", "")
 
 
+def test_files_of_the_folder_without_flows_are_passed_over(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (project / "flows" / "alias.py").write_text(
+        BAD.replace("import flow", "import flow as durable").replace("@flow", "@durable")
+    )
+    (project / "flows" / "steps.py").write_text("from perdure import step\n\nx = 1\n")
+    (project / "flows" / "other.py").write_text("not python")
+    (project / "flows" / ".venv").mkdir()
+    (project / "flows" / ".venv" / "x.py").write_text("import perdure; not python")
+    code, _, err = _run(capfd, "check")
+    assert code == 1
+    assert "alias.py:11:24" in err
+    assert err.endswith("1 problem found\n")
+
+
+def test_two_projects_in_one_call_are_a_wrong_call(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = project / "other"
+    other.mkdir()
+    (other / "pyproject.toml").write_text("")
+    (other / "flow.py").write_text(GOOD)
+    code, _, err = _run(capfd, "check", "flows/good.py", "other/flow.py")
+    assert code == 2
+    assert "are of two projects" in err
+
+
 def test_a_refused_flow_is_exit_1_with_its_place_as_seen_from_here(
     project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

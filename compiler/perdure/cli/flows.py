@@ -1,6 +1,6 @@
 """Which flows a command means: those named on the command line, else those of the project."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, final
 
@@ -10,7 +10,7 @@ from perdure import rules
 from perdure.cli.output import open_workspace
 from perdure.diagnostics import Report
 from perdure.driver import FlowName, split_flow
-from perdure.project import PYPROJECT, Project
+from perdure.project import PYPROJECT
 from perdure.source import Span
 
 if TYPE_CHECKING:
@@ -32,32 +32,32 @@ def choose(files: Sequence[str], report: Report) -> Chosen:
     """The flows to work on; what is wrong with the settings goes to the report."""
     if not files:
         workspace = open_workspace(Path.cwd(), report)
-        return Chosen(workspace, _of_project(workspace.project, report), True)
+        return Chosen(workspace, _of_project(workspace), True)
     names = [split_flow(text) for text in files]
     workspace = open_workspace(names[0].path, report)
     for name in names:
         if open_workspace(name.path, report).project.root != workspace.project.root:
             raise click.UsageError(f"`{names[0].path}` and `{name.path}` are of two projects")
-    expanded = [found for name in names for found in _expanded(name)]
+    expanded = [found for name in names for found in _expanded(name, workspace)]
     return Chosen(workspace, tuple(dict.fromkeys(expanded)), False)
 
 
-def _expanded(name: FlowName) -> Iterator[FlowName]:
+def _expanded(name: FlowName, workspace: "Workspace") -> Sequence[FlowName]:
     if not name.path.is_dir():
-        yield name
-        return
-    found = [*_with_flows(name.path)]
-    if not found:
+        return [name]
+    found = _with_flows(name.path.absolute(), workspace)
+    if not found and workspace.report.ok:
         raise click.UsageError(f"no file below `{name.path}` has a flow")
-    yield from found
+    return found
 
 
-def _of_project(project: Project, report: Report) -> tuple[FlowName, ...]:
+def _of_project(workspace: "Workspace") -> tuple[FlowName, ...]:
+    project, report = workspace.project, workspace.report
     names: list[FlowName] = []
     for entry in project.settings.flows:
         path = project.root / entry
         if path.is_dir():
-            names += _with_flows(path)
+            names += _with_flows(path, workspace)
         elif path.is_file():
             names.append(FlowName(path))
         else:
@@ -74,20 +74,16 @@ def _flows_span(report: Report) -> Span | None:
     return setting_span(source, "flows") if source else None
 
 
-def _with_flows(folder: Path) -> Iterator[FlowName]:
-    """The files below a folder that mark a flow; others of the project may lie between them."""
-    for path in sorted(folder.rglob("*.py")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and _marks_flow(path.read_bytes()):
-            yield FlowName(path)
+def _with_flows(folder: Path, workspace: "Workspace") -> list[FlowName]:
+    """The files below a folder that have a flow; others of the project may lie between them."""
+    from perdure.driver import has_flows
+
+    found = [path for path in sorted(folder.rglob("*.py")) if _may_have_flows(path, folder)]
+    return [FlowName(path) for path in found if has_flows(workspace, path)]
 
 
-def _marks_flow(data: bytes) -> bool:
-    """Whether a line is a decorator that ends in `flow`, as text: parsing decides what it is."""
-    lines = (line.strip() for line in data.splitlines() if b"flow" in line)
-    return any(_is_mark(line) for line in lines)
-
-
-def _is_mark(line: bytes) -> bool:
-    name = line.removeprefix(b"@").partition(b"(")[0].partition(b"#")[0].strip()
-    return line.startswith(b"@") and name.rpartition(b".")[2] == b"flow"
+def _may_have_flows(path: Path, folder: Path) -> bool:
+    """A quick look before parsing: whoever marks a flow imports `flow`, or `perdure`."""
+    if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return False
+    return b"perdure" in path.read_bytes()
