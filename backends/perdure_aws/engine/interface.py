@@ -1,11 +1,11 @@
-"""What the compiler's tests and `perdure.testing` say to an engine that runs Step Functions definitions.
+"""What tests and `perdure.testing` say to an engine that runs Step Functions definitions.
 
 In: a definition in JSONata mode (a Python dict), the functions that its Lambda tasks name, scripted
 actions on a virtual clock. Out: an `Execution`. Nothing here imports an engine.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, final
 
@@ -22,7 +22,7 @@ __all__ = [
     "Simulation",
 ]
 
-type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 type Event = dict[str, object]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -93,7 +93,6 @@ class Execution:
     started: datetime = START
     stopped: datetime | None = None
     name: str = ""
-    children: Mapping[str, "Execution"] = field(default_factory=dict[str, "Execution"])
 
     @property
     def transitions(self) -> int:
@@ -156,7 +155,6 @@ class Engine(Protocol):
         start: datetime = START,
         seed: int = 0,
         max_events: int = 25_000,
-        machines: Mapping[str, Mapping[str, Json]] | None = None,
     ) -> Simulation:
-        """Make one. `machines`: the definitions that startExecution may name, by ARN or name."""
+        """Make one."""
         ...

@@ -26,6 +26,7 @@ MAX_DEPTH: Final = 100
 """AWS: an expression fails past a depth of about 100 (floci-io/floci#2737, measured on AWS)."""
 MAX_SECONDS: Final = 1.0
 """AWS: an expression may take about a second (floci-io/floci#2737)."""
+_CHECK: Final = "perdure_divisor"
 _DIGESTS: Final = {
     "MD5": "md5",
     "SHA-1": "sha1",
@@ -33,6 +34,10 @@ _DIGESTS: Final = {
     "SHA-384": "sha384",
     "SHA-512": "sha512",
 }
+
+
+class _ZeroDivisorError(Exception):
+    """Something is divided by 0."""
 
 
 class QueryError(Exception):
@@ -52,11 +57,12 @@ class Evaluator:
         expression, syntax = self._compile(source)
         names = syntax.variables
         used = {name: value for name, value in bindings.items() if name in names}
-        _refuse_unknown_remainders(source, syntax)
         try:
             text = expression.evaluate_json(
                 None, used, max_depth=MAX_DEPTH, timeout=MAX_SECONDS, now=now
             )
+        except _ZeroDivisorError:
+            return self._out_of_range(source, syntax, used, now)
         except jlens.JlensError as error:
             return self._failed(error, source, syntax, used, now)
         if text is None:
@@ -83,7 +89,7 @@ class Evaluator:
         expression (floci-io/floci, sfnx docs/design.md: measured); jlens fails at once (D1001).
         """
         root = syntax.root
-        if not isinstance(root, Binary) or root.operator not in "+-*/":
+        if not isinstance(root, Binary) or root.operator not in ("+", "-", "*", "/", "%"):
             raise EngineCannot(
                 f"a number out of range inside '{source}': AWS goes on with Infinity or NaN, "
                 "which the local evaluator cannot hold"
@@ -102,7 +108,8 @@ class Evaluator:
         return found
 
     def _with_functions(self, source: str) -> jlens.Expression:
-        expression = jlens.Expression(source)
+        expression = jlens.Expression(_with_checked_divisors(source))
+        expression.register_function(_CHECK, _refuse_zero)
         expression.register_function("uuid", self._uuid, "<:s>")
         expression.register_function("random", self._random_number, "<n?:n>")
         expression.register_function("hash", _hash, "<ss:s>")
@@ -123,17 +130,30 @@ def _syntax(source: str) -> Expression:
     return parse(source)
 
 
-def _refuse_unknown_remainders(source: str, syntax: Expression) -> None:
-    """`1 % 0` is null in jlens and NaN (then the string "NaN") on AWS: only divisors that are
-    written as numbers other than 0 are known not to be 0."""
-    for node in walk(syntax.root):
-        if isinstance(node, Binary) and node.operator == "%":
-            if not isinstance(node.right, Number) or node.right.value == 0:
-                raise EngineCannot(f"`%` by a computed divisor in '{source}': jlens hides NaN")
+def _with_checked_divisors(source: str) -> str:
+    """`0 / 0` and `1 % 0` are null in jlens, NaN on AWS: every divisor that is not written as a
+    number other than 0 is looked at before it is used."""
+    inserts: list[tuple[int, str]] = []
+    for node in walk(_syntax(source).root):
+        if isinstance(node, Binary) and node.operator in ("/", "%"):
+            right = node.right
+            if not isinstance(right, Number) or right.value == 0:
+                text = source[right.start : right.end]
+                inserts += [(right.start, f"(${_CHECK}({text}); "), (right.end, ")")]
+    for position, text in sorted(inserts, key=lambda insert: insert[0], reverse=True):
+        source = source[:position] + text + source[position:]
+    return source
+
+
+def _refuse_zero(divisor: Json = None) -> None:
+    if isinstance(divisor, int | float) and divisor == 0:
+        raise _ZeroDivisorError
 
 
 def _ieee(operator: str, left: float, right: float) -> str:
-    if operator == "/":
+    if operator == "%":
+        result = math.nan
+    elif operator == "/":
         result = left / right if right else math.copysign(math.inf, left) * math.copysign(1, right)
         result = math.nan if not right and not left else result
     else:
@@ -148,37 +168,41 @@ def _ieee(operator: str, left: float, right: float) -> str:
 
 def _hash(text: str, algorithm: str) -> str:
     if algorithm not in _DIGESTS:
-        raise ValueError(f"$hash: unknown algorithm {algorithm}")
+        raise QueryError(f"$hash: unknown algorithm {algorithm}")
     return hashlib.new(_DIGESTS[algorithm], text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _partition(items: list[Json], size: float) -> list[list[Json]]:
     step = int(size)
     if step < 1:
-        raise ValueError("$partition: the size must be 1 or more")
+        raise QueryError("$partition: the size must be 1 or more")
     return [items[index : index + step] for index in range(0, len(items), step)]
 
 
 def _range(first: float, last: float, step: float) -> list[int]:
     by = int(step)
     if by == 0:
-        raise ValueError("$range: the step must not be 0")
+        raise QueryError("$range: the step must not be 0")
     return list(range(int(first), int(last) + (1 if by > 0 else -1), by))
 
 
 def _parse(text: str) -> Json:
-    """AWS refuses NaN and a key twice (facts: measured); it would take single quotes, this does
-    not: the expression fails, which no text that a site wrote can bring about."""
+    """AWS refuses NaN and a key twice, and takes single quotes (floci-io/floci, measured)."""
 
     def refuse(constant: str) -> None:
-        raise ValueError(f"$parse: {constant}")
+        raise QueryError(f"$parse: {constant}")
 
     def once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         if len({key for key, _ in pairs}) < len(pairs):
-            raise ValueError("$parse: a key twice")
+            raise QueryError("$parse: a key twice")
         return dict(pairs)
 
-    value: Json = json.loads(text, parse_constant=refuse, object_pairs_hook=once)
+    try:
+        value: Json = json.loads(text, parse_constant=refuse, object_pairs_hook=once)
+    except ValueError as error:
+        if "'" in text:
+            raise EngineCannot("$parse of single quotes, which AWS reads as strings") from error
+        raise QueryError(f"$parse: {error}") from None
     return value
 
 

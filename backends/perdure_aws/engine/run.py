@@ -69,13 +69,11 @@ class Run:
         self,
         scheduler: Scheduler,
         functions: Mapping[str, LambdaFunction],
-        machines: Mapping[str, Mapping[str, Json]],
         seed: int,
         max_events: int,
     ) -> None:
         self.scheduler = scheduler
         self.functions = functions
-        self.machines = machines
         self.max_events = max_events
         self.random = random.Random(f"perdure/{seed}")
         self.evaluator = Evaluator(self.random)

@@ -43,7 +43,6 @@ class SfnxEngine:
         start: datetime = START,
         seed: int = 0,
         max_events: int = 25_000,
-        machines: Mapping[str, Mapping[str, Json]] | None = None,
     ) -> "SfnxSimulation":
         """See `interface.Engine`. `seed` and `max_events` are without meaning here."""
         return SfnxSimulation(functions, start)

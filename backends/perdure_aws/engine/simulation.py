@@ -63,12 +63,9 @@ class MotoEngine:
         start: datetime = START,
         seed: int = 0,
         max_events: int = 25_000,
-        machines: Mapping[str, Mapping[str, Json]] | None = None,
     ) -> "MotoSimulation":
         """See `interface.Engine`."""
-        return MotoSimulation(
-            functions=functions, start=start, seed=seed, max_events=max_events, machines=machines
-        )
+        return MotoSimulation(functions=functions, start=start, seed=seed, max_events=max_events)
 
 
 @final
@@ -106,11 +103,10 @@ class MotoSimulation:
         start: datetime = START,
         seed: int = 0,
         max_events: int = 25_000,
-        machines: Mapping[str, Mapping[str, Json]] | None = None,
     ) -> None:
         self._start = start
         self._scheduler = Scheduler(start, seed)
-        self.core = Run(self._scheduler, functions, machines or {}, seed, max_events)
+        self.core = Run(self._scheduler, functions, seed, max_events)
         self._used = False
 
     def now(self) -> datetime:

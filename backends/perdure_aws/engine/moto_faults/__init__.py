@@ -61,4 +61,6 @@ CORRECTIONS: Final[tuple[Callable[[Patches], None], ...]] = (
     history.states_are_recorded,
     services.lambdas_are_python_functions,
     services.distributed_maps_are_refused,
+    services.other_services_need_moto,
+    services.starting_executions_is_refused,
 )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
+from moto.core.models import botocore_stubber
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
     DistributedIterationComponent,
 )
@@ -13,14 +14,23 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.credentials import (
     StateCredentials,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
+    StateTaskServiceSfn,
+)
 from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.utils import boto_client
 
 from perdure_aws.engine import lambdas
 from perdure_aws.engine.interface import Json
 from perdure_aws.engine.patches import Patches
 from perdure_aws.engine.run import active
 
-__all__ = ["distributed_maps_are_refused", "lambdas_are_python_functions"]
+__all__ = [
+    "distributed_maps_are_refused",
+    "lambdas_are_python_functions",
+    "other_services_need_moto",
+    "starting_executions_is_refused",
+]
 
 
 def lambdas_are_python_functions(patches: Patches) -> None:
@@ -87,3 +97,37 @@ def distributed_maps_are_refused(patches: Patches) -> None:
         active().cannot("a distributed Map: moto's answers to failing children are wrong")
 
     patches.replace(DistributedIterationComponent, "_eval_body", evaluate)
+
+
+def other_services_need_moto(patches: Patches) -> None:
+    """A task that calls another service needs `moto.mock_aws` around the run.
+
+    moto 5.2.5: looks for a server at localhost otherwise. AWS: calls the service.
+    """
+
+    class Boto3:
+        """boto3, if its calls are intercepted."""
+
+        @staticmethod
+        def client(*args: object, **options: object) -> object:
+            if not botocore_stubber.enabled:
+                active().cannot(
+                    f"a task calls {options.get('service_name')}: run inside moto.mock_aws"
+                )
+            return original(*args, **options)
+
+    original = boto_client.boto3.client
+    patches.replace(boto_client, "boto3", Boto3)
+
+
+def starting_executions_is_refused(patches: Patches) -> None:
+    """`states:startExecution` ends the simulation with `EngineCannot`.
+
+    moto 5.2.5: `.sync:2` fails with a KeyError (facts/aws.md §3a), and a child would run in real
+    time in moto's own backend. AWS: the child's output.
+    """
+
+    def evaluate(self: StateTaskServiceSfn, *args: object, **options: object) -> None:
+        active().cannot(f"{self.resource.resource_arn}: executions start no others here")
+
+    patches.replace(StateTaskServiceSfn, "_eval_service_task", evaluate)

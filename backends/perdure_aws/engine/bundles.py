@@ -1,0 +1,73 @@
+"""Imports a compiled bundle into this process, as the sites function would, from the zip itself.
+
+While a bundle is active its modules stand in `sys.modules` under their own names: the codec finds the classes of
+values there. Modules of the same names that were imported before come back afterwards.
+"""
+
+import importlib
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+from perdure.language import Flow as UserFlow
+from perdure.sites import Flow
+
+__all__ = ["Loaded", "active_bundle"]
+
+KEPT_OUT = ("perdure", "perdure_aws")
+"""Packages of the bundle that this process has already: the same code."""
+
+
+class Loaded:
+    """What a bundle holds: the flow as the user wrote it, and the table of its sites."""
+
+    def __init__(self, flow: UserFlow[..., object], table: Flow) -> None:
+        self.flow = flow
+        self.table = table
+
+
+@contextmanager
+def active_bundle(bundle: bytes, sites: str) -> Iterator[Loaded]:
+    """The bundle's modules, imported from its zip; `sites` is the module of the flow's sites."""
+    owned = _owned(bundle)
+    before = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_owned(name, owned)}
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / f"bundle-{sha256(bundle).hexdigest()[:12]}.zip"
+        place.write_bytes(bundle)
+        sys.path.insert(0, str(place))
+        importlib.invalidate_caches()
+        try:
+            table: Flow = importlib.import_module(f"perdure_sites.{sites}").FLOW
+            yield Loaded(_flow(table.ref), table)
+        finally:
+            sys.path.remove(str(place))
+            sys.path_importer_cache.pop(str(place), None)
+            for name in [name for name in sys.modules if _is_owned(name, owned)]:
+                del sys.modules[name]
+            sys.modules.update(before)
+
+
+def _owned(bundle: bytes) -> frozenset[str]:
+    """The top-level names that the bundle brings itself."""
+    with zipfile.ZipFile(BytesIO(bundle)) as archive:
+        tops = {name.partition("/")[0].removesuffix(".py") for name in archive.namelist()}
+    return frozenset(tops - {*KEPT_OUT, "perdure_bundle.json"})
+
+
+def _is_owned(module: str, owned: frozenset[str]) -> bool:
+    return module.partition(".")[0] in owned
+
+
+def _flow(ref: str) -> UserFlow[..., object]:
+    module, _, qualname = ref.partition(":")
+    found: object = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, UserFlow):
+        raise TypeError(f"{ref} is no flow")
+    return found

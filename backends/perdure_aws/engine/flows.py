@@ -1,0 +1,280 @@
+"""`perdure.testing.run(target="aws")`: the compiled flow itself, on an engine, in virtual time.
+
+Compiles in memory, imports the bundle from its zip, lets the emitted definition run, and answers its Tasks with
+the bundle's own site code. Scripts stand in for the bodies of steps; everything else is what is deployed.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import final
+
+from perdure.codec import Json, decode, decode_error, decode_slots, encode
+from perdure.diagnostics import Report
+from perdure.driver import FlowName, build_machines, build_program, check_flow
+from perdure.errors import InvalidInput
+from perdure.flow import Program
+from perdure.machine.emit import module_name
+from perdure.machine.ir import Machines
+from perdure.runtime.bodies import Attempted, ended_with, raised, run_attempt
+from perdure.runtime.engine import LogRecord
+from perdure.runtime.values import encode_input, failed
+from perdure.store.inbox import put_event
+from perdure.store.match import match, rung
+from perdure.store.protocol import Versions
+from perdure.store.sqlite import SqliteStore
+from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedEvent
+from perdure.testing.scripts import Attempt as ScriptedAttempt
+from perdure.testing.scripts import Raises, RunsBody
+from perdure.trace import End, Trace, error_json
+
+from perdure_aws.cancel import cancel
+from perdure_aws.engine import engine
+from perdure_aws.engine.bundles import Loaded, active_bundle
+from perdure_aws.engine.interface import START, Execution, LambdaContext, Simulation
+from perdure_aws.engine.spans import Spans
+from perdure_aws.failures import SiteFailure, told
+from perdure_aws.operations import Attempt
+from perdure_aws.site import Host, invoke
+from perdure_aws.state import fields
+from perdure_aws.target import AwsTarget
+
+__all__ = ["Refused", "compiled", "run_flow"]
+
+
+class Refused(Exception):  # noqa: N818  (it says what happened where it is raised)
+    """The flow cannot be compiled for this target; `report` says why."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__("\n".join(f"{d.rule.code}: {d.message}" for d in report.diagnostics))
+        self.report = report
+
+
+def run_flow(request: Request) -> Result:
+    """Compile the flow of the request and run it on the engine it names (moto's by default)."""
+    program, machines, artifacts = compiled(FlowName(request.file, request.flow))
+    request.scripts.check_names(step.name for step in program.steps)
+    bundle = artifacts["bundle.zip"]
+    assert isinstance(bundle, bytes), "the bundle is a zip"
+    with active_bundle(bundle, module_name(program.entry)) as loaded:
+        try:
+            arguments = encode_input(loaded.flow, request.arguments)
+        except InvalidInput as error:
+            return _refused_input(error)
+        definition = json.loads(artifacts["definition.asl.json"])
+        with _simulated(request, loaded) as test:
+            execution = test.simulation.run(
+                definition,
+                {"run": {"id": RUN_ID, "seed": RUN_SEED}, "input": arguments},
+                name=RUN_ID,
+            )
+            return test.result(execution, Spans(machines))
+
+
+def compiled(name: FlowName) -> tuple[Program, Machines, Mapping[str, bytes | str]]:
+    """Flow IR, Machine IR and artifacts of one flow; `Refused` where this target says no."""
+    report = Report()
+    target = AwsTarget()
+    analysis = check_flow(name, report)
+    program = None if analysis is None else build_program(analysis, report)
+    machines = None if program is None else build_machines(program, "aws", report)
+    if machines is not None:
+        target.check(machines, report)
+    if analysis is None or program is None or machines is None or not report.ok:
+        raise Refused(report)
+    return program, machines, target.lower(machines, program, analysis.project)
+
+
+@contextmanager
+def _simulated(request: Request, loaded: Loaded) -> Iterator["Test"]:
+    store = SqliteStore(":memory:")
+    try:
+        yield Test(request, loaded, store)
+    finally:
+        store.close()
+
+
+@final
+class Test:
+    """One test run: the simulation, the store, the script, and what the sites reported."""
+
+    def __init__(self, request: Request, loaded: Loaded, store: SqliteStore) -> None:
+        self.request = request
+        self.loaded = loaded
+        self.store = store
+        self.records: list[Mapping[str, Json]] = []
+        self.logs: list[LogRecord] = []
+        self.failure: BaseException | None = None
+        self.under_way = 0
+        self.cancelled = False
+        self.simulation: Simulation = engine(request.engine or "moto").simulation(
+            functions={"${Sites}": self.handle}, seed=request.seed
+        )
+        for number, event in enumerate(request.events):
+            self._at(event.after, lambda e=event, n=number: self._deliver(e, n))
+        if request.cancel is not None:
+            self._at(request.cancel, self._cancel)
+
+    # --- the sites function ---------------------------------------------------------------------
+
+    def handle(self, event: Json, context: LambdaContext) -> Json:
+        """Answer a Task with the bundle's own site code."""
+        self.under_way += 1
+        host = Host(
+            flow=self.loaded.flow,
+            table=self.loaded.table,
+            store=self.store,
+            steps=ScriptedSteps(self, context),
+            bell=Doorbells(self.simulation),
+            versions=Versions("test", "3.13", 1, self.loaded.table.digest),
+            now=lambda: context.now().timestamp(),
+            sleep=context.sleep,
+        )
+        try:
+            reply = invoke(host, fields(event))
+        except SiteFailure as failure:
+            self._reported(json.loads(str(failure)))
+            raise
+        except BaseException as error:
+            self.failure = self.failure or error
+            raise
+        finally:
+            self.under_way -= 1
+        if reply is not None:
+            self._reported(fields(reply))
+        return reply
+
+    def _reported(self, said: Mapping[str, Json]) -> None:
+        records, logs = said.get("records"), said.get("logs")
+        if isinstance(records, list):
+            self.records.extend(fields(record) for record in records)
+        if isinstance(logs, list):
+            self.logs.extend(LogRecord(**fields(log)) for log in logs)  # type: ignore[arg-type]  # as it was written
+
+    # --- what comes from outside ----------------------------------------------------------------
+
+    def _at(self, seconds: float, action: Callable[[], None]) -> None:
+        self.simulation.at(START + timedelta(seconds=seconds), action)
+
+    def _deliver(self, event: ScriptedEvent, number: int) -> None:
+        now = self.simulation.now().timestamp()
+        payload = encode(event.payload)
+        put_event(self.store, RUN_ID, event.name, payload, id=f"scripted {number}", now=now)
+        for bell in match(self.store, RUN_ID, event.name):
+            self.simulation.send_task_success(bell.token, True)
+            rung(self.store, bell)
+
+    def _cancel(self) -> None:
+        self.cancelled = True
+        ended = cancel(self.store, RUN_ID, Doorbells(self.simulation))
+        if not ended and not self.under_way:
+            self.simulation.stop("perdure.Cancelled", "the run was cancelled")
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def result(self, execution: Execution, spans: Spans) -> Result:
+        """The result of the run, with the trace that its sites reported."""
+        if self.failure is not None:
+            raise self.failure
+        entries = tuple(spans.entry(record) for record in self.records)
+        value: object = None
+        error: BaseException | None = None
+        match execution.status:
+            case "SUCCEEDED":
+                value = decode(execution.output)
+                end = End("done", encode(value))
+            case "RUNNING":
+                end = End("waiting")
+            case "ABORTED":
+                error, end = asyncio.CancelledError(), End("cancelled")
+            case _:
+                error = _error_of(execution)
+                is_cancel = self.cancelled and isinstance(error, asyncio.CancelledError)
+                end = (
+                    End("cancelled")
+                    if is_cancel
+                    else End("failed", None, error_json(failed(error)))
+                )
+        return Result(
+            Trace(entries, end),
+            result=value,
+            error=error,
+            transitions=execution.transitions,
+            history=execution.history,
+            logs=tuple(self.logs),
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ScriptedSteps:
+    """Runs attempts by the test's script."""
+
+    test: Test
+    context: LambdaContext
+
+    def attempt(self, attempt: Attempt) -> Attempted:
+        """What the script answers, after the time it takes; the step's own body where it says so."""
+        step, deadline = attempt.step, attempt.this.deadline.timestamp()
+        scripts = self.test.request.scripts
+        arguments = decode_slots(dict(attempt.arguments))
+        answer = scripts.answer(
+            ScriptedAttempt(step.name, attempt.path, attempt.this.attempt, arguments)
+        )
+        if isinstance(answer, RunsBody):
+            return asyncio.run(_limited(attempt))
+        if attempt.now + answer.after_seconds > deadline:
+            self.context.sleep(deadline - attempt.now)
+            return raised(TimeoutError())
+        self.context.sleep(answer.after_seconds)
+        if isinstance(answer, Raises):
+            return raised(answer.error)
+        return ended_with(step, answer.value)
+
+
+async def _limited(attempt: Attempt) -> Attempted:
+    try:
+        async with asyncio.timeout(attempt.step.timeout):
+            return await run_attempt(attempt.step, attempt.arguments, attempt.this)
+    except TimeoutError as error:
+        return raised(error)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Doorbells:
+    """Rings the tokens of the simulation."""
+
+    simulation: Simulation
+
+    def ring(self, token: str) -> bool:
+        """SendTaskSuccess."""
+        return self.simulation.send_task_success(token, True)
+
+    def fail(self, token: str, error: str, cause: str) -> bool:
+        """SendTaskFailure."""
+        return self.simulation.send_task_failure(token, error, cause)
+
+
+def _error_of(execution: Execution) -> BaseException:
+    """The flow's own error, out of what Step Functions kept of it."""
+    cause = execution.cause or ""
+    said = told(cause).get("next")
+    if isinstance(said, Mapping) and "error" in said:
+        return decode_error(_json(said["error"]))
+    try:
+        return decode_error(json.loads(cause))
+    except (ValueError, TypeError, KeyError):
+        return RuntimeError(f"{execution.error}: {cause}")
+
+
+def _json(value: Json) -> Json:
+    return value
+
+
+def _refused_input(error: InvalidInput) -> Result:
+    end = End("failed", None, error_json(failed(error)))
+    return Result(Trace((), end), error=error)

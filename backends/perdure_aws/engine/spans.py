@@ -1,0 +1,76 @@
+"""From what sites report to trace entries: labels of contestants and call sites come from the Machine IR."""
+
+from collections.abc import Iterator, Mapping
+from typing import final
+
+from perdure.codec import Json
+from perdure.flow import Op
+from perdure.machine.ir import Await, Child, Machines, Run, Scope, Sleep, Spawn
+from perdure.runtime.site import NOWHERE, Site
+from perdure.source import Span
+from perdure.trace import TraceEntry
+
+from perdure_aws.names import scopes
+from perdure_aws.state import fields, text
+
+__all__ = ["Spans"]
+
+
+@final
+class Spans:
+    """Call sites of a program's operations, by label; those of a race's contestants by their names."""
+
+    def __init__(self, machines: Machines) -> None:
+        self._sites: dict[str, Site] = {}
+        self._contestants: dict[tuple[str, str], Op] = {}
+        for machine in machines.machines:
+            for scope in scopes(machine.root):
+                for label, op, name in _operations(scope):
+                    self._sites[op.label] = _site(op.label, op.span)
+                    self._contestants[label, name] = op
+
+    def entry(self, record: Mapping[str, Json]) -> TraceEntry:
+        """The trace entry of a record."""
+        path, label, contestant = text(record["path"]), text(record["label"]), record["contestant"]
+        if contestant is not None:
+            fork = path.rpartition("[")[0].rpartition("/")[2].partition("#")[0]
+            label = self._contestants[fork, text(contestant)].label
+            path = f"{path}/{label}"
+        attempts, time = record["attempts"], record["time"]
+        assert isinstance(attempts, int | float), "attempts are counted"
+        assert isinstance(time, int | float), "time is a number"
+        return TraceEntry(
+            path,
+            text(record["kind"]),
+            text(record["name"]),
+            fields(record["arguments"]),
+            int(attempts),
+            record["outcome"],
+            self._sites.get(label, NOWHERE),
+            float(time),
+        )
+
+
+def _operations(scope: Scope) -> Iterator[tuple[str, Op, str]]:
+    """(label of the fork or operation, operation, name as contestant) of a scope."""
+    for state in scope.states:
+        match state:
+            case Run() | Sleep() | Child():
+                yield state.op.label, state.op, ""
+            case Await():
+                for one in state.alternatives:
+                    yield _fork_label(scope, state), one.op, one.name
+            case Spawn():
+                pass
+            case _:
+                pass
+
+
+def _fork_label(scope: Scope, state: Await) -> str:
+    node = scope.nodes[state.pc]
+    fork = getattr(node, "fork", None)
+    return str(fork.label) if fork is not None else state.alternatives[0].op.label
+
+
+def _site(label: str, span: Span) -> Site:
+    return Site(label, span.file, span.line, span.column, span.end_line, span.end_column)
