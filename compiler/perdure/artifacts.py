@@ -7,7 +7,7 @@ wrote there, so that a later compilation removes those it no longer makes and to
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Final, NamedTuple, TypeGuard, final
+from typing import Final, Literal, NamedTuple, TypeGuard, final
 
 from perdure.diagnostics import InternalError
 
@@ -23,31 +23,26 @@ class Change(NamedTuple):
 
     path: Path
     content: bytes | None
-
-    @property
-    def kind(self) -> str:
-        """ "new", "changed" or "stale"."""
-        if self.content is None:
-            return "stale"
-        return "changed" if self.path.exists() else "new"
+    kind: Literal["new", "changed", "stale"]
 
 
 def changes(folder: Path, artifacts: Mapping[str, bytes | str]) -> tuple[Change, ...]:
     """What has to happen in a folder so that it holds these artifacts, in the order of paths."""
     wanted = _with_manifest(artifacts)
-    found = [
-        Change(folder / path, content)
-        for path, content in wanted.items()
-        if _read(folder / path) != content
-    ]
-    found += [Change(path, None) for path in _listed(folder) if path not in _under(folder, wanted)]
+    found: list[Change] = []
+    for name, content in wanted.items():
+        before = _read(folder / name)
+        if before != content:
+            found.append(Change(folder / name, content, "new" if before is None else "changed"))
+    kept = {folder / name for name in wanted}
+    found += [Change(path, None, "stale") for path in _listed(folder) if path not in kept]
     return tuple(sorted(found, key=lambda change: change.path))
 
 
 def removals(folder: Path) -> tuple[Change, ...]:
     """What has to go so that nothing of ours is left in a folder."""
     found = [*_listed(folder), *([folder / MANIFEST] if is_ours(folder) else [])]
-    return tuple(Change(path, None) for path in sorted(found))
+    return tuple(Change(path, None, "stale") for path in sorted(found))
 
 
 def is_ours(folder: Path) -> bool:
@@ -57,7 +52,7 @@ def is_ours(folder: Path) -> bool:
 
 def write(found: tuple[Change, ...], root: Path) -> None:
     """Make the changes; each file is replaced as a whole, and empty folders below `root` go."""
-    for path, content in found:
+    for path, content, _ in found:
         if content is None:
             path.unlink(missing_ok=True)
             _remove_empty(path.parent, root)
@@ -114,10 +109,6 @@ def _manifest(folder: Path) -> Mapping[str, str] | None:
 def _is_table(value: object) -> TypeGuard[Mapping[str, object]]:
     """Whether a JSON value is an object; its keys are always text."""
     return isinstance(value, dict)
-
-
-def _under(folder: Path, wanted: Mapping[str, bytes]) -> set[Path]:
-    return {folder / path for path in wanted}
 
 
 def _is_inside(path: str) -> bool:

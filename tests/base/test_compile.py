@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import pytest
@@ -32,7 +33,7 @@ async def NAME(key: str) -> str:
 class _Printed:
     family: Literal["code"] = "code"
     name = "printed"
-    limits: Limits = {}
+    limits: Limits = MappingProxyType({})
 
     def check(self, program: Program, report: Report) -> None:
         if program.entry.qualname == "refused":
