@@ -1,4 +1,4 @@
-"""One conformance case: a flow, an input, scripts for its steps, events, and the end CPython gives it."""
+"""One conformance case: a flow, an input, scripts for steps and events, and how it must end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ type Script = object
 @final
 @dataclass(frozen=True)
 class Case:
-    """A run of `flow` (`file:name`) with `arguments`; `error` is the type name of a failed run."""
+    """A run of `flow` (`file:name`); `error` is the type name of a failed one."""
 
     id: str
     flow: str

@@ -1,0 +1,458 @@
+"""Machine IR to Amazon States Language, JSONata mode.
+
+What crosses between states is their input and output, no variables: one JSON object that the sites write
+(`perdure_aws.envelope`). So a state says only which site runs, and where it leads:
+
+    await classify(issue)          "classify"              Task, a site
+    if kind == "spam":             "if kind == 'spam'"     Choice on what a site decided
+    await event("approval", ...)   "approval"              Task with a token
+                                   "approval: time is up"  Task that looks once more, then times out
+    await sleep("1d")              "sleep"                 Wait
+    await gather(...)              "gather"                Parallel or Map
+
+An exception of a step, or of the code before it, is a failed Task; its name says which handler it goes to.
+The name of a user's exception is no handler's name: it ends the execution, and is its error.
+"""
+
+import math
+from typing import assert_never, final
+
+from perdure.codec import encode_error
+from perdure.errors import StepLost
+from perdure.flow import ForkKind
+from perdure.machine.ir import (
+    Await,
+    Child,
+    Choose,
+    Done,
+    Edge,
+    Failed,
+    Machine,
+    Raised,
+    Route,
+    Run,
+    Scope,
+    Sleep,
+    Spawn,
+    State,
+)
+from perdure.runtime.engine import Json
+from perdure.source import Span
+
+from perdure_aws import expressions as jsonata
+from perdure_aws.expressions import INPUT, RESULT, expression
+from perdure_aws.names import AGAIN, CANCELLED, LOST, WON, StateNames, raised
+from perdure_aws.policies import MARGIN, Policies, literal_limit
+
+__all__ = ["SITES", "Definition", "definition"]
+
+type States = dict[str, dict[str, Json]]
+
+SITES = "${Sites}"
+"""Stands for the ARN of the function's pinned version; the deployment substitutes it."""
+INVOKE = "arn:aws:states:::lambda:invoke"
+ROUTE_SECONDS = 60
+LOST_ATTEMPTS = 4
+"""Repeats of an attempt that was lost: with the first, five in a row (DESIGN §3)."""
+
+
+@final
+class Definition:
+    """One machine's definition under construction; `origins` says where each state comes from."""
+
+    def __init__(self, machine: Machine, policies: Policies) -> None:
+        self.machine = machine
+        self.policies = policies
+        self.names = StateNames(machine)
+        self.origins: dict[str, tuple[str, Span]] = {}
+        """Scope id and span of each state, by its name in the definition."""
+
+    def document(self) -> dict[str, Json]:
+        """The whole definition."""
+        return {
+            "Comment": f"{self.machine.ref} ({place(self.machine.span)})",
+            "QueryLanguage": "JSONata",
+            **self.graph(self.machine.root),
+        }
+
+    def graph(
+        self, scope: Scope, branch: int | None = None, wins: str | None = None
+    ) -> dict[str, Json]:
+        """`StartAt` and `States` of a scope.
+
+        `branch` is its index in a Parallel, None elsewhere; `wins` the fork's kind when the end of this branch
+        may end the fork.
+        """
+        assert scope.start is not None, "a machine is emitted after its states were placed"
+        emitter = ScopeStates(self, scope, branch, wins)
+        for state in scope.states:
+            emitter.add(state)
+        return {"StartAt": self.names.of(scope, scope.start.to), "States": emitter.states}
+
+
+def definition(machine: Machine, policies: Policies) -> Definition:
+    """The definition of one machine; `.document()` is the JSON."""
+    return Definition(machine, policies)
+
+
+def place(span: Span) -> str:
+    """Where a state comes from, as its comment says it."""
+    return f"{span.file}:{span.line}"
+
+
+@final
+class ScopeStates:
+    """The states of one scope."""
+
+    def __init__(
+        self, whole: Definition, scope: Scope, branch: int | None, wins: str | None
+    ) -> None:
+        self.whole = whole
+        self.scope = scope
+        self.branch = branch
+        self.wins = wins
+        self.states: States = {}
+        self.by_name = {state.name: state for state in scope.states}
+
+    def add(self, state: State) -> None:
+        """Emit a state, and those that only Step Functions needs beside it."""
+        match state:
+            case Run():
+                self._run(state)
+            case Route():
+                self._put(state, self._site(state, ROUTE_SECONDS))
+            case Choose():
+                self._put(state, self._choose(state))
+            case Sleep():
+                self._put(state, self._sleep(state))
+            case Await():
+                self._await(state)
+            case Spawn():
+                self._put(state, self._spawn(state))
+            case Child():
+                raise AssertionError("checked: child flows are refused before lowering")
+            case Done():
+                if self._is_entered(state.name):
+                    self._put(state, self._done())
+            case Failed():
+                self._put(state, self._failed())
+            case _:
+                assert_never(state)
+
+    # --- sites ----------------------------------------------------------------------------------
+
+    def _run(self, state: Run) -> None:
+        policies = self.whole.policies
+        site = self._site(state, policies.timeout(state.op), policies.group(state.op))
+        if policies.may_retry(state.op):
+            catchers = self._catchers(state)
+            wait = self.whole.names.extra(f"retry {state.name}")
+            site["Catch"] = [
+                {"ErrorEquals": [AGAIN], "Output": _said("next"), "Next": wait},
+                *catchers,
+            ]
+            self._put(state, site)
+            self._extra(
+                wait,
+                state,
+                {
+                    "Type": "Wait",
+                    "Timestamp": expression(f"{INPUT}.again.until"),
+                    "Next": self._name(state.name),
+                },
+            )
+        else:
+            self._put(state, site)
+
+    def _site(self, state: Run | Route, seconds: int, group: str | None = None) -> dict[str, Json]:
+        """A Task that invokes a site, with where its failures lead."""
+        lost: dict[str, Json] = {
+            "ErrorEquals": list(LOST),
+            "IntervalSeconds": 1,
+            "MaxAttempts": LOST_ATTEMPTS,
+            "BackoffRate": 2,
+        }
+        asked: dict[str, Json] = (
+            {"route": state.target} if isinstance(state, Route) else {"run": state.pc}
+        )
+        if self._takes_late_errors(state.next):
+            asked["late"] = True
+        return {
+            **self._task(state.name, INVOKE, group, **asked),
+            "TimeoutSeconds": seconds + (MARGIN if isinstance(state, Route) else 0),
+            "Retry": [lost],
+            "Catch": self._catchers(state),
+            **self._onward(state.next),
+        }
+
+    def _catchers(self, state: Run | Route) -> list[Json]:
+        return [*self._raised(state.on_raise), self._lost(state.on_error, state.name)]
+
+    def _task(self, name: str, resource: str, group: str | None, **more: Json) -> dict[str, Json]:
+        payload: dict[str, Json] = {
+            "flow": str(self.whole.machine.ref),
+            "scope": self.scope.id,
+            "site": name,
+            **more,
+            **({} if self.wins is None else {"wins": self.wins, "branch": self.branch}),
+            "next": expression(self._entry(name)),
+            "entered": expression("$states.context.State.EnteredTime"),
+        }
+        function = SITES if group is None else "${Sites" + _pascal(group) + "}"
+        return {
+            "Type": "Task",
+            "Resource": resource,
+            "Arguments": {"FunctionName": function, "Payload": payload},
+        }
+
+    def _entry(self, name: str) -> str:
+        """The expression for what a site works on; the first of a branch picks its own start."""
+        start = self.scope.start
+        if self.branch is None or start is None or start.to != name:
+            return INPUT
+        return f"$type({INPUT}) = 'array' ? {INPUT}[{self.branch}] : {INPUT}"
+
+    def _onward(self, edge: Edge | None) -> dict[str, Json]:
+        """Where a site that succeeded leads; straight to the end without a state for it."""
+        if edge is None:
+            return {"Output": expression(f"{RESULT}.Payload.next"), "End": True}
+        if isinstance(self.by_name[edge.to], Done) and self.wins is None:
+            value = expression(f"{RESULT}.Payload.next.value")
+            return {"Output": value if self._is_root else {"value": value}, "End": True}
+        return {
+            "Output": expression(f"{RESULT}.Payload.next"),
+            "Next": self._name(edge.to),
+        }
+
+    def _raised(self, ways: tuple[Raised, ...]) -> list[Json]:
+        """Catchers of a site's own failures. At the root, one without a handler ends the run."""
+        return [
+            {
+                "ErrorEquals": [raised(way.handler)],
+                "Output": _said("next"),
+                "Next": self._name(way.edge.to),
+            }
+            for way in ways
+            if way.handler or not self._is_root
+        ]
+
+    def _lost(self, edge: Edge, name: str) -> dict[str, Json]:
+        error = encode_error(StepLost(f"{name}: {LOST_ATTEMPTS + 1} attempts were lost"))
+        return {
+            "ErrorEquals": list(LOST),
+            **self._with_error(edge, jsonata.literal(error)),
+        }
+
+    def _with_error(self, edge: Edge, error: str) -> dict[str, Json]:
+        """`Output` and `Next` that take an error (an expression) along an edge."""
+        if isinstance(self.by_name[edge.to], Failed):
+            output = expression(f"$merge([{INPUT}, {{'error': {error}}}])")
+        else:
+            output = jsonata.along(edge.at, edge.bind, "error", error)
+        return {"Output": output, "Next": self._name(edge.to)}
+
+    # --- states of the engine's own -------------------------------------------------------------
+
+    def _choose(self, state: Choose) -> dict[str, Json]:
+        rules: list[Json] = [
+            {
+                "Condition": expression(jsonata.equals(f"{INPUT}.raised", way.handler)),
+                "Next": self._name(way.edge.to),
+            }
+            for way in state.raised
+        ]
+        exits = list(state.exits)
+        for name, edge in exits[:-1]:
+            decided = jsonata.member(f"{INPUT}.decisions", state.decision or "")
+            rules.append(
+                {
+                    "Condition": expression(jsonata.equals(decided, name)),
+                    "Next": self._name(edge.to),
+                }
+            )
+        last = self._name(exits[-1][1].to) if exits else None
+        if not rules and last is not None:
+            return {"Type": "Pass", "Next": last}
+        return {"Type": "Choice", "Choices": rules, **({"Default": last} if last else {})}
+
+    def _sleep(self, state: Sleep) -> dict[str, Json]:
+        return {
+            "Type": "Wait",
+            "Timestamp": expression(f"{INPUT}.operands.until"),
+            "Output": jsonata.along(
+                state.next.at, state.next.bind, "slept", f"{INPUT}.operands.record"
+            ),
+            "Next": self._name(state.next.to),
+        }
+
+    def _await(self, state: Await) -> None:
+        """A Task with a token; when its time is up, a site settles what came by the deadline."""
+        over = self.whole.names.extra(f"{state.name}: time is up")
+        received = {
+            "Output": jsonata.along(
+                state.next.at, state.next.bind, "received", "true", origin=state.pc
+            ),
+            "Next": self._name(state.next.to),
+        }
+        self._put(
+            state,
+            {
+                **self._task(
+                    state.name,
+                    INVOKE + ".waitForTaskToken",
+                    None,
+                    wait=state.pc,
+                    token=expression("$states.context.Task.Token"),
+                ),
+                **_time_limit(state),
+                "Catch": [
+                    *self._raised(state.on_raise),
+                    {
+                        "ErrorEquals": [CANCELLED],
+                        **self._with_error(state.on_error, jsonata.cancelled()),
+                    },
+                    {"ErrorEquals": ["States.Timeout"], "Output": expression(INPUT), "Next": over},
+                ],
+                **received,
+            },
+        )
+        self._extra(
+            over,
+            state,
+            {
+                **self._task(state.name, INVOKE, None, over=state.pc),
+                "TimeoutSeconds": ROUTE_SECONDS,
+                "Retry": [{"ErrorEquals": list(LOST), "MaxAttempts": LOST_ATTEMPTS}],
+                "Catch": [
+                    {
+                        "ErrorEquals": [raised("")],
+                        **self._with_error(state.on_error, jsonata.cause("error")),
+                    }
+                ],
+                "Output": received["Output"],
+                "Next": self._name(state.next.to),
+            },
+        )
+
+    def _spawn(self, state: Spawn) -> dict[str, Json]:
+        machine = self.whole
+        onward: dict[str, Json] = {
+            "Output": jsonata.along(
+                state.next.at,
+                state.next.bind,
+                "outcomes",
+                RESULT,
+                origin=state.pc,
+                kind=str(state.fork.kind),
+            ),
+            "Next": self._name(state.next.to),
+        }
+        wins = None if state.fork.kind is ForkKind.ALL else str(state.fork.kind)
+        if wins:
+            won = "$parse($states.errorOutput.Cause)"
+            onward["Catch"] = [
+                {
+                    "ErrorEquals": [WON],
+                    "Output": jsonata.along(
+                        state.next.at,
+                        state.next.bind,
+                        "won",
+                        won,
+                        origin=state.pc,
+                        kind=str(state.fork.kind),
+                    ),
+                    "Next": self._name(state.next.to),
+                }
+            ]
+        branches = expression(f"{INPUT}.operands.branches")
+        if state.fork.over is None:
+            graphs = [machine.graph(b, n, wins) for n, b in enumerate(state.branches)]
+            return {"Type": "Parallel", "Arguments": branches, "Branches": graphs, **onward}
+        limit = (
+            {}
+            if state.fork.limit is None
+            else {"MaxConcurrency": expression(f"{INPUT}.operands.limit")}
+        )
+        return {
+            "Type": "Map",
+            "Items": branches,
+            **limit,
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "INLINE"},
+                **machine.graph(state.branches[0], None, wins),
+            },
+            **onward,
+        }
+
+    # --- ends -----------------------------------------------------------------------------------
+
+    def _done(self) -> dict[str, Json]:
+        if self.wins is not None:
+            return self._won()
+        value = expression(f"{INPUT}.value")
+        return {"Type": "Succeed", "Output": value if self._is_root else {"value": value}}
+
+    def _failed(self) -> dict[str, Json]:
+        if self.wins == ForkKind.RACE:
+            return self._won()
+        error = f"{INPUT}.error"
+        if self._is_root:
+            name = f"$split({error}.type, ':')[1]"
+            return {
+                "Type": "Fail",
+                "Error": expression(name),
+                "Cause": expression(f"$string({error})"),
+            }
+        return {"Type": "Succeed", "Output": {"error": expression(error)}}
+
+    def _won(self) -> dict[str, Json]:
+        """A branch that ends its Parallel at once: only a failure can."""
+        return {"Type": "Fail", "Error": WON, "Cause": expression(f"{INPUT}.won")}
+
+    # --- small things ---------------------------------------------------------------------------
+
+    @property
+    def _is_root(self) -> bool:
+        return self.scope is self.whole.machine.root
+
+    def _takes_late_errors(self, edge: Edge | None) -> bool:
+        """Whether a Choice follows that sorts out what was raised after the operation."""
+        following = None if edge is None else self.by_name[edge.to]
+        return isinstance(following, Choose) and bool(following.raised)
+
+    def _is_entered(self, name: str) -> bool:
+        """Whether a state leads here that cannot end the scope itself, as a site does."""
+        return self.wins is not None or any(
+            edge.to == name
+            for state in self.scope.states
+            if isinstance(state, Choose)
+            for edge in (*(e for _, e in state.exits), *(way.edge for way in state.raised))
+        )
+
+    def _name(self, state: str) -> str:
+        return self.whole.names.of(self.scope, state)
+
+    def _put(self, state: State, body: dict[str, Json]) -> None:
+        self._extra(self._name(state.name), state, body)
+
+    def _extra(self, name: str, state: State, body: dict[str, Json]) -> None:
+        kind = body.pop("Type")
+        self.states[name] = {"Type": kind, "Comment": place(state.span), **body}
+        self.whole.origins[name] = (self.scope.id, state.span)
+
+
+def _said(name: str) -> str:
+    """The input of a state reached because a site failed: a member of what the site said."""
+    return expression(jsonata.cause(name))
+
+
+def _pascal(group: str) -> str:
+    return "".join(part.capitalize() for part in group.replace("-", "_").split("_"))
+
+
+def _time_limit(state: Await) -> dict[str, Json]:
+    """The literal limit of a wait that no site prepared, else what the site before computed."""
+    if not state.prologue:
+        return {"TimeoutSeconds": expression(f"{INPUT}.operands.timeout")}
+    limits = [limit for a in state.alternatives if (limit := literal_limit(a.op)) is not None]
+    return {"TimeoutSeconds": max(1, math.floor(min(limits)))} if limits else {}

@@ -1,0 +1,63 @@
+"""What Step Functions cannot take, or this target does not lower yet: refused at its line."""
+
+import ast
+
+from perdure import rules
+from perdure.diagnostics import Report
+from perdure.flow import ForkKind, OpKind
+from perdure.machine.ir import Child, Machines, Run, Sleep, Spawn
+
+from perdure_aws.limits import value_of
+from perdure_aws.names import scopes
+from perdure_aws.policies import Policies
+
+__all__ = ["check"]
+
+SITE_OPERATIONS = frozenset(
+    {OpKind.STEP, OpKind.TABLE, OpKind.VALUE, OpKind.PROGRESS, OpKind.REPLY}
+)
+"""Operations that a site does itself today."""
+
+
+def check(machines: Machines, report: Report) -> None:
+    """Report every state that cannot be emitted exactly."""
+    policies = Policies(machines.steps)
+    for machine in machines.machines:
+        for scope in scopes(machine.root):
+            for state in scope.states:
+                match state:
+                    case Child():
+                        _not_yet(report, "a child flow", state)
+                    case Run() if state.op.kind not in SITE_OPERATIONS:
+                        _not_yet(report, f"`{state.op.kind}` of another run", state)
+                    case Run() if policies.longest(state.op) > value_of("lambda_seconds"):
+                        report.error(
+                            rules.STEP_TOO_LONG,
+                            state.span,
+                            step=state.op.label,
+                            value=f"{policies.longest(state.op)} s",
+                            limit=f"{value_of('lambda_seconds')}s",
+                            target="aws",
+                        )
+                    case Spawn():
+                        _fork(state, report)
+                    case _:
+                        pass
+
+
+def _fork(state: Spawn, report: Report) -> None:
+    fork = state.fork
+    if fork.kind is ForkKind.QUORUM and not _is_literal(fork.quorum, 1):
+        _not_yet(report, "a quorum of more than one", state)
+    if fork.kind is not ForkKind.ALL and fork.over is not None:
+        _not_yet(report, f"a computed {fork.kind}", state)
+    if fork.fail_fast is not None and not _is_literal(fork.fail_fast, False):
+        _not_yet(report, "`fail_fast`", state)
+
+
+def _is_literal(written: ast.expr | None, value: object) -> bool:
+    return isinstance(written, ast.Constant) and written.value is value
+
+
+def _not_yet(report: Report, what: str, state: Child | Run | Sleep | Spawn) -> None:
+    report.error(rules.NOT_LOWERED, state.span, what=what, target="aws", line=state.span.line)

@@ -1,0 +1,38 @@
+"""How a site fails its Task: an exception whose class name Step Functions matches, whose text it parses.
+
+Lambda reports `errorType` (the class name) and `errorMessage` (the text) of what a handler raises. The text is
+JSON that the catcher takes apart: {"next": state} or {"error": encoded}.
+"""
+
+import json
+from collections.abc import Mapping
+
+from perdure.runtime.engine import Json
+
+__all__ = ["SiteFailure", "failure", "told"]
+
+LONGEST_NAME = 256
+"""Characters of an error name (botocore service model stepfunctions, SensitiveError)."""
+
+
+class SiteFailure(Exception):  # noqa: N818  (its subclasses carry the names)
+    """What a site raises. `error_type` is how engines that run the handler in process name it."""
+
+    error_type = "perdure.SiteFailure"
+
+
+def failure(name: str, says: Mapping[str, Json]) -> SiteFailure:
+    """An exception of a class called `name`, saying `says` as JSON."""
+    name = name[:LONGEST_NAME]
+    made = type(name, (SiteFailure,), {"error_type": name})
+    exception: SiteFailure = made(json.dumps(says, ensure_ascii=False, separators=(",", ":")))
+    return exception
+
+
+def told(cause: str) -> Mapping[str, Json]:
+    """What a failed site said, out of the cause that Step Functions keeps; {} if it is not ours."""
+    try:
+        said = json.loads(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return said if isinstance(said, Mapping) else {}

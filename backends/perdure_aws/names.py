@@ -1,0 +1,84 @@
+"""Names that Step Functions sees: of states (unique in the whole definition) and of errors."""
+
+import hashlib
+from collections.abc import Iterator
+
+from perdure.machine.ir import Machine, Scope, Spawn
+
+__all__ = ["AGAIN", "CANCELLED", "LOST", "WON", "StateNames", "raised", "scopes"]
+
+LONGEST = 80
+"""Characters of a state name (service quotas, 2026-11-23)."""
+
+AGAIN = "perdure.Again"
+"""The step failed and its policy wants another attempt, at the time in the cause."""
+WON = "perdure.Won"
+"""A branch of a race has ended: the only way to end a Parallel before all branches have."""
+CANCELLED = "perdure.Cancelled"
+"""The run was cancelled while it waited; the cause carries the CancelledError."""
+
+LOST = (
+    "States.Timeout",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+)
+"""An attempt that ended without an outcome: the worker is gone, or never began.
+
+Source: the retry list AWS recommends for lambda:invoke, and how runtimes report a crash.
+"""
+
+
+def raised(handler: str) -> str:
+    """The error name of a site that was taken by an exception to this handler ("" is none)."""
+    return f"perdure.Raised[{handler}]"
+
+
+class StateNames:
+    """The name in the definition of each state of each scope of a machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._names: dict[tuple[str, str], str] = {}
+        taken: set[str] = set()
+        for scope in scopes(machine.root):
+            for state in scope.states:
+                self._names[scope.id, state.name] = _free(scope.id, state.name, taken)
+        self._taken = taken
+
+    def of(self, scope: Scope, state: str) -> str:
+        """The name of the state that the scope calls `state`."""
+        return self._names[scope.id, state]
+
+    def extra(self, wanted: str) -> str:
+        """A free name for a state that the machine does not know (a retry's wait)."""
+        return _free("", wanted, self._taken)
+
+
+def scopes(root: Scope) -> Iterator[Scope]:
+    """The scope and those of all branches inside, in program order."""
+    yield root
+    for state in root.states:
+        if isinstance(state, Spawn):
+            for branch in state.branches:
+                yield from scopes(branch)
+
+
+def _free(scope: str, wanted: str, taken: set[str]) -> str:
+    candidates = [wanted, f"{scope} {wanted}"] if scope else [wanted]
+    for number in range(2, len(taken) + 3):
+        candidates.append(f"{candidates[-1]} {number}" if number == 2 else f"{wanted} {number}")
+    name = next(n for n in map(_short, candidates) if n not in taken)
+    taken.add(name)
+    return name
+
+
+def _short(name: str) -> str:
+    """The name itself, or its start with a digest of the rest, within the limit."""
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[: LONGEST - 9]} {hashlib.sha256(name.encode()).hexdigest()[:8]}"

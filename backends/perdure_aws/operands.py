@@ -1,0 +1,263 @@
+"""Operands of operations, made ready: bound, checked, encoded, with the path they are recorded under.
+
+The driver calls `Prepare` when it arrives at an operation; what it raises is raised there, as in CPython. An
+operation that a site performs stays live Python; one of Step Functions' own becomes JSON in the state.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import final
+
+from perdure.codec import Json, encode_slots
+from perdure.codec.descriptors import to_json
+from perdure.durations import due, seconds_of
+from perdure.language import Step
+from perdure.operations import epoch_of
+from perdure.runtime.scope import Scope as Counts
+from perdure.runtime.values import bind, declared_type
+from perdure.sites import Call, Flow, Operation, Scope, Slots
+
+from perdure_aws.state import State, fields, text
+from perdure_aws.waits import Contestant, limit
+
+__all__ = ["Message", "Prepare", "StepCall", "Wait", "moment", "wait_of"]
+
+_EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StepCall:
+    """A step with its arguments by parameter name."""
+
+    step: Step[..., object]
+    arguments: Mapping[str, object]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A reply (`name` is the event's) or progress (no name)."""
+
+    name: str | None
+    value: object
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A wait for events and for time, with what is known of each contestant."""
+
+    path: str
+    contestants: tuple[Contestant, ...]
+    details: tuple[Mapping[str, Json], ...]
+    """Of each: label, path, the declared type of an event's payload, the arguments of a sleep."""
+    is_race: bool
+
+    def as_json(self, now: float) -> dict[str, Json]:
+        """The operands of a wait that the next state registers."""
+        contestants: list[Json] = [
+            {"name": c.name, "event": c.event, "due": c.due, **detail}
+            for c, detail in zip(self.contestants, self.details, strict=True)
+        ]
+        return {
+            "path": self.path,
+            "race": self.is_race,
+            "contestants": contestants,
+            "timeout": limit(self.contestants, now),
+        }
+
+
+@final
+class Prepare:
+    """Makes operands ready in one site: its scope, its clock, the slots at that point."""
+
+    def __init__(
+        self, table: Flow, scope_id: str, slots: Slots, counts: Counts, now: Callable[[], float]
+    ) -> None:
+        self._table = table
+        self._scope_id = scope_id
+        self._slots = slots
+        self._counts = counts
+        self._now = now
+
+    def __call__(self, node: Operation, operands: object) -> object:
+        """Operands of the operation at `node`, live for a site's own, JSON for the engine's."""
+        match operands:
+            case Call(callee=Step() as step):
+                return StepCall(step, bind(step, operands.args, operands.kwargs))
+            case Call():
+                raise TypeError(f"{operands.callee!r} is no step")
+            case Mapping() if node.kind == "run":
+                return _message(operands)
+            case Mapping():
+                return self._engine_operands(node, operands)
+            case _:
+                raise TypeError(f"operands of {node.label!r}: {operands!r}")
+
+    def _engine_operands(self, node: Operation, operands: Mapping[str, object]) -> object:
+        if _is_wait(operands):
+            wait = self.wait(node, operands)
+            return wait if node.kind == "wait" else wait.as_json(self._now())
+        if "duration" in operands or "until" in operands:
+            return self._sleep(node, operands)
+        return self._fork(node, operands)
+
+    # --- waits ----------------------------------------------------------------------------------
+
+    def wait(self, node: Operation, operands: Mapping[str, object]) -> Wait:
+        """The contestants of a single event, or of a race."""
+        single = "name" in operands and not isinstance(operands["name"], Mapping)
+        written: Mapping[str, object] = {"": operands} if single else operands
+        now = self._now()
+        parts = [_contestant(name, _live(one), now) for name, one in written.items()]
+        path = self._counts.enter(node.label)
+        details = [
+            {**detail, "path": path if single else f"{path}[{c.name}]"} for c, detail in parts
+        ]
+        return Wait(path, tuple(c for c, _ in parts), tuple(details), not single)
+
+    def _sleep(self, node: Operation, operands: Mapping[str, object]) -> Json:
+        when, arguments = _sleep_until(operands, self._now())
+        path = self._counts.enter(node.label)
+        record: dict[str, Json] = {"path": path, "label": node.label, "arguments": arguments}
+        return {"until": moment(when), "record": record}
+
+    # --- forks ----------------------------------------------------------------------------------
+
+    def _fork(self, node: Operation, operands: Mapping[str, object]) -> Json:
+        most = operands.get("limit")
+        if most is not None and (not isinstance(most, int) or most < 1):
+            raise ValueError("limit must be at least 1")
+        branches = self._branches(node)
+        items = operands.get("over")
+        path = self._counts.enter(node.label)
+        if items is None:
+            starts = [
+                self._start(scope, name, f"{path}[{name}]", ()) for name, scope in branches.items()
+            ]
+        else:
+            scope = branches["*"]
+            rows = [_row(scope, item) for item in _list(items)]
+            starts = [self._start(scope, "*", f"{path}[{n}]", row) for n, row in enumerate(rows)]
+        ready: dict[str, Json] = {"branches": starts}
+        if isinstance(most, int):
+            ready["limit"] = most
+        if operands.get("return_exceptions"):
+            ready["return_exceptions"] = True
+        return ready
+
+    def _branches(self, node: Operation) -> dict[str, Scope]:
+        """The scopes of the fork's branches by name, in order."""
+        here = f"{self._scope_id}/" if self._scope_id else ""
+        pc = next(pc for pc, n in self._table.scopes[self._scope_id].nodes.items() if n is node)
+        found: dict[str, Scope] = {}
+        for id, scope in self._table.scopes.items():
+            inside = id.removeprefix(f"{here}{pc}[")
+            if inside != id and inside.endswith("]") and "/" not in inside:
+                found[inside[:-1]] = scope
+        return found
+
+    def _start(self, scope: Scope, name: str, path: str, row: Sequence[object]) -> Json:
+        slots = scope.begin(self._slots, row)
+        run = self._counts.run
+        state = State(run.id, run.seed, scope.entry, encode_slots(slots, ordered=True), path)
+        return state.write()
+
+
+def wait_of(operands: Mapping[str, Json]) -> Wait:
+    """The wait that the site before reported as operands."""
+    contestants = [fields(c) for c in _json_list(operands["contestants"])]
+    return Wait(
+        text(operands["path"]),
+        tuple(
+            Contestant(text(c["name"]), _text_or_none(c["event"]), _number_or_none(c["due"]))
+            for c in contestants
+        ),
+        tuple(contestants),
+        bool(operands["race"]),
+    )
+
+
+def moment(time: float) -> str:
+    """An instant as Step Functions reads it."""
+    return (
+        datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
+
+
+def _contestant(
+    name: str, written: Mapping[str, object], now: float
+) -> tuple[Contestant, dict[str, Json]]:
+    if "duration" in written or "until" in written:
+        when, arguments = _sleep_until(written, now)
+        return Contestant(name, None, when), {"label": "sleep", "arguments": arguments}
+    event = written["name"]
+    if not isinstance(event, str) or not _EVENT_NAME.fullmatch(event):
+        raise ValueError(f"not an event name: {event!r} (a-z, then a-z, 0-9 and _)")
+    timeout = written.get("timeout")
+    when_over = None if timeout is None else due(now, seconds_of(timeout))
+    declared = declared_type(written.get("type"))
+    detail: dict[str, Json] = {"type": None if declared is None else to_json(declared)}
+    return Contestant(name, event, when_over), detail
+
+
+def _sleep_until(written: Mapping[str, object], now: float) -> tuple[float, dict[str, Json]]:
+    """When a sleep is over, and how a trace shows its arguments."""
+    until = written.get("until")
+    if until is None:
+        seconds = seconds_of(written["duration"])
+        return due(now, seconds), {"seconds": _whole(seconds)}
+    if not isinstance(until, datetime):
+        raise TypeError(f"sleep(until=) takes a datetime, not {until!r}")
+    when = epoch_of(until)
+    return due(now, when - now), {"until": _whole(when)}
+
+
+def _whole(number: float) -> Json:
+    return int(number) if number.is_integer() else number
+
+
+def _message(operands: Mapping[str, object]) -> Message:
+    name = operands.get("name")
+    if name is not None and (not isinstance(name, str) or not _EVENT_NAME.fullmatch(name)):
+        raise ValueError(f"not an event name: {name!r} (a-z, then a-z, 0-9 and _)")
+    return Message(name, operands.get("value"))
+
+
+def _is_wait(operands: Mapping[str, object]) -> bool:
+    if "name" in operands and "over" not in operands:
+        return True
+    inner = list(operands.values())
+    return bool(inner) and all(isinstance(one, Mapping) for one in inner)
+
+
+def _row(scope: Scope, item: object) -> Sequence[object]:
+    if len(scope.params) == 1:
+        return (item,)
+    return tuple(_list(item)) if scope.params else ()
+
+
+def _live(value: object) -> Mapping[str, object]:
+    assert isinstance(value, Mapping), "an alternative's operands are a mapping"
+    return value
+
+
+def _list(value: object) -> Sequence[object]:
+    assert isinstance(value, Sequence), "a fork maps over a list"
+    return value
+
+
+def _json_list(value: Json) -> Sequence[Json]:
+    assert isinstance(value, Sequence), "contestants are a list"
+    return value
+
+
+def _text_or_none(value: Json) -> str | None:
+    return None if value is None else text(value)
+
+
+def _number_or_none(value: Json) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

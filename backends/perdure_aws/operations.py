@@ -1,0 +1,160 @@
+"""The operations that a site performs itself: steps, replies, progress.
+
+Each ends in a record (a line of the run's trace) and an outcome for the driver, or with another attempt to make.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol, final
+
+from perdure.codec import Json, encode
+from perdure.durations import due
+from perdure.language import Step
+from perdure.operations import ThisStep
+from perdure.runtime.bodies import Attempted
+from perdure.runtime.engine import Completed, Outcome
+from perdure.runtime.retries import delay_before_next
+from perdure.runtime.values import encode_arguments
+from perdure.store.inbox import events, get_reply, put_reply
+from perdure.store.protocol import Event, EventState, RunStore
+from perdure.store.runs import update_run
+from perdure.trace import outcome_json
+
+__all__ = ["Again", "Attempt", "Ended", "Records", "StepRunner", "perform_message", "perform_step"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a step to run."""
+
+    step: Step[..., object]
+    path: str
+    arguments: Mapping[str, Json]
+    this: ThisStep
+    now: float
+
+
+class StepRunner(Protocol):
+    """Runs attempts: the step's own body, or a test's script."""
+
+    def attempt(self, attempt: Attempt) -> Attempted:
+        """Run it to its end, or to its deadline (then it raised TimeoutError)."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The operation has an outcome, and is recorded."""
+
+    outcome: Outcome
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Another attempt, its number, not before `until`."""
+
+    number: int
+    until: float
+
+
+@final
+@dataclass(slots=True)
+class Records:
+    """Lines of the trace that this invocation adds: operations that ended in it."""
+
+    lines: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
+
+    def add(
+        self,
+        path: str,
+        kind: str,
+        name: str,
+        arguments: Mapping[str, Json],
+        outcome: Outcome | None,
+        *,
+        label: str,
+        time: float,
+        attempts: int = 1,
+        contestant: Json = None,
+    ) -> None:
+        """One operation ended; `outcome` None: cancelled. `contestant`: its name in a race."""
+        self.lines.append(
+            {
+                "path": path,
+                "kind": kind,
+                "name": name,
+                "arguments": dict(arguments),
+                "attempts": attempts,
+                "outcome": outcome_json(outcome),
+                "label": label,
+                "contestant": contestant,
+                "time": time,
+            }
+        )
+
+
+def perform_step(
+    runner: StepRunner,
+    step: Step[..., object],
+    bound: Mapping[str, object],
+    *,
+    run: str,
+    path: str,
+    label: str,
+    number: int,
+    now: Callable[[], float],
+    records: Records,
+) -> Ended | Again:
+    """One attempt of the step, and what its policy makes of it."""
+    arguments = encode_arguments(step, bound)
+    started = now()
+    deadline = datetime.fromtimestamp(due(started, step.timeout), UTC)
+    this = ThisStep(f"{run}/{path}", number, deadline, run)
+    attempted = runner.attempt(Attempt(step, path, arguments, this, started))
+    if attempted.error is not None:
+        delay = delay_before_next(step.retry, attempted.error, number)
+        if delay is not None:
+            return Again(number + 1, due(now(), delay))
+    records.add(
+        path,
+        "step",
+        step.name,
+        arguments,
+        attempted.outcome,
+        label=label,
+        time=now(),
+        attempts=number,
+    )
+    return Ended(attempted.outcome)
+
+
+def perform_message(
+    store: RunStore,
+    run: str,
+    name: str | None,
+    value: object,
+    *,
+    path: str,
+    label: str,
+    now: float,
+    records: Records,
+) -> Outcome:
+    """Publish progress, or answer the oldest unanswered event of that name."""
+    payload = encode(value)
+    if name is None:
+        update_run(store, run, lambda record: record._replace(progress=payload))
+        return Completed(None)
+    question = next((e for e in events(store, run, name) if _is_open(store, run, e)), None)
+    if question is None:
+        raise RuntimeError(f"reply({name!r}): this scope took no message that is unanswered")
+    put_reply(store, run, question.id, payload)
+    records.add(path, "reply", name, {"value": payload}, Completed(None), label=label, time=now)
+    return Completed(None)
+
+
+def _is_open(store: RunStore, run: str, event: Event) -> bool:
+    return event.state is EventState.TAKEN and get_reply(store, run, event.id) is None

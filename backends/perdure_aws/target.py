@@ -1,0 +1,90 @@
+"""The target `aws`: from machines to what is deployed.
+
+<flow>/definition.asl.json   the state machine
+<flow>/sites.py              the Python that its Tasks run, to read (the bundle holds it too)
+<flow>/source-map.json       state -> file, line, column
+<flow>/bundle.zip            everything the sites function needs
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Literal, final
+
+from perdure import __version__
+from perdure.backend import Artifacts, Limit, Limits
+from perdure.codec import VERSION as CODEC_VERSION
+from perdure.diagnostics import Report
+from perdure.flow import Program
+from perdure.machine.emit import emit, module_name
+from perdure.machine.ir import Machine, Machines
+from perdure.project import Project
+from perdure.runtime.engine import Json
+
+from perdure_aws.asl import Definition, definition
+from perdure_aws.bundle import bundle_files, zip_of
+from perdure_aws.checks import check
+from perdure_aws.limits import LIMITS
+from perdure_aws.policies import Policies
+from perdure_aws.state import VERSION as STATE_VERSION
+
+__all__ = ["SOURCE_MAP_VERSION", "AwsTarget"]
+
+SOURCE_MAP_VERSION = 1
+
+
+@final
+class AwsTarget:
+    """See `perdure.backend.MachineTarget`."""
+
+    family: Literal["machine"] = "machine"
+    name = "aws"
+    limits: Limits = {
+        row.name: Limit(row.value, row.unit, row.source, row.compiler) for row in LIMITS
+    }
+
+    def check(self, machines: Machines, report: Report) -> None:
+        """Report what Step Functions cannot take, at its line."""
+        check(machines, report)
+
+    def lower(self, machines: Machines, program: Program, project: Project) -> Artifacts:
+        """The artifacts of the entry flow."""
+        machine = machines.machines[0]
+        built = definition(machine, Policies(machines.steps))
+        document = built.document()
+        sites = emit(machine, program.sources)
+        about: dict[str, Json] = {
+            "perdure": __version__,
+            "python": project.settings.python,
+            "flow": str(machine.ref),
+            "source": program.digest,
+            "codec": CODEC_VERSION,
+            "state": STATE_VERSION,
+        }
+        files = bundle_files(dict(program.sources), {module_name(machine.ref): sites}, about)
+        return {
+            "definition.asl.json": pretty(document),
+            "sites.py": sites,
+            "source-map.json": pretty(source_map(built, machine)),
+            "bundle.zip": zip_of(files),
+        }
+
+
+def source_map(built: Definition, machine: Machine) -> dict[str, Json]:
+    """Where each state comes from."""
+    states: dict[str, Json] = {
+        name: {
+            "scope": scope,
+            "file": span.file,
+            "line": span.line,
+            "column": span.column,
+            "end_line": span.end_line,
+            "end_column": span.end_column,
+        }
+        for name, (scope, span) in built.origins.items()
+    }
+    return {"version": SOURCE_MAP_VERSION, "flow": str(machine.ref), "states": states}
+
+
+def pretty(document: Mapping[str, Json]) -> str:
+    """JSON as people read it, in the order it was made."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
