@@ -124,7 +124,9 @@ class Interpreter:
         return [body, *[task.result() for task in tasks]]
 
     async def _race(self, place: object, parts: list[Any]) -> Any:
-        works = {f"b{index}": self.run(*part) for index, part in enumerate(parts)}
+        works: dict[str, Awaitable[Any]] = {
+            f"b{index}": self.run(*part) for index, part in enumerate(parts)
+        }
         return await self._meaning.race(works)
 
     async def _timeout(self, place: tuple[int, ...], parts: list[Any]) -> Any:

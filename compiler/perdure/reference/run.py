@@ -451,7 +451,7 @@ def _with_timeout(call: StepCall, this: ThisStep) -> Coroutine[Any, Any, Attempt
         try:
             async with asyncio.timeout(call.step.timeout):
                 return await run_attempt(call.step, call.arguments, this)
-        except TimeoutError as error:
-            return raised(error)
+        except (TimeoutError, asyncio.CancelledError) as error:
+            return raised(error)  # nobody cancels it here: the body raised it
 
     return limited()

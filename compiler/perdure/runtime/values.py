@@ -7,6 +7,7 @@ are the same everywhere: by parameter name, with defaults applied, of the declar
 from collections.abc import Mapping
 from functools import lru_cache
 from inspect import BoundArguments, Parameter
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from perdure.codec import (
@@ -188,6 +189,8 @@ def _raise_as_python_does(callee: Callee, args: tuple[Any, ...], kwargs: dict[st
     Nothing runs: arguments that do not bind are refused before the first line, and a coroutine
     function does not start its body when it is called.
     """
+    if not isinstance(callee.__wrapped__, FunctionType):
+        return
     value = callee.__wrapped__(*args, **kwargs)
     close = getattr(value, "close", None)
     if close is not None:
