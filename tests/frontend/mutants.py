@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 ROOT = Path(__file__).parents[2]
 _TOKENS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -155,10 +156,11 @@ def _tree(text: str, rng: random.Random) -> str:
             if isinstance(value, ast.expr) and _is_read(node, field):
                 expressions.append((node, field, None))
             elif isinstance(value, list):
-                if value and all(isinstance(item, ast.stmt) for item in value):
-                    statements.append(value)
+                items = cast("list[object]", value)  # `ast` says no more
+                if items and all(isinstance(item, ast.stmt) for item in items):
+                    statements.append(cast("list[ast.stmt]", items))  # looked at above
                 elif field in ("args", "elts", "values") and not isinstance(node, ast.JoinedStr):
-                    expressions.extend((node, field, i) for i in range(len(value)))
+                    expressions.extend((node, field, i) for i in range(len(items)))
     for _ in range(rng.randint(1, 4)):
         if rng.random() < 0.3:
             block, other = rng.choice(statements), rng.choice(statements)

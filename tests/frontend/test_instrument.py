@@ -1,4 +1,5 @@
-"""The instrumented module: what is replaced, and that all the rest is the user's code to the letter."""
+"""The instrumented module: what is replaced, and that all the rest is the user's code to the
+letter."""
 
 import ast
 
@@ -22,7 +23,8 @@ FORMS = [
     ("c = helper(1)\nawait c", "c = __perdure__.call(__sites__[0], helper, 1)\nawait c"),
     (
         "await asyncio.gather(*[fetch(x) for x in xs])",
-        "await __perdure__.gather(__sites__[0], *[__perdure__.call(__sites__[1], fetch, x) for x in xs])",
+        "await __perdure__.gather(__sites__[0], "
+        "*[__perdure__.call(__sites__[1], fetch, x) for x in xs])",
     ),
     (
         "await event('go', timeout='1d')",
@@ -30,7 +32,8 @@ FORMS = [
     ),
     (
         "async with asyncio.timeout(5):\n    await sleep(1)",
-        "async with __perdure__.timeout(__sites__[0], 5):\n    await __perdure__.sleep(__sites__[1], 1)",
+        "async with __perdure__.timeout(__sites__[0], 5):\n"
+        "    await __perdure__.sleep(__sites__[1], 1)",
     ),
     (
         "async with asyncio.TaskGroup() as g:\n    t = g.create_task(fetch(1))",
@@ -62,7 +65,8 @@ FORMS = [
     ("x: float = time.time()", "x: float = __perdure__.time()"),
     (
         "undo = [lambda: fetch(1)]\nawait undo[0]()",
-        "undo = [lambda: __perdure__.call(__sites__[1], fetch, 1)]\nawait __perdure__.call(__sites__[0], undo[0])",
+        "undo = [lambda: __perdure__.call(__sites__[1], fetch, 1)]\n"
+        "await __perdure__.call(__sites__[0], undo[0])",
     ),
 ]
 MODULE = """

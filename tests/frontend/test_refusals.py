@@ -262,7 +262,8 @@ ACCEPTED = [
     ),
     ("from contextlib import suppress\nwith suppress(ValueError):\n    await fetch(1)", ""),
     (
-        "sem = asyncio.Semaphore(3)\nasync def one(x):\n    async with sem:\n        return await fetch(x)\n"
+        "sem = asyncio.Semaphore(3)\nasync def one(x):\n    async with sem:\n"
+        "        return await fetch(x)\n"
         "return await gather(*[one(x) for x in xs])",
         "",
     ),
@@ -296,7 +297,8 @@ ACCEPTED = [
     ("return xs is item", ""),
     ("return f'{item} {xs!r} {item.name:>10}', str(item), repr(xs)", ""),
     (
-        "try:\n    await fetch(1)\nexcept ValueError as e:\n    return e.args, str(e), type(e).__name__",
+        "try:\n    await fetch(1)\nexcept ValueError as e:\n"
+        "    return e.args, str(e), type(e).__name__",
         "",
     ),
     ("try:\n    pass\nexcept ValueError as e:\n    raise RuntimeError('x') from e", ""),
@@ -342,7 +344,8 @@ ACCEPTED = [
     ("async with asyncio.timeout(5):\n    await fetch(1)", ""),
     ("return await asyncio.wait_for(fetch(1), 5)", ""),
     (
-        "async with asyncio.TaskGroup() as tg:\n    t = tg.create_task(fetch(1))\nreturn t.result()",
+        "async with asyncio.TaskGroup() as tg:\n"
+        "    t = tg.create_task(fetch(1))\nreturn t.result()",
         "",
     ),
     ("return await quorum(2, *[fetch(x) for x in xs])", ""),
@@ -370,7 +373,8 @@ ACCEPTED = [
         "PIPELINE = [fetch, price]",
     ),
     (
-        "await sleep('1h30m')\nawait sleep(timedelta(days=1))\nawait sleep(until=datetime.now(UTC))",
+        "await sleep('1h30m')\nawait sleep(timedelta(days=1))\n"
+        "await sleep(until=datetime.now(UTC))",
         "",
     ),
     ("await event('order_approved', Item, timeout='3d')\nawait event(f'e_{item.name}')", ""),
@@ -381,19 +385,22 @@ ACCEPTED = [
     ),
     (
         "return await f(1)",
-        "import functools\n@functools.lru_cache\ndef g(x): return x\nasync def f(x):\n    return g(x)",
+        "import functools\n@functools.lru_cache\ndef g(x): return x\n"
+        "async def f(x):\n    return g(x)",
     ),
     ("return fetched", "fetched = 3"),
     ("from functools import partial\nf = partial(fetch, 1)\nreturn await f()", ""),
     (
-        "match item:\n    case Item(name=n) if n:\n        return n\n    case {'a': 1, **rest}:\n        return rest\n"
+        "match item:\n    case Item(name=n) if n:\n        return n\n"
+        "    case {'a': 1, **rest}:\n        return rest\n"
         "    case [1, *others]:\n        return others\n    case _:\n        return None",
         "",
     ),
     ("if (n := len(xs)) > 3:\n    return n\nys = [y for x in xs if (y := x)]\nreturn y, ys", ""),
     ("del xs[0]\nxs[1:] = [1]\nitem.price += 1\nxs.append(3)", ""),
     (
-        "def inner(a, *b, c=1, **d):\n    nonlocal xs\n    xs = [a]\n    return b, c, d\nreturn inner(1)",
+        "def inner(a, *b, c=1, **d):\n    nonlocal xs\n    xs = [a]\n"
+        "    return b, c, d\nreturn inner(1)",
         "",
     ),
     ("try:\n    await fetch(1)\nexcept* ValueError as group:\n    n = len(group.exceptions)", ""),

@@ -1,4 +1,5 @@
-"""What can be told only when all functions are read: iterators across operations, identity, recursion."""
+"""What can be told only when all functions are read: iterators across operations, identity,
+recursion."""
 
 import ast
 from typing import TYPE_CHECKING

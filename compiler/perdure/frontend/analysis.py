@@ -1,8 +1,9 @@
 """What the front end knows about one flow and everything it reaches.
 
-`check.check` makes an `Analysis`; the builder of the Flow IR, the instrumentation and the loader read it. Facts
-about calls are keyed by `id()` of the `ast.Call` in the module's tree, which the analysis keeps alive; nobody
-mutates these trees. A function is looked up by its `Ref` or by `id()` of its node.
+`check.check` makes an `Analysis`; the builder of the Flow IR, the instrumentation and the loader
+read it. Facts about calls are keyed by `id()` of the `ast.Call` in the module's tree, which the
+analysis keeps alive; nobody mutates these trees. A function is looked up by its `Ref` or by
+`id()` of its node.
 """
 
 import ast
@@ -38,7 +39,8 @@ class CallKind(StrEnum):
     STEP = "step"
     """`classify(x)` or `classify.options(...)(x)`: makes a coroutine value of one step."""
     FLOW = "flow"
-    """`other(x)`: a coroutine value of a child flow (or the tail hand-over `return await main(...)`)."""
+    """`other(x)`: a coroutine value of a child flow (or the tail hand-over `return await
+    main(...)`)."""
     HELPER = "helper"
     """An undecorated coroutine function of the project, nested ones and methods too."""
     TABLE = "table"
@@ -52,7 +54,8 @@ class CallKind(StrEnum):
     LOG = "log"
     """`print(...)` (`native` "print") or a logging method (`native` "info", ...)."""
     PURE = "pure"
-    """Anything else: builtins, stdlib of the allow-table, pure project functions, methods of values."""
+    """Anything else: builtins, stdlib of the allow-table, pure project functions, methods of
+    values."""
 
 
 OPERATIONS: frozenset[CallKind] = frozenset(
@@ -71,15 +74,16 @@ OPERATIONS: frozenset[CallKind] = frozenset(
 class CallFact(NamedTuple):
     """One classified call.
 
-    `native` for NATIVE is one of: event sleep gather race quorum progress reply timeout timeout_at wait_for
-    task_group create_task start send ask cancel result this_run run; for READ one of: now utcnow today
-    date_today time time_ns monotonic monotonic_ns perf_counter perf_counter_ns uuid4 uuid1 random rng;
-    for LOG print or the name of the logger's method.
+    `native` for NATIVE is one of: event sleep gather race quorum progress reply timeout
+    timeout_at wait_for task_group create_task start send ask cancel result this_run run; for READ
+    one of: now utcnow today date_today time time_ns monotonic monotonic_ns perf_counter
+    perf_counter_ns uuid4 uuid1 random rng; for LOG print or the name of the logger's method.
     """
 
     kind: CallKind
     label: str
-    """Of an operation, as the structural path shows it; "" for READ, LOG, PURE and HELPER without operations."""
+    """Of an operation, as the structural path shows it; "" for READ, LOG, PURE and HELPER without
+    operations."""
     site: "Site | None"
     refs: "tuple[Ref, ...]"
     """The functions it may call: exactly one for STEP, FLOW, HELPER and a pure project function."""
@@ -90,7 +94,8 @@ class CallFact(NamedTuple):
     site_index: int = -1
     """Index in `__sites__` of the module; -1 without a site."""
     receiver: ast.expr | None = None
-    """`handle` in `handle.send(...)`, `group` in `group.create_task(...)`, `logger` in `logger.info(...)`."""
+    """`handle` in `handle.send(...)`, `group` in `group.create_task(...)`, `logger` in
+    `logger.info(...)`."""
     awaited: bool = False
     """Whether the call is the operand of `await` (or the context of `async with`) as it stands."""
 
@@ -110,7 +115,8 @@ class FunctionKind(StrEnum):
 
 @final
 class FunctionInfo(NamedTuple):
-    """A function reached from the entry flow. Step bodies are known by name only, never looked into."""
+    """A function reached from the entry flow. Step bodies are known by name only, never looked
+    into."""
 
     ref: "Ref"
     kind: FunctionKind
@@ -162,7 +168,8 @@ class TableFact(NamedTuple):
 
 @final
 class Analysis:
-    """All facts about the entry flow; refused programs have them in `report`, and hold what could be found."""
+    """All facts about the entry flow; refused programs have them in `report`, and hold what could
+    be found."""
 
     def __init__(self, project: "Project", entry: "Ref", report: "Report") -> None:
         self.project = project
@@ -179,8 +186,9 @@ class Analysis:
         self.sites: dict[str, tuple[Site, ...]] = {}
         """Of each module, what `__sites__` holds."""
         self.names: Mapping[int, Ref | str] = {}
-        """For `id(ast.Name)` or `id(ast.Attribute)` that means a module-level thing: its `Ref` in the project, or the dotted name of a
-        module member elsewhere ("asyncio.TimeoutError", "builtins.len")."""
+        """For `id(ast.Name)` or `id(ast.Attribute)` that means a module-level thing: its `Ref` in
+        the project, or the dotted name of a module member elsewhere ("asyncio.TimeoutError",
+        "builtins.len")."""
 
     @property
     def ok(self) -> bool:

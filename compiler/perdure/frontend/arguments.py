@@ -1,4 +1,5 @@
-"""Arguments of steps, flows and operations, as far as they are written out: names, counts, literals."""
+"""Arguments of steps, flows and operations, as far as they are written out: names, counts,
+literals."""
 
 import ast
 import re
@@ -11,7 +12,7 @@ from perdure.frontend.analysis import FunctionNode
 from perdure.frontend.meanings import External, Func
 
 if TYPE_CHECKING:
-    from perdure.frontend.walk import Reader
+    from perdure.frontend.reader import Reader
 
 __all__ = ["check", "check_native", "check_policy"]
 

@@ -1,6 +1,8 @@
-"""Parallel branches share nothing: what one writes, neither another nor the code after it may read.
+"""Parallel branches share nothing: what one writes, neither another nor the code after it may
+read.
 
-Also what may not stand in a branch that can be cancelled: broad handlers, and cleanup with operations.
+Also what may not stand in a branch that can be cancelled: broad handlers, and cleanup with
+operations.
 """
 
 import ast

@@ -1,7 +1,8 @@
-"""What a call in flow code is: step, child flow, helper, operation, recorded read, log record or pure.
+"""What a call in flow code is: step, child flow, helper, operation, recorded read, log record or
+pure.
 
-A call and the use of its value come in; a `FoundCall` is noted in the state, its arguments are read, and what
-a flow may not call is refused.
+A call and the use of its value come in; a `FoundCall` is noted in the state, its arguments are
+read, and what a flow may not call is refused.
 """
 
 import ast
@@ -30,7 +31,7 @@ from perdure.frontend.meanings import (
 from perdure.frontend.state import FoundCall, Use
 
 if TYPE_CHECKING:
-    from perdure.frontend.walk import Reader
+    from perdure.frontend.reader import Reader
 
 __all__ = ["call"]
 
@@ -183,7 +184,7 @@ def _class(reader: "Reader", node: ast.Call, meaning: Class, use: Use) -> FoundC
 
 
 def _member(reader: "Reader", node: ast.Call, func: ast.expr, table: Table, use: Use) -> FoundCall:
-    reader.table(table)
+    reader.table(table, as_value=False)
     refs = tuple(dict.fromkeys(member.ref for _, member in table.keys))
     kinds = {member.kind for _, member in table.keys}
     if kinds <= {FunctionKind.PURE, FunctionKind.MANAGER}:

@@ -1,7 +1,7 @@
 """The one entry of the front end: a file and the name of a flow come in, an `Analysis` goes out.
 
-Every problem is in its `report`, all of them at once; whatever the text, nothing is raised. The user's modules
-are read and never imported.
+Every problem is in its `report`, all of them at once; whatever the text, nothing is raised. The
+user's modules are read and never imported.
 """
 
 from pathlib import Path
@@ -14,7 +14,8 @@ from perdure.frontend import after, settle
 from perdure.frontend.analysis import Analysis, FunctionKind
 from perdure.frontend.depth import CHECKED, room
 from perdure.frontend.heads import check_heads
-from perdure.frontend.meanings import Func, Resolver
+from perdure.frontend.meanings import Func
+from perdure.frontend.resolver import Resolver
 from perdure.frontend.walk import Walk
 from perdure.modules import Module, ModuleGraph
 from perdure.project import Project

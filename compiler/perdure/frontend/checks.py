@@ -1,6 +1,7 @@
 """What a flow may not do, as seen at one place: called by the walk while it reads a function.
 
-Each function takes the reader and a node, and reports. What depends on operations elsewhere is in `after`.
+Each function takes the reader and a node, and reports. What depends on operations elsewhere is in
+`after`.
 """
 
 import ast
@@ -27,7 +28,7 @@ from perdure.frontend.meanings import (
 from perdure.frontend.symbols import BindingKind
 
 if TYPE_CHECKING:
-    from perdure.frontend.walk import Reader
+    from perdure.frontend.reader import Reader
 
 _ERROR_ATTRIBUTES = frozenset({"__cause__", "__context__", "__traceback__", "with_traceback"})
 _DATA_TYPES = frozenset(

@@ -1,7 +1,8 @@
-"""Room for recursion over syntax trees: a long sum, or a chain of `elif`, is as deep as it is long."""
+"""Room for recursion over syntax trees: a long sum, or a chain of `elif`, is as deep as it is
+long."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 __all__ = ["CHECKED", "PASSES", "room"]
@@ -13,7 +14,7 @@ PASSES = 30_000
 
 
 @contextmanager
-def room(frames: int) -> Iterator[None]:
+def room(frames: int) -> Generator[None]:
     """Let Python code recurse that far; pure Python frames take no C stack."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, frames))

@@ -1,4 +1,5 @@
-"""Whether a module-level name is one fixed value, the same in every process that a run goes through."""
+"""Whether a module-level name is one fixed value, the same in every process that a run goes
+through."""
 
 import ast
 from typing import TYPE_CHECKING

@@ -1,4 +1,5 @@
-"""The flows of a module that were not asked for: what keeps the module from being imported at all."""
+"""The flows of a module that were not asked for: what keeps the module from being imported at
+all."""
 
 import ast
 from typing import TYPE_CHECKING

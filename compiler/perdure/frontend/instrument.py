@@ -1,8 +1,9 @@
-"""The user's code with its operations, recorded reads and log records in their `__perdure__` forms.
+"""The user's code with its operations, recorded reads and log records in their `__perdure__`
+forms.
 
-Trees and an `Analysis` come in; fresh trees go out in which only the calls that perdure must see are replaced;
-every node keeps its position, so tracebacks point at the user's lines. What holds no replaced call is shared
-with the original tree. Same analysis, same tree.
+Trees and an `Analysis` come in; fresh trees go out in which only the calls that perdure must see
+are replaced; every node keeps its position, so tracebacks point at the user's lines. What holds
+no replaced call is shared with the original tree. Same analysis, same tree.
 
     await classify(x)            -> await __perdure__.call(__sites__[0], classify, x)
     datetime.now(UTC)            -> __perdure__.now(UTC)
@@ -12,7 +13,7 @@ with the original tree. Same analysis, same tree.
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import final
+from typing import cast, final
 
 from perdure.frontend import known
 from perdure.frontend.analysis import Analysis, CallFact, CallKind, FunctionKind
@@ -175,7 +176,7 @@ class _Copier:
                     if copied is not value:
                         changes[field] = copied
             elif isinstance(value, list) and value:
-                items: list[object] = value
+                items = cast("list[object]", value)  # typed as such by `ast` alone
                 new = [self._node(item) if isinstance(item, ast.AST) else item for item in items]
                 if any(a is not b for a, b in zip(new, items, strict=True)):
                     changes[field] = new
@@ -267,8 +268,7 @@ class _Copier:
 
 def _same(old: object, new: object) -> bool:
     if isinstance(old, list) and isinstance(new, list):
-        olds: list[object] = old
-        news: list[object] = new
+        olds, news = cast("list[object]", old), cast("list[object]", new)  # children of a node
         return all(a is b for a, b in zip(olds, news, strict=True))
     return old is new
 

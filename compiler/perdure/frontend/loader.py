@@ -1,9 +1,9 @@
 """Imports the project's modules that a flow reaches, instrumented, under their own names.
 
-A project, a file and a flow's name come in; the living `Flow` goes out, with its modules. Step bodies, classes
-and everything that flows do not reach are the user's code unchanged. Two projects in one process do not meet:
-their modules are in `sys.modules` only while they are imported, and while `LoadedFlow.active()` holds them there
-(steps that import late, pickles).
+A project, a file and a flow's name come in; the living `Flow` goes out, with its modules. Step
+bodies, classes and everything that flows do not reach are the user's code unchanged. Two projects
+in one process do not meet: their modules are in `sys.modules` only while they are imported, and
+while `LoadedFlow.active()` holds them there (steps that import late, pickles).
 """
 
 import ast
@@ -12,10 +12,10 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import final
+from typing import cast, final
 
 from perdure.frontend import instrument
 from perdure.frontend.analysis import Analysis
@@ -64,7 +64,7 @@ class LoadedFlow:
         self._finder = finder
 
     @contextmanager
-    def active(self) -> Iterator[None]:
+    def active(self) -> Generator[None]:
         """While this holds, `import` finds the project's modules (instrumented)."""
         with _installed(self._finder, self.modules):
             yield
@@ -91,7 +91,8 @@ def load(
     for part in entry.qualname.split("."):
         found = getattr(found, part)
     assert isinstance(found, Flow), f"{entry} is not a flow"
-    return LoadedFlow(found, modules, analysis, finder)
+    flow_found = cast("Flow[..., object]", found)  # what it takes and gives is the user's
+    return LoadedFlow(flow_found, modules, analysis, finder)
 
 
 def _failed(project: Project, analysis: Analysis, error: BaseException) -> UserImportError:
@@ -110,9 +111,9 @@ def _failed(project: Project, analysis: Analysis, error: BaseException) -> UserI
 
 
 @contextmanager
-def _installed(finder: "_Finder", modules: dict[str, types.ModuleType]) -> Iterator[None]:
+def _installed(finder: "_Finder", modules: dict[str, types.ModuleType]) -> Generator[None]:
     """Put the project first on the way of imports, and everything back afterwards."""
-    hidden = {name: sys.modules.pop(name) for name in finder.owned(sys.modules)}
+    hidden = {name: sys.modules.pop(name) for name in finder.owned()}
     sys.modules.update(modules)
     root = str(finder.project.root)
     sys.meta_path.insert(0, finder)
@@ -123,7 +124,7 @@ def _installed(finder: "_Finder", modules: dict[str, types.ModuleType]) -> Itera
         sys.meta_path.remove(finder)
         if root in sys.path:
             sys.path.remove(root)
-        for name in finder.owned(sys.modules):
+        for name in finder.owned():
             modules[name] = sys.modules.pop(name)
         sys.modules.update(hidden)
 
@@ -136,14 +137,12 @@ class _Finder:
         self.project = project
         self._analysis = analysis
 
-    def owned(self, names: object) -> list[str]:
-        """Which of the modules loaded are names of this project."""
-        loaded = [*sys.modules] if names is sys.modules else []
-        return [name for name in loaded if self._is_ours(name)]
+    def owned(self) -> list[str]:
+        """Which of the modules that are loaded have names of this project's modules."""
+        names = {name for module in self._analysis.modules for name in _with_packages(module)}
+        return [name for name in [*sys.modules] if name in names or self._is_ours(name)]
 
     def _is_ours(self, name: str) -> bool:
-        if name in self._analysis.modules:
-            return True
         if name.partition(".")[0] in _NEVER:
             return False
         if name in sys.stdlib_module_names:
@@ -156,9 +155,9 @@ class _Finder:
             inside = path.is_relative_to(root) and self.project.module_name(path) == name
             return inside and "site-packages" not in path.parts
         spec: object = getattr(module, "__spec__", None)
-        places: object = getattr(spec, "submodule_search_locations", None)
+        places: Iterable[str] | None = getattr(spec, "submodule_search_locations", None)
         folder = root.joinpath(*name.split("."))
-        return places is not None and str(folder) in [*_texts(places)]
+        return places is not None and str(folder) in [*places]
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
@@ -174,13 +173,12 @@ class _Finder:
         )
 
 
+def _with_packages(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[: length + 1]) for length in range(len(parts))]
+
+
 _NEVER = frozenset({"perdure", "__main__", "__mp_main__"})
-
-
-def _texts(values: object) -> Iterator[str]:
-    if isinstance(values, list):
-        items: list[object] = values
-        yield from (item for item in items if isinstance(item, str))
 
 
 @final

@@ -1,7 +1,8 @@
 """What a function changes in place: its parameters, and the names of functions around it.
 
-States of the walk come in; for each, the names (parameters and free names) whose values it changes, with the
-place where it does. A name stands for all that can be reached from it: `item` of `for item in items` changes `items`.
+States of the walk come in; for each, the names (parameters and free names) whose values it
+changes, with the place where it does. A name stands for all that can be reached from it: `item`
+of `for item in items` changes `items`.
 """
 
 import ast

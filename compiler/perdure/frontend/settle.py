@@ -1,7 +1,8 @@
-"""From what the walk noted to an `Analysis`: which functions hold operations, labels, sites, facts.
+"""From what the walk noted to an `Analysis`: which functions hold operations, labels, sites,
+facts.
 
-Labels come from the source: the name called, numbered within its function where it occurs again, prefixed by
-the function's qualname everywhere but in a flow's own body.
+Labels come from the source: the name called, numbered within its function where it occurs again,
+prefixed by the function's qualname everywhere but in a flow's own body.
 """
 
 import ast

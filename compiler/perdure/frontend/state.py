@@ -89,7 +89,8 @@ class State:
         self.pauses: list[ast.AST] = []
         """Where it awaits: `await` expressions and `async with` statements."""
         self.consumed: dict[str, list[tuple[ast.Name, tuple[int, ...]]]] = {}
-        """Where locals that hold coroutines are awaited or given to a fork, with the blocks around."""
+        """Where locals that hold coroutines are awaited or given to a fork, with the blocks
+        around."""
         self.loads: dict[str, list[ast.Name]] = {}
         self.identities: list[tuple[ast.Compare, ast.cmpop, ast.expr, ast.expr]] = []
         self.has_operations = False

@@ -7,7 +7,7 @@ A tree comes in; `ModuleSymbols` and `ScopeNames` go out. Nothing here knows wha
 import ast
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import NamedTuple, final
+from typing import NamedTuple, cast, final
 
 from perdure.frontend.analysis import FunctionNode
 
@@ -261,8 +261,7 @@ def _expressions_in(value: object) -> Iterator[ast.expr]:
     if isinstance(value, ast.expr):
         yield value
     elif isinstance(value, list):
-        items: list[object] = value
-        for item in items:
+        for item in cast("list[object]", value):  # a field of a node: `ast` says no more
             if isinstance(item, ast.expr):
                 yield item
             elif isinstance(item, ast.withitem):
