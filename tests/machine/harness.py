@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
     value: Any
     error: tuple[str, str] | None
-    asked: list[tuple[str, tuple[Any, ...]]]
+    asked: list[str]
 
 
 class Compiled(NamedTuple):
@@ -86,12 +86,12 @@ def plainly(source: str, answer: Answer, arguments: dict[str, Any]) -> Outcome:
     try:
         value = asyncio.run(module.main(**arguments))
     except Exception as error:
-        return Outcome(None, (type(error).__name__, str(error)), script.asked)
+        return Outcome(None, (type(error).__name__, str(error)), _texts(script))
     except EndlessError:
-        return Outcome(None, ("EndlessError", ""), script.asked[:ENOUGH])
+        return Outcome(None, ("EndlessError", ""), _texts(script)[:ENOUGH])
     finally:
         current.reset(token)
-    return Outcome(value, None, script.asked)
+    return Outcome(value, None, _texts(script))
 
 
 def compiled(
@@ -105,11 +105,16 @@ def compiled(
     try:
         ended, states = interpret(made.machine, sites["FLOW"], script, arguments)
     except EndlessError:
-        return Outcome(None, ("EndlessError", ""), script.asked[:ENOUGH]), []
+        return Outcome(None, ("EndlessError", ""), _texts(script)[:ENOUGH]), []
     error = None
     if ended.error is not None:
         error = (type(ended.error).__name__, str(ended.error))
-    return Outcome(ended.value, error, script.asked), states
+    return Outcome(ended.value, error, _texts(script)), states
+
+
+def _texts(script: Script) -> list[str]:
+    """Exceptions among arguments compare by their text."""
+    return [f"{name}{args!r}" for name, args in script.asked]
 
 
 def same(source: str, folder: Path, answer: Answer, **arguments: Any) -> list[str]:

@@ -52,9 +52,11 @@ class Draft:
 
 def unique(names: Sequence[str]) -> list[str]:
     """The names, later ones of a kind as `name.2`."""
-    seen: dict[str, int] = {}
-    result: list[str] = []
+    result: dict[str, None] = {}
     for name in names:
-        seen[name] = count = seen.get(name, 0) + 1
-        result.append(name if count == 1 else f"{name}.{count}")
-    return result
+        count, found = 1, name
+        while found in result:
+            count += 1
+            found = f"{name}.{count}"
+        result[found] = None
+    return list(result)

@@ -135,19 +135,26 @@ def closures(nodes: Sequence[ast.stmt | ast.expr]) -> Iterator[_Function | ast.G
         if isinstance(node, ast.GeneratorExp):
             yield node
         children = list(ast.iter_child_nodes(node))
-        if isinstance(node, ast.Call) and _is_eager(node):
-            children = [inner for child in children for inner in _unwrapped(child)]
+        if isinstance(node, ast.Call):
+            children = [inner for child in children for inner in _left(node, child)]
         stack.extend(reversed(children))
 
 
-def _is_eager(call: ast.Call) -> bool:
+def _left(call: ast.Call, child: ast.AST) -> list[ast.AST]:
+    """What of a call's parts may live on: a function that is called at once does not."""
     match call.func:
-        case ast.Name(id=name):
-            return name in _EAGER
-        case ast.Attribute(attr=name):
-            return name in {"sort", "join"}
+        case ast.Lambda() if child is call.func:
+            return _unwrapped(child)
+        case ast.Name(id=name) if name in _EAGER:
+            return _unwrapped(child)
+        case ast.Attribute(attr="sort"):
+            return _unwrapped(child)
+        case ast.Attribute(attr="join" | "extend" | "update") if isinstance(
+            child, ast.GeneratorExp
+        ):
+            return _unwrapped(child)
         case _:
-            return False
+            return [child]
 
 
 def _unwrapped(child: ast.AST) -> list[ast.AST]:

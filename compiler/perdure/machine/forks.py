@@ -56,7 +56,7 @@ def lower_fork(low: "Lowering", fork: Fork, entry: "Pc", next: "Pc", context: Co
         inside = f"{low.scope}/" if low.scope else ""
         names = ["*"] if fork.over is not None else [b.name for b in fork.branches]
         branches = tuple(
-            low.branch(branch, f"{inside}{fork.label}[{name}]", context)
+            low.branch(branch, low.scope_id(f"{inside}{fork.label}[{name}]"), context)
             for branch, name in zip(fork.branches, names, strict=True)
         )
     target = None if fork.target is None else context.frame.slot(fork.target)

@@ -99,6 +99,7 @@ class Lowering:
         self.draft = Draft()
         self.draft.refusals = refusals
         self.helpers = Helpers(self)
+        self._scopes: dict[str, int] = {}
 
     def finish(
         self, entry: "Pc", scope: str, params: tuple[Slot, ...], captures: tuple[Slot, ...]
@@ -120,6 +121,11 @@ class Lowering:
         params = tuple(frame.slot(name) for name in branch.params)
         captures = tuple(frame.slot(name) for name in branch.captures)
         return inner.finish(entry, scope, params, captures)
+
+    def scope_id(self, plain: str) -> str:
+        """The id of a branch's scope; in the second copy of a `finally`, "gather[0]~2"."""
+        self._scopes[plain] = count = self._scopes.get(plain, 0) + 1
+        return plain if count == 1 else f"{plain}~{count}"
 
     def end(
         self,
