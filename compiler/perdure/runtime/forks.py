@@ -38,7 +38,9 @@ async def gather(
     branches = _branches(path, distinct)
     async with _fork(branches):
         if fail_fast:
-            await _all_or_first_failure(path, branches, limit)
+            failure = await _all_or_first_failure(path, branches, limit)
+            if failure is not None:
+                failure.value()
         elif limit is None or limit >= len(branches):
             for branch in branches:
                 branch.start()
@@ -98,6 +100,10 @@ async def quorum(site: Site, k: int, awaitables: Sequence[Awaitable[Any]]) -> li
     async with _fork(branches):
         for branch in branches:
             branch.start()
+        decided = run.decided(path)
+        if isinstance(decided, list):
+            order = [int(str(index)) for index in decided]
+            await join([branches[index] for index in order])
         while not _quorum_is_decided(k, branches, order):
             await first_end(branches)
             order.extend(b.index for b in branches if b.ended and b.index not in order)
@@ -167,8 +173,10 @@ async def _with_limit(branches: Sequence[Branch], limit: int) -> None:
     await join(branches)
 
 
-async def _all_or_first_failure(path: str, branches: Sequence[Branch], limit: int | None) -> None:
-    """Start all (by `limit`); at the first failure cancel the rest."""
+async def _all_or_first_failure(
+    path: str, branches: Sequence[Branch], limit: int | None
+) -> Branch | None:
+    """Start all (by `limit`); at the first failure cancel the rest, and say which it was."""
     run = running_scope().run
     waiting = list(reversed(branches))
     while any(not branch.ended for branch in branches):
@@ -178,9 +186,11 @@ async def _all_or_first_failure(path: str, branches: Sequence[Branch], limit: in
         await first_end(branches)
         failing = [b.index for b in branches if b.ended and not b.succeeded]
         if failing:
-            run.decide(path, "fail_fast", lambda: failing[0])  # noqa: B023  # called at once
+            first = run.decide(path, "fail_fast", lambda: failing[0])  # noqa: B023  # called at once
+            await join([branches[int(str(first))]])
             await cancel_all(branches)
-            return
+            return branches[int(str(first))]
+    return None
 
 
 def _failures_first(branches: Sequence[Branch]) -> Sequence[Branch]:
