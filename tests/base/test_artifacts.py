@@ -10,7 +10,9 @@ from perdure.diagnostics import InternalError
 
 def _write(folder: Path, files: dict[str, bytes | str]) -> list[tuple[str, str]]:
     found = artifacts.changes(folder, files)
-    kinds = [(change.path.relative_to(folder).as_posix(), change.kind) for change in found]
+    kinds: list[tuple[str, str]] = [
+        (change.path.relative_to(folder).as_posix(), change.kind) for change in found
+    ]
     artifacts.write(found, folder.parent)
     return kinds
 

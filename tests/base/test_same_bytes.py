@@ -84,13 +84,15 @@ def _python_3_12() -> str | None:
         if not found:
             continue
         asked = subprocess.run(
-            [found, "-c", "import sys; print(sys.version_info[:2] == (3, 12))"],
+            [found, "-c", "import sys; print(sys.version_info[:2] == (3, 12), sys.executable)"],
             capture_output=True,
             text=True,
             check=False,
         )
-        if asked.stdout == "True\n":
-            return found
+        # What was found may be a shim that needs its environment: take what it led to.
+        right, _, executable = asked.stdout.strip().partition(" ")
+        if right == "True":
+            return executable
     return None
 
 
