@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from perdure import Fatal, Retry, RetryAfter, flow, step
+from perdure import Fatal, Handle, Retry, RetryAfter, flow, step
 from perdure.runtime import calls as p
 from perdure.testing import ScriptError, after
 from perdure.testing.request import START
@@ -336,3 +336,29 @@ def test_a_conversation_is_answered_and_unanswered_when_the_run_ends() -> None:
     r = run(main)
     assert r.result == ("hello you", "Unanswered")
     assert [e.kind for e in r.trace] == ["start", "ask", "ask"]
+
+
+def test_a_flow_that_sends_what_does_not_fit_is_refused() -> None:
+    @flow
+    async def listener() -> str:
+        decision = await p.event(at("done"), "done", Decision)
+        return str(decision.approved)
+
+    @flow
+    async def main() -> object:
+        handle = await p.start(at("start"), listener)
+        await p.sleep(at("sleep"), 1)
+        try:
+            await p.send(at("send"), handle, "done", "yes")
+        except ValueError as error:
+            refused = type(error).__name__
+        await p.send(at("send"), handle, "done", Decision(True))
+        try:
+            await p.send(at("send"), Handle("nobody"), "done", 1)
+        except LookupError as error:
+            return refused, str(error)
+        return None
+
+    r = run(main)
+    assert r.result == ("InvalidInput", "no run 'nobody'")
+    assert [e.kind for e in r.trace] == ["start", "sleep", "send", "send", "send"]

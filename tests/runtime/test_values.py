@@ -5,6 +5,7 @@
 
 import math
 from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -71,7 +72,7 @@ VALUES: list[object] = [
 ]
 
 
-ECHO = {"echo": lambda value: value}
+ECHO: dict[str, Callable[..., Any]] = {"echo": lambda value: value}
 
 
 @step

@@ -47,7 +47,10 @@ class Inbox:
     def store(
         self, name: str, payload: Json, time: float, answer: "asyncio.Future[Outcome] | None" = None
     ) -> None:
-        """An event with an encoded payload."""
+        """An event with an encoded payload; InvalidInput if the wait that lives cannot take it."""
+        waits = [wait for waiter, wait in self._waits if wait.name == name and not waiter.done()]
+        if waits and waits[0].type is not None:
+            encode_payload(decode(payload), waits[0].type)
         self._put(Ticket(self._next(), name, payload, time, answer))
 
     def store_plain(self, name: str, payload: object, time: float) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, final
 from perdure.codec import decode_slots
 from perdure.codec.text import Json
 from perdure.durations import due
-from perdure.errors import Unanswered
+from perdure.errors import InvalidInput, Unanswered
 from perdure.operations import ThisStep
 from perdure.reference.inbox import Inbox, Ticket
 from perdure.runtime.bodies import Attempted, raised, run_attempt, run_flow
@@ -230,7 +230,11 @@ class ReferenceRun:
         arguments: dict[str, Json] = {"run": message.run, "payload": message.payload}
         begun = self._begin(message.op, "send", message.name, arguments)
         inbox = self._other(message.run, begun).inbox
-        inbox.store(message.name, message.payload, self._world.loop.time())
+        try:
+            inbox.store(message.name, message.payload, self._world.loop.time())
+        except InvalidInput as error:
+            self._end(begun, failed(error))
+            raise
         self._end(begun, Completed(None))
 
     async def ask(self, message: Message) -> Outcome:
@@ -239,9 +243,12 @@ class ReferenceRun:
         begun = self._begin(message.op, "ask", message.name, arguments)
         answer: asyncio.Future[Outcome] = self._world.loop.create_future()
         inbox = self._other(message.run, begun).inbox
-        inbox.store(message.name, message.payload, self._world.loop.time(), answer)
         try:
+            inbox.store(message.name, message.payload, self._world.loop.time(), answer)
             outcome = await answer
+        except InvalidInput as error:
+            self._end(begun, failed(error))
+            raise
         except asyncio.CancelledError:
             self._end(begun, None)
             raise
