@@ -15,6 +15,7 @@ The name of a user's exception is no handler's name: it ends the execution, and 
 """
 
 import math
+from collections.abc import Iterator
 from typing import assert_never, final
 
 from perdure.codec import encode_error
@@ -243,12 +244,12 @@ class ScopeStates:
             **self._with_error(edge, jsonata.literal(error)),
         }
 
-    def _with_error(self, edge: Edge, error: str) -> dict[str, Json]:
+    def _with_error(self, edge: Edge, error: str, **more: str) -> dict[str, Json]:
         """`Output` and `Next` that take an error (an expression) along an edge."""
         if isinstance(self.by_name[edge.to], Failed):
             output = expression(f"$merge([{INPUT}, {{'error': {error}}}])")
         else:
-            output = jsonata.along(edge.at, edge.bind, "error", error)
+            output = jsonata.along(edge.at, edge.bind, "error", error, **more)
         return {"Output": output, "Next": self._name(edge.to)}
 
     # --- states of the engine's own -------------------------------------------------------------
@@ -257,6 +258,7 @@ class ScopeStates:
         rules: list[Json] = [
             {
                 "Condition": expression(jsonata.equals(f"{INPUT}.raised", way.handler)),
+                "Output": expression(f"$merge([{INPUT}, {{'raised': null}}])"),
                 "Next": self._name(way.edge.to),
             }
             for way in state.raised
@@ -309,7 +311,7 @@ class ScopeStates:
                     *self._raised(state.on_raise),
                     {
                         "ErrorEquals": [CANCELLED],
-                        **self._with_error(state.on_error, jsonata.cancelled()),
+                        **self._with_error(state.on_error, jsonata.cancelled(), origin=state.pc),
                     },
                     {"ErrorEquals": ["States.Timeout"], "Output": expression(INPUT), "Next": over},
                 ],
@@ -326,7 +328,7 @@ class ScopeStates:
                 "Catch": [
                     {
                         "ErrorEquals": [raised("")],
-                        **self._with_error(state.on_error, jsonata.cause("error")),
+                        **self._with_error(state.on_error, jsonata.cause("error"), origin=state.pc),
                     }
                 ],
                 "Output": received["Output"],
@@ -423,10 +425,7 @@ class ScopeStates:
     def _is_entered(self, name: str) -> bool:
         """Whether a state leads here that cannot end the scope itself, as a site does."""
         return self.wins is not None or any(
-            edge.to == name
-            for state in self.scope.states
-            if isinstance(state, Choose)
-            for edge in (*(e for _, e in state.exits), *(way.edge for way in state.raised))
+            edge.to == name for state in self.scope.states for edge in _transitions(state)
         )
 
     def _name(self, state: str) -> str:
@@ -439,6 +438,26 @@ class ScopeStates:
         kind = body.pop("Type")
         self.states[name] = {"Type": kind, "Comment": place(state.span), **body}
         self.whole.origins[name] = (self.scope.id, state.span)
+
+
+def _transitions(state: State) -> Iterator[Edge]:
+    """The edges of a state that need a state to lead to: all but a site's own way on."""
+    match state:
+        case Run() | Route():
+            yield from (way.edge for way in state.on_raise)
+            yield state.on_error
+        case Choose():
+            yield from (edge for _, edge in state.exits)
+            yield from (way.edge for way in state.raised)
+        case Await():
+            yield from (way.edge for way in state.on_raise)
+            yield from (state.next, state.on_error)
+        case Sleep() | Spawn() | Child():
+            yield from (state.next, state.on_error)
+        case Done() | Failed():
+            pass
+        case _:
+            assert_never(state)
 
 
 def _said(name: str) -> str:

@@ -22,6 +22,7 @@ from perdure_aws.asl_fields import (
     Fields,
 )
 from perdure_aws.asl_graph import assigned_before, edges, inner_scopes, reachable
+from perdure_aws.json_shapes import is_array, is_object
 from perdure_aws.jsonata_syntax import (
     Binary,
     Expression,
@@ -40,6 +41,11 @@ type Place = tuple[str, ...]
 _PLAIN: Final = frozenset({"input", "context"})
 _DONE: Final = _PLAIN | {"result"}
 _CAUGHT: Final = _PLAIN | {"errorOutput"}
+_BEFORE: Final = (
+    *("Arguments", "Credentials", "TimeoutSeconds", "HeartbeatSeconds", "Seconds", "Timestamp"),
+    *("Error", "Cause", "Items", "MaxConcurrency", "ItemReader", "ItemBatcher", "ResultWriter"),
+    *("ToleratedFailureCount", "ToleratedFailurePercentage"),
+)
 _EXECUTING: Final = frozenset({"Task", "Parallel", "Map"})
 _ANY_TASK_ERROR: Final = "States.TaskFailed"
 _NOT_TASK_FAILED: Final = frozenset(
@@ -71,6 +77,7 @@ class _Checker:
     def __init__(self, definition: Mapping[str, object]) -> None:
         self._definition = definition
         self._seen: dict[str, str] = {}
+        self._assigned = _all_assigned(definition)
 
     def findings(self) -> Iterator[Finding]:
         definition = self._definition
@@ -89,14 +96,14 @@ class _Checker:
     ) -> Iterator[Finding]:
         yield from _field_findings(scope, fields, place)
         states = scope.get("States")
-        if not isinstance(states, Mapping) or not states:
+        if not is_object(states) or not states:
             yield _finding("MISSING_STATES", place, "States must be an object that is not empty")
             return
         yield from _graph_findings(scope, states, place)
         for name, state in states.items():
             where = (*place, "States", name)
             yield from self._name(name, where)
-            if isinstance(state, Mapping) and state.get("Type") in STATES:
+            if is_object(state) and state.get("Type") in STATES:
                 yield from self._state(name, state, where, taken)
                 outer = taken | assigned_before(states, name)
                 for field, inner in inner_scopes(state):
@@ -132,13 +139,12 @@ class _Checker:
 
     def _variables(self, state: Mapping[str, object], where: Place) -> Iterator[Finding]:
         """Variables that nothing in the whole definition assigns."""
-        assigned = _all_assigned(self._definition)
         for key, value in state.items():
             if key in ("Branches", "ItemProcessor", "Comment"):
                 continue
             for source in expressions(value):
                 try:
-                    unknown = _free(parse(source)) - assigned - FUNCTIONS - {"states"}
+                    unknown = _free(parse(source)) - self._assigned - FUNCTIONS - {"states"}
                 except (JsonataSyntaxError, RecursionError):
                     continue
                 for name in sorted(unknown - {"eval"}):
@@ -165,11 +171,11 @@ def _free(expression: Expression) -> set[str]:
 
 def _all_assigned(scope: Mapping[str, object]) -> frozenset[str]:
     states = scope.get("States")
-    if not isinstance(states, Mapping):
+    if not is_object(states):
         return frozenset()
     names = {name for edge in edges(states) for name in edge.names}
     for state in states.values():
-        if isinstance(state, Mapping):
+        if is_object(state):
             for _, inner in inner_scopes(state):
                 names |= _all_assigned(inner)
     return frozenset(names)
@@ -262,10 +268,10 @@ def _task_findings(state: Mapping[str, object], where: Place) -> Iterator[Findin
 
 def _map_findings(state: Mapping[str, object], where: Place) -> Iterator[Finding]:
     processor = state.get("ItemProcessor")
-    distributed = isinstance(processor, Mapping) and _is_distributed(processor)
+    distributed = is_object(processor) and _is_distributed(processor)
     items = state.get("Items", [])
     if (
-        not isinstance(items, list)
+        not is_array(items)
         and not (isinstance(items, str) and is_expression(items))
         and not distributed
     ):
@@ -302,7 +308,7 @@ def _handler_findings(state: Mapping[str, object], where: Place) -> Iterator[Fin
 
 def _errors(handler: Mapping[str, object]) -> list[str]:
     listed = handler.get("ErrorEquals")
-    return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    return [name for name in listed if isinstance(name, str)] if is_array(listed) else []
 
 
 def _error_findings(
@@ -378,9 +384,7 @@ def _templates(
     after = (_DONE if kind in _EXECUTING else _PLAIN) | token
     for key in ("Assign", "Output"):
         yield state.get(key), (*where, key), after
-    for key in ("Arguments", "Credentials", "TimeoutSeconds", "HeartbeatSeconds", "Seconds", "Timestamp",
-                "Error", "Cause", "Items", "MaxConcurrency", "ItemReader", "ItemBatcher", "ResultWriter",
-                "ToleratedFailureCount", "ToleratedFailurePercentage"):  # fmt: skip
+    for key in _BEFORE:
         yield state.get(key), (*where, key), _PLAIN | token
     yield state.get("ItemSelector"), (*where, "ItemSelector"), _PLAIN | {"context.Map"}
     for index, rule in enumerate(_objects(state, "Choices")):
@@ -414,7 +418,7 @@ def _assigns(
 def _assign_findings(assign: object, place: Place, taken: frozenset[str]) -> Iterator[Finding]:
     if assign is None:
         return
-    if not isinstance(assign, Mapping):
+    if not is_object(assign):
         yield _finding("FIELD_TYPE", place, "must be an object")
         return
     for name in assign:
@@ -438,9 +442,9 @@ def _assign_findings(assign: object, place: Place, taken: frozenset[str]) -> Ite
 
 def _objects(holder: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
     found = holder.get(key)
-    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+    return [item for item in found if is_object(item)] if is_array(found) else []
 
 
 def _is_distributed(processor: Mapping[str, object]) -> bool:
     config = processor.get("ProcessorConfig")
-    return isinstance(config, Mapping) and config.get("Mode") == "DISTRIBUTED"
+    return is_object(config) and config.get("Mode") == "DISTRIBUTED"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from perdure_aws.json_shapes import is_array, is_object
 from perdure_aws.jsonata_syntax import (
     Binary,
     Call,
@@ -26,79 +27,20 @@ from perdure_aws.limits import value_of
 
 __all__ = ["FUNCTIONS", "expressions", "is_expression", "problems", "source_of"]
 
-FUNCTIONS: Final = frozenset(
-    [
-        "sum",
-        "count",
-        "max",
-        "min",
-        "average",
-        "string",
-        "substring",
-        "substringBefore",
-        "substringAfter",
-        "lowercase",
-        "uppercase",
-        "length",
-        "trim",
-        "pad",
-        "match",
-        "contains",
-        "replace",
-        "split",
-        "join",
-        "formatNumber",
-        "formatBase",
-        "formatInteger",
-        "parseInteger",
-        "number",
-        "floor",
-        "ceil",
-        "round",
-        "abs",
-        "sqrt",
-        "power",
-        "random",
-        "boolean",
-        "not",
-        "map",
-        "zip",
-        "filter",
-        "single",
-        "reduce",
-        "sift",
-        "keys",
-        "lookup",
-        "append",
-        "exists",
-        "spread",
-        "merge",
-        "reverse",
-        "each",
-        "error",
-        "assert",
-        "type",
-        "sort",
-        "shuffle",
-        "distinct",
-        "base64encode",
-        "base64decode",
-        "encodeUrlComponent",
-        "encodeUrl",
-        "decodeUrlComponent",
-        "decodeUrl",
-        "now",
-        "millis",
-        "fromMillis",
-        "toMillis",
-        "clone",
-        "partition",
-        "range",
-        "hash",
-        "uuid",
-        "parse",
-    ]
-)
+FUNCTIONS: Final = frozenset((
+    *("sum", "count", "max", "min", "average", "string"),
+    *("substring", "substringBefore", "substringAfter", "lowercase", "uppercase", "length"),
+    *("trim", "pad", "match", "contains", "replace", "split"),
+    *("join", "formatNumber", "formatBase", "formatInteger", "parseInteger", "number"),
+    *("floor", "ceil", "round", "abs", "sqrt", "power"),
+    *("random", "boolean", "not", "map", "zip", "filter"),
+    *("single", "reduce", "sift", "keys", "lookup", "append"),
+    *("exists", "spread", "merge", "reverse", "each", "error"),
+    *("assert", "type", "sort", "shuffle", "distinct", "base64encode"),
+    *("base64decode", "encodeUrlComponent", "encodeUrl", "decodeUrlComponent", "decodeUrl", "now"),
+    *("millis", "fromMillis", "toMillis", "clone", "partition", "range"),
+    *("hash", "uuid", "parse"),
+))  # fmt: skip
 """JSONata 2.0.6's functions without `$eval`, and the six that Step Functions adds."""
 
 _STATES: Final = frozenset({"input", "context", "result", "errorOutput"})
@@ -121,10 +63,10 @@ def expressions(template: object) -> Iterator[str]:
     if isinstance(template, str):
         if is_expression(template):
             yield source_of(template)
-    elif isinstance(template, dict):
+    elif is_object(template):
         for value in template.values():
             yield from expressions(value)
-    elif isinstance(template, list):
+    elif is_array(template):
         for value in template:
             yield from expressions(value)
 
@@ -133,10 +75,10 @@ def problems(template: object, readable: frozenset[str]) -> Iterator[tuple[str, 
     """What is wrong in the expressions of a template."""
     if isinstance(template, str):
         yield from _text_problems(template, readable)
-    elif isinstance(template, dict):
+    elif is_object(template):
         for value in template.values():
             yield from problems(value, readable)
-    elif isinstance(template, list):
+    elif is_array(template):
         for value in template:
             yield from problems(value, readable)
 
@@ -161,8 +103,8 @@ def _text_problems(text: str, readable: frozenset[str]) -> Iterator[tuple[str, s
 def _expression_problems(
     expression: Expression, readable: frozenset[str]
 ) -> Iterator[tuple[str, str]]:
-    for node in _without_document(expression.root):
-        what = f"`{node.name}`" if isinstance(node, Context) else f"the bare field `{node.name}`"
+    for read in _without_document(expression.root):
+        what = f"`{read.name}`" if isinstance(read, Context) else f"the bare field `{read.name}`"
         yield "NO_CONTEXT_DOCUMENT", f"{what} reads a context document, and there is none"
     for node in walk(expression.root):
         if isinstance(node, Call) and _named(node.function, "eval"):

@@ -63,21 +63,20 @@ STATES: Final = {
     ),
 }
 RESERVED_ERRORS: Final = frozenset(
-    f"States.{name}"
-    for name in [
-        "ALL",
-        "Timeout",
-        "HeartbeatTimeout",
-        "TaskFailed",
-        "Permissions",
-        "QueryEvaluationError",
-        "NoChoiceMatched",
-        "BranchFailed",
-        "DataLimitExceeded",
-        "ExceedToleratedFailureThreshold",
-        "ItemReaderFailed",
-        "ResultWriterFailed",
-        "Runtime",
-        "Http.Socket",
-    ]
+    {
+        "States.ALL",
+        "States.BranchFailed",
+        "States.DataLimitExceeded",
+        "States.ExceedToleratedFailureThreshold",
+        "States.HeartbeatTimeout",
+        "States.Http.Socket",
+        "States.ItemReaderFailed",
+        "States.NoChoiceMatched",
+        "States.Permissions",
+        "States.QueryEvaluationError",
+        "States.ResultWriterFailed",
+        "States.Runtime",
+        "States.TaskFailed",
+        "States.Timeout",
+    }
 )

@@ -7,6 +7,8 @@ which variable names are taken where.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, final
 
+from perdure_aws.json_shapes import is_array, is_object
+
 __all__ = ["Edge", "assigned_before", "edges", "inner_scopes", "reachable"]
 
 type Definition = Mapping[str, object]
@@ -23,14 +25,14 @@ class Edge(NamedTuple):
 
 
 def _names(holder: object) -> tuple[str, ...]:
-    assign = holder.get("Assign") if isinstance(holder, Mapping) else None
-    return tuple(str(name) for name in assign) if isinstance(assign, Mapping) else ()
+    assign = holder.get("Assign") if is_object(holder) else None
+    return tuple(str(name) for name in assign) if is_object(assign) else ()
 
 
 def _maps(value: object) -> Iterator[Mapping[str, object]]:
-    if isinstance(value, list):
+    if is_array(value):
         for item in value:
-            if isinstance(item, Mapping):
+            if is_object(item):
                 yield item
 
 
@@ -42,7 +44,7 @@ def _target(holder: Mapping[str, object], key: str) -> str | None:
 def edges(states: Mapping[str, object]) -> Iterator[Edge]:
     """All edges of one scope."""
     for name, state in states.items():
-        if not isinstance(state, Mapping):
+        if not is_object(state):
             continue
         if state.get("Type") == "Choice":
             for index, rule in enumerate(_maps(state.get("Choices"))):
@@ -92,5 +94,5 @@ def inner_scopes(state: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str
     for index, branch in enumerate(_maps(state.get("Branches"))):
         yield f"Branches[{index}]", branch
     processor = state.get("ItemProcessor")
-    if isinstance(processor, Mapping):
+    if is_object(processor):
         yield "ItemProcessor", processor

@@ -163,7 +163,8 @@ class Prepare:
     def _start(self, scope: Scope, name: str, path: str, row: Sequence[object]) -> Json:
         slots = scope.begin(self._slots, row)
         run = self._counts.run
-        state = State(run.id, run.seed, scope.entry, encode_slots(slots, ordered=True), path)
+        captured = encode_slots(slots, ordered=True, functions=run.functions)
+        state = State(run.id, run.seed, scope.entry, captured, path)
         return state.write()
 
 

@@ -26,6 +26,7 @@ from perdure.codec import (
     encode_slots,
 )
 from perdure.codec.descriptors import from_json
+from perdure.codec.functions import FunctionTable
 from perdure.errors import LimitExceeded
 from perdure.language import Flow as UserFlow
 from perdure.runtime.engine import Completed, Outcome
@@ -64,6 +65,8 @@ class Host:
     versions: Versions
     now: Callable[[], float]
     sleep: Callable[[float], None]
+    functions: FunctionTable
+    """Names the nested functions of the emitted module."""
 
 
 def invoke(host: Host, event: Mapping[str, Json]) -> Json:
@@ -98,11 +101,11 @@ class Visit:
         if state.again is not None:
             entered = float(str(state.again["entered"]))
         self.entered = entered
-        self.run = SiteRun(state.run, state.seed, entered)
+        self.run = SiteRun(state.run, state.seed, entered, host.functions)
         self.counts = Counts(self.run, state.path)
         self.counts.counts.update(state.counts)
         self.counts.reads, self.counts.clocks = state.reads, state.clocks
-        self.slots = Slots(decode_slots(_slots(state.slots)))
+        self.slots = Slots(decode_slots(_slots(state.slots), functions=host.functions))
         prepare = Prepare(host.table, self.scope_id, self.slots, self.counts, lambda: self.run.time)
         self.prepare = prepare
         self.site = Site(self.scope, self.slots, prepare)
@@ -187,7 +190,9 @@ class Visit:
         bind = along.get("bind")
         slot = None if bind is None else text(bind)
         if "error" in along:
-            self.site.bind(slot, decode_error(_mutable(along["error"])))
+            error = decode_error(_mutable(along["error"]))
+            self._wait_failed(along.get("origin"), error)
+            self.site.bind(slot, error)
         elif "slept" in along:
             self._record_sleep(fields(along["slept"]))
             self.site.bind(slot, None)
@@ -198,6 +203,18 @@ class Visit:
                 return self.site.fail(text(along["origin"]), error)
             self.site.bind(slot, value)
         return self.site.drive(self.state.at, target)
+
+    def _wait_failed(self, origin: Json, error: BaseException) -> None:
+        """A wait ended with an error: what its own site would have counted and recorded."""
+        if origin is None:
+            return
+        pc = text(origin)
+        wait = self._known_wait(pc)
+        if isinstance(error, asyncio.CancelledError):
+            self.state.cancelled = True
+            for index, contestant in enumerate(wait.contestants):
+                if contestant.event is not None:
+                    self._record_event(pc, wait, index, None)
 
     def _came_along(self, along: Mapping[str, Json]) -> object:
         """The value of the native operation before; its error is raised."""
@@ -222,7 +239,9 @@ class Visit:
             raise RuntimeError(f"the wait {wait.path!r} went on without a decision")
         contestant, detail = wait.contestants[ended.contestant], wait.details[ended.contestant]
         if contestant.event is None:
-            self._record_sleep({**detail, "contestant": contestant.name})
+            for other, its_detail in zip(wait.contestants, wait.details, strict=True):
+                if other.event is None and other.due == contestant.due:
+                    self._record_sleep({**its_detail, "contestant": other.name})
             return contestant.name, None
         payload = decode(_mutable(ended.payload))
         declared = detail["type"]
@@ -315,7 +334,7 @@ class Visit:
             contestant=record.get("contestant"),
         )
 
-    def _record_event(self, pc: str, wait: Wait, index: int, outcome: Outcome) -> None:
+    def _record_event(self, pc: str, wait: Wait, index: int, outcome: Outcome | None) -> None:
         node = self._node(pc)
         contestant = wait.contestants[index]
         self.records.add(
@@ -377,7 +396,7 @@ class Visit:
         )
         state = self.state
         state.at = stop.at
-        state.slots = encode_slots(crossing, ordered=True)
+        state.slots = encode_slots(crossing, ordered=True, functions=self.host.functions)
         repeating = self.scope.repeating
         state.counts = {n: c for n, c in self.counts.counts.items() if n in repeating}
         state.reads, state.clocks = self.counts.reads, self.counts.clocks

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 
 from perdure.language import Flow as UserFlow
+from perdure.runtime.functions import ModuleFunctions
 from perdure.sites import Flow
 
 __all__ = ["Loaded", "active_bundle"]
@@ -26,9 +28,10 @@ KEPT_OUT = ("perdure", "perdure_aws")
 class Loaded:
     """What a bundle holds: the flow as the user wrote it, and the table of its sites."""
 
-    def __init__(self, flow: UserFlow[..., object], table: Flow) -> None:
+    def __init__(self, flow: UserFlow[..., object], module: ModuleType) -> None:
         self.flow = flow
-        self.table = table
+        self.table: Flow = module.FLOW
+        self.functions = ModuleFunctions({module.__name__: module})
 
 
 @contextmanager
@@ -42,8 +45,8 @@ def active_bundle(bundle: bytes, sites: str) -> Iterator[Loaded]:
         sys.path.insert(0, str(place))
         importlib.invalidate_caches()
         try:
-            table: Flow = importlib.import_module(f"perdure_sites.{sites}").FLOW
-            yield Loaded(_flow(table.ref), table)
+            module = importlib.import_module(f"perdure_sites.{sites}")
+            yield Loaded(_flow(module.FLOW.ref), module)
         finally:
             sys.path.remove(str(place))
             sys.path_importer_cache.pop(str(place), None)

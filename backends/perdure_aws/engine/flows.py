@@ -19,16 +19,17 @@ from perdure.errors import InvalidInput
 from perdure.flow import Program
 from perdure.machine.emit import module_name
 from perdure.machine.ir import Machines
-from perdure.runtime.bodies import Attempted, ended_with, raised, run_attempt
+from perdure.runtime.bodies import Attempted, raised, run_attempt
 from perdure.runtime.engine import LogRecord
 from perdure.runtime.values import encode_input, failed
 from perdure.store.inbox import put_event
 from perdure.store.match import match, rung
 from perdure.store.protocol import Versions
 from perdure.store.sqlite import SqliteStore
+from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedEvent
 from perdure.testing.scripts import Attempt as ScriptedAttempt
-from perdure.testing.scripts import Raises, RunsBody
+from perdure.testing.scripts import RunsBody
 from perdure.trace import End, Trace, error_json
 
 from perdure_aws.cancel import cancel
@@ -132,6 +133,7 @@ class Test:
             versions=Versions("test", "3.13", 1, self.loaded.table.digest),
             now=lambda: context.now().timestamp(),
             sleep=context.sleep,
+            functions=self.loaded.functions,
         )
         try:
             reply = invoke(host, fields(event))
@@ -230,9 +232,7 @@ class ScriptedSteps:
             self.context.sleep(deadline - attempt.now)
             return raised(TimeoutError())
         self.context.sleep(answer.after_seconds)
-        if isinstance(answer, Raises):
-            return raised(answer.error)
-        return ended_with(step, answer.value)
+        return answered(step, answer)
 
 
 async def _limited(attempt: Attempt) -> Attempted:

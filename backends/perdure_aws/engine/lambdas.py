@@ -8,11 +8,12 @@ from typing import Final, final
 from perdure_aws.engine.interface import Json, LambdaContext, LambdaFunction
 from perdure_aws.engine.run import Run
 from perdure_aws.engine.scheduler import current
+from perdure_aws.limits import value_of
 
 __all__ = ["FunctionMissing", "find_function", "invoke", "respond"]
 
-MAX_SECONDS: Final = 900
-"""A function runs 15 minutes at most (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+MAX_SECONDS: Final = value_of("lambda_seconds")
+"""A function runs 15 minutes at most (lambda/latest/dg/gettingstarted-limits.html)."""
 
 
 class FunctionMissing(Exception):  # noqa: N818
@@ -79,6 +80,7 @@ def invoke(run: Run, name: str, event: Json) -> dict[str, Json]:
 
 
 def find_function(functions: Mapping[str, LambdaFunction], name: str) -> LambdaFunction:
+    """The function that a FunctionName means, a name or an ARN with or without version."""
     parts = name.split(":")
     bare = parts[6] if name.startswith("arn:") and len(parts) > 6 else parts[0]
     for candidate in (name, bare):
@@ -90,18 +92,15 @@ def find_function(functions: Mapping[str, LambdaFunction], name: str) -> LambdaF
 def respond(
     function: LambdaFunction, event: Json, context: LambdaContext, seconds: float
 ) -> dict[str, Json]:
+    """Lambda's answer to one invocation, whatever the function does."""
     try:
         answer = function(event, context)
     except _Stopped:
-        return _failed(
-            "Sandbox.Timedout",
-            f"RequestId: {context.aws_request_id} Error: Task timed out after {seconds:.2f} seconds",
-        )
-    except SystemExit as exit_:
-        return _failed(
-            "Runtime.ExitError",
-            f"RequestId: {context.aws_request_id} Error: Runtime exited with error: exit status {exit_.code}",
-        )
+        message = f"Task timed out after {seconds:.2f} seconds"
+        return _failed("Sandbox.Timedout", f"RequestId: {context.aws_request_id} Error: {message}")
+    except SystemExit as left:
+        message = f"Runtime exited with error: exit status {left.code}"
+        return _failed("Runtime.ExitError", f"RequestId: {context.aws_request_id} Error: {message}")
     except Exception as error:
         kind = getattr(error, "error_type", None)
         return _failed(kind if isinstance(kind, str) else type(error).__name__, str(error))
@@ -115,9 +114,5 @@ def respond(
 
 def _failed(kind: str, message: str) -> dict[str, Json]:
     payload: Json = {"errorMessage": message, "errorType": kind, "stackTrace": []}
-    return {
-        "StatusCode": 200,
-        "ExecutedVersion": "$LATEST",
-        "FunctionError": "Unhandled",
-        "Payload": payload,
-    }
+    answer: dict[str, Json] = {"StatusCode": 200, "ExecutedVersion": "$LATEST"}
+    return {**answer, "FunctionError": "Unhandled", "Payload": payload}

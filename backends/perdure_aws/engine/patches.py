@@ -5,7 +5,7 @@ and gone when the last one has ended: other users of moto in the process are lef
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import final
 
@@ -44,7 +44,7 @@ _ACTIVE = Patches()
 
 
 @contextmanager
-def patched(corrections: Sequence[Callable[[Patches], None]]) -> Iterator[None]:
+def patched(corrections: Sequence[Callable[[Patches], None]]) -> Generator[None]:
     """Apply `corrections` while the block runs."""
     with _LOCK:
         if _ACTIVE.users == 0:

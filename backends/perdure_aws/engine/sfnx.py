@@ -24,6 +24,7 @@ from perdure_aws.engine.interface import (
 )
 from perdure_aws.engine.lambdas import FunctionMissing, find_function, respond
 from perdure_aws.engine.patches import Patches
+from perdure_aws.json_shapes import is_object
 
 __all__ = ["SfnxEngine", "SfnxSimulation"]
 
@@ -176,7 +177,7 @@ class SfnxSimulation:
         if call.resource != _INVOKE:
             self._refuse(f"sfnx does not know how to do {call.resource}")
         arguments = call.arguments
-        if not isinstance(arguments, Mapping):
+        if not is_object(arguments):
             self._refuse(f"the Arguments of {call.state} are no object")
         name = str(arguments.get("FunctionName"))
         self._calls += 1
@@ -189,7 +190,7 @@ class SfnxSimulation:
         if self._refusal is not None:
             raise self._refusal
         payload = response["Payload"]
-        if "FunctionError" in response and isinstance(payload, dict):
+        if "FunctionError" in response and is_object(payload):
             cause = json.dumps(payload, separators=(",", ":"))
             self._fail(call, str(payload["errorType"]), cause)
         return response
@@ -225,10 +226,9 @@ def _context_named(name: str) -> Callable[[object, str], dict[str, object]]:
     def context(execution_input: object, start_time: str) -> dict[str, object]:
         made = original(execution_input, start_time)
         execution = made["Execution"]
-        if isinstance(execution, dict):
-            execution["Name"] = name
-            execution["Id"] = f"arn:aws:states:us-east-1:123456789012:execution:machine:{name}"
-        return made
+        arn = f"arn:aws:states:us-east-1:123456789012:execution:machine:{name}"
+        named = {"Name": name, "Id": arn}
+        return {**made, "Execution": {**execution, **named} if is_object(execution) else named}
 
     return context
 
@@ -256,11 +256,11 @@ def _states(
 ) -> Iterator[tuple[str, Mapping[str, object], bool]]:
     """All states; whether they run beside others."""
     states = scope.get("States")
-    if not isinstance(states, Mapping):
+    if not is_object(states):
         return
     for name, state in states.items():
-        if isinstance(state, Mapping):
-            yield str(name), state, inner
+        if is_object(state):
+            yield name, state, inner
             scopes = list(inner_scopes(state))
             beside = inner or len(scopes) > 1 or state.get("Type") == "Map"
             for _, below in scopes:

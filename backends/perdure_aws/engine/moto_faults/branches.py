@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (the paths of moto's modules are long)
 # pyright: reportPrivateUsage=false
 # (the corrections reach into the interpreter: that is what they are for)
 """Parallel and Map: branches as tasks of the scheduler, failures with their names."""

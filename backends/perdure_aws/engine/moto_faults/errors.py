@@ -1,5 +1,7 @@
-# pyright: reportPrivateUsage=false
-# (the corrections reach into the interpreter: that is what they are for)
+# ruff: noqa: E501  (the paths of moto's modules are long)
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (the corrections reach into the interpreter, which has untyped dicts at these places)
 """Error names and their matching, causes, and what is no error of the machine at all."""
 
 from typing import Final
@@ -131,10 +133,11 @@ def texts_are_cut(patches: Patches) -> None:
     ) -> None:
         inner = next(iter(event_details.values()), None) if event_details else None
         if isinstance(inner, dict):
+            found: dict[str, object] = inner
             for key, limit in (("error", "error_characters"), ("cause", "cause_characters")):
-                text = inner.get(key)
+                text = found.get(key)
                 if isinstance(text, str) and len(text) > value_of(limit):
-                    inner[key] = text[: value_of(limit)]
+                    found[key] = text[: value_of(limit)]
         original(self, env, error_name, event_type, event_details)
 
     patches.replace(FailureEvent, "__init__", cut)

@@ -1,5 +1,6 @@
-# pyright: reportPrivateUsage=false
-# (the corrections reach into the interpreter: that is what they are for)
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (the corrections reach into the interpreter, which has untyped dicts at these places)
 """JSONata: moto is not wired to an evaluator at all."""
 
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import (
@@ -8,6 +9,7 @@ from moto.stepfunctions.parser.asl.component.common.string.string_expression imp
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 
+from perdure_aws.engine.interface import Json
 from perdure_aws.engine.jsonata import QueryError
 from perdure_aws.engine.moto_faults.failures import query_failed
 from perdure_aws.engine.patches import Patches
@@ -29,7 +31,10 @@ def wire_jsonata(patches: Patches) -> None:
     def evaluate(self: StringJSONata | StringVariableSample, env: Environment) -> None:
         run = active()
         store = env.variable_store
-        bindings = {**store._outer_scope, **store._inner_scope, "states": env.states._states_data}
+        outer: dict[str, Json] = store._outer_scope
+        inner: dict[str, Json] = store._inner_scope
+        states: Json = env.states._states_data  # type: ignore[assignment]  # a TypedDict of JSON
+        bindings: dict[str, Json] = {**outer, **inner, "states": states}
         try:
             value = run.evaluator.evaluate(self.expression, bindings, run.scheduler.now)
         except QueryError as error:

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0917  (moto's signature)
 # pyright: reportPrivateUsage=false
 # (the corrections reach into the interpreter: that is what they are for)
 """The history of events: its limit, its duplicates, and how executions enter and leave states."""
@@ -80,7 +81,7 @@ def failed_evaluations_are_told_once(patches: Patches) -> None:
     ) -> int:
         if event_type == HistoryEventType.EvaluationFailed and context.last_published_event_id:
             last = self._history_event_list[context.last_published_event_id - 1]
-            if last["type"] == HistoryEventType.EvaluationFailed:
+            if last.get("type") == HistoryEventType.EvaluationFailed:
                 return context.last_published_event_id
         return original(self, context, event_type, event_details, timestamp, update_source_event_id)
 

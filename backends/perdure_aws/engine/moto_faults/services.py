@@ -1,9 +1,10 @@
+# ruff: noqa: E501  (the paths of moto's modules are long)
 # pyright: reportPrivateUsage=false
 # (the corrections reach into the interpreter: that is what they are for)
 """Lambda tasks call the simulation's functions."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from botocore.exceptions import ClientError
 from moto.core.models import botocore_stubber
@@ -116,7 +117,7 @@ def other_services_need_moto(patches: Patches) -> None:
                 )
             return original(*args, **options)
 
-    original = boto_client.boto3.client
+    original: Callable[..., object] = vars(boto_client)["boto3"].client
     patches.replace(boto_client, "boto3", Boto3)
 
 

@@ -1,8 +1,10 @@
-# pyright: reportPrivateUsage=false
-# (the corrections reach into the interpreter: that is what they are for)
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (the corrections reach into the interpreter, which has untyped dicts at these places)
 """The limits on data: what is too large fails, as on AWS."""
 
 import json
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from moto.stepfunctions.parser.asl.component.state import state as state_module
@@ -75,10 +77,10 @@ def measure_as_aws_does(patches: Patches) -> None:
     for module in (state_module, state_task_service, state_task_lambda):
         patches.replace(module, "is_within_size_quota", is_within_size_quota)
 
-    original = StateTask._eval_parameters
+    original: Callable[[StateTask, Environment], dict[str, Json]] = StateTask._eval_parameters
 
     def parameters(self: StateTask, env: Environment) -> dict[str, Json]:
-        found: dict[str, Json] = original(self, env)
+        found = original(self, env)
         check_size(env, found, "has Arguments")
         return found
 
