@@ -44,6 +44,7 @@ REFUSED = [
     ("PDR113", "CACHE[1] = 2", "CACHE = {}"),
     ("PDR113", "CACHE.append(2)", "CACHE = []"),
     ("PDR113", "Item.count = 3", ""),
+    ("PDR113", "return add(1)", "def add(x, seen=[]):\n    seen.append(x)\n    return seen"),
     ("PDR114", "return N", "N = 0\ndef bump():\n    global N\n    N += 1"),
     ("PDR114", "return CACHE['a']", "CACHE = {}\ndef put(x):\n    CACHE[x] = 1"),
     ("PDR114", "return MODEL", "import os\nMODEL = os.environ.get('MODEL', 'x')"),
@@ -61,6 +62,7 @@ REFUSED = [
     ("PDR115", "return set(xs).pop()", ""),
     ("PDR115", "return {x: 1 for x in set(xs)}", ""),
     ("PDR115", "return await gather(*[fetch(x) for x in set(xs)])", ""),
+    ("PDR115", "return max(set(xs), key=xs.count)", ""),
     ("PDR116", "return hash('x')", ""),
     ("PDR117", "return id(xs)", ""),
     ("PDR118", "return str(Plain())", ""),
@@ -221,6 +223,22 @@ BRANCHES = [
     (
         "PDR124",
         """
+        from contextlib import asynccontextmanager
+        @asynccontextmanager
+        async def held():
+            try:
+                yield 1
+            finally:
+                await fetch(2)
+        async def one():
+            async with held():
+                await fetch(1)
+        return await race(a=one(), b=sleep(5))
+        """,
+    ),
+    (
+        "PDR124",
+        """
         async def one():
             try:
                 return await fetch(1)
@@ -284,6 +302,10 @@ ACCEPTED = [
     ("return PROMPT.format(x=1)", "PROMPT = 'x ' + '{x}'"),
     ("return __name__", ""),
     ("return SQUARES[1]", "SQUARES = {n: n * n for n in range(3)}"),
+    (
+        "return add(1)",
+        "def add(x, seen=None):\n    seen = seen or []\n    seen.append(x)\n    return seen",
+    ),
     # sets
     ("for x in sorted({1, 2}):\n    await fetch(x)", ""),
     ("names = {x for x in xs}\nreturn 'a' in names and len(names)", ""),

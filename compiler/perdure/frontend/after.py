@@ -51,6 +51,7 @@ def check(walk: "Walk") -> None:
             _identities(walk, state)
         _consumed(walk, state)
         _reserved(walk, state)
+        _defaults(walk, state, mutations)
         if state.recursive:
             _recursion(walk, state, mutations)
         branches.check(walk, state, mutations)
@@ -185,6 +186,26 @@ def _reserved(walk: "Walk", state: State) -> None:
         if name.startswith(("__perdure", "__sites")):
             node = bindings[0].node
             walk.problem(state, rules.RESERVED_NAME, node, name=name)
+
+
+def _defaults(walk: "Walk", state: State, mutations: Mutations) -> None:
+    """A default that is changed is a global in disguise; a flow's are made anew for each run."""
+    if state.func.kind is FunctionKind.FLOW:
+        return
+    args = state.node.args
+    positional = [*args.posonlyargs, *args.args]
+    first = len(positional) - len(args.defaults)
+    pairs = [*zip(positional[first:], args.defaults, strict=True)]
+    pairs += [
+        (name, value)
+        for name, value in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+        if value is not None
+    ]
+    changes = mutations.of(state.ref)
+    for parameter, default in pairs:
+        mutable = isinstance(default, ast.List | ast.Dict | ast.Set | ast.Call)
+        if mutable and parameter.arg in changes:
+            walk.problem(state, rules.GLOBAL_WRITE, changes[parameter.arg], name=parameter.arg)
 
 
 # Identity, recursion

@@ -204,9 +204,14 @@ def _cancellable(walk: "Walk", start: State, fork: str) -> None:
                 walk.problem(
                     state, rules.CLEANUP_IN_BRANCH, node.finalbody[0], keyword="try", fork=fork
                 )
-        for found in state.calls:
-            if found.kind is CallKind.HELPER:
-                pending.extend(walk.states[ref] for ref in found.refs if ref in walk.states)
+        if state.node is not start.node and state.pauses and _is_exit(state):
+            walk.problem(state, rules.CLEANUP_IN_BRANCH, state.pauses[0], keyword="with", fork=fork)
+        called = (walk.states[ref] for ref in state.callees if ref in walk.states)
+        pending.extend(item for item in called if item.func.kind is not FunctionKind.FLOW)
+
+
+def _is_exit(state: State) -> bool:
+    return state.ref.qualname.rpartition(".")[2] == "__aexit__"
 
 
 def _handlers(walk: "Walk", state: State, node: ast.Try | ast.TryStar, fork: str) -> None:

@@ -35,15 +35,10 @@ _DATA_TYPES = frozenset(
     f"builtins.{name}"
     for name in ("bool", "bytes", "dict", "float", "int", "list", "NoneType", "set", "str", "tuple")
 )
-_WORLD = {
-    "os.environ": "os.environ",
-    "sys.argv": "sys.argv",
-    "sys.path": "sys.path",
-    "sys.modules": "sys.modules",
-    "sys.stdin": "sys.stdin",
-    "sys.stdout": "sys.stdout",
-    "sys.stderr": "sys.stderr",
-}
+_TIES = frozenset({"builtins.sorted", "builtins.min", "builtins.max"})
+_WORLD = frozenset(
+    {"os.environ", "sys.argv", "sys.path", "sys.modules", "sys.stdin", "sys.stdout", "sys.stderr"}
+)
 
 
 # Functions
@@ -241,7 +236,11 @@ def printed(reader: "Reader", node: ast.Call) -> None:
 
 def pure_call(reader: "Reader", node: ast.Call, dotted: str) -> None:
     """A call of a pure function outside the project."""
-    if dotted in known.ORDER_BLIND:
+    ties = dotted in _TIES and any(keyword.arg == "key" for keyword in node.keywords)
+    if ties:  # equal keys come out in the order they went in
+        for argument in node.args[:1]:
+            iteration(reader, argument)
+    elif dotted in known.ORDER_BLIND:
         reader.order_blind.update(id(argument) for argument in node.args)
         return
     if dotted in ("builtins.str", "builtins.repr", "builtins.ascii", "builtins.format"):
