@@ -126,7 +126,7 @@ class ReferenceRun:
             else:
                 self.end = End("failed", None, error_json(outcome))
         world.note(self._id, f"run {self.end.status}", "")
-        self.inbox.close(lambda: failed(Unanswered(f"run {self._id} ended before it replied")))
+        self.inbox.close(lambda: failed(Unanswered(f"run {self._id} ended before it answered")))
         self.finished.set_result(None)
 
     # Primitives of `Run`.
