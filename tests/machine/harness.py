@@ -91,7 +91,7 @@ def plainly(source: str, answer: Answer, arguments: dict[str, Any]) -> Outcome:
         return Outcome(None, ("EndlessError", ""), _texts(script)[:ENOUGH])
     finally:
         current.reset(token)
-    return Outcome(value, None, _texts(script))
+    return Outcome(_comparable(value), None, _texts(script))
 
 
 def compiled(
@@ -109,7 +109,12 @@ def compiled(
     error = None
     if ended.error is not None:
         error = (type(ended.error).__name__, str(ended.error))
-    return Outcome(ended.value, error, _texts(script)), states
+    return Outcome(_comparable(ended.value), error, _texts(script)), states
+
+
+def _comparable(value: Any) -> Any:
+    """Exceptions compare by type and text."""
+    return repr(value) if "Error(" in repr(value) else value
 
 
 def _texts(script: Script) -> list[str]:

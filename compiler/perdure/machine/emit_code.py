@@ -132,6 +132,8 @@ class Body:
         always = bool(written & seen) or not (advance or isinstance(self.node, ir.Block))
         binds = frozenset(kept) if advance else self.effects.binds
         old = {slot for slot in kept if always or slot not in binds}
+        # What is not live before has no value that anything after could see.
+        old &= self.scope.live[self.node.pc]
         code = self._code()
         loads = [*self._globals(), *self._loads(self.effects.reads | old)]
         if not kept:

@@ -114,16 +114,14 @@ def _merged(entry: Pc, nodes: dict[Pc, Node]) -> dict[Pc, Node]:
         code = list(node.code)
         after = node.next
         handler = handler_of(node)
-        raises = may_raise(node)
         while (
             coming[after] == 1
             and after != pc
             and isinstance(follower := result[after], ir.Block)
             and follower.frame is node.frame
-            and (not raises or not may_raise(follower) or handler_of(follower) == handler)
+            # Code that cannot raise stays apart from code whose handler could see half of it.
+            and (not may_raise(follower) or handler_of(follower) == handler)
         ):
-            if may_raise(follower):
-                handler, raises = handler_of(follower), True
             code.extend(follower.code)
             del result[after]
             after = follower.next
