@@ -1,8 +1,7 @@
 """Definitions with one fault each, and the code of the finding that names it."""
 
-from tests.aws_engine.machines import SUCCEED, branch, call, catch, machine, pass_, token
-
 from perdure_aws.engine import Json
+from tests.aws_engine.machines import SUCCEED, branch, call, catch, machine, pass_, token
 
 type Definition = dict[str, Json]
 

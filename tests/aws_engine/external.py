@@ -11,11 +11,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 __all__ = [
     "ToolMissing",
     "validate_all_with_aws_language_service",
+    "validate_all_with_cfn_lint",
     "validate_with_aws_language_service",
     "validate_with_cfn_lint",
 ]
@@ -25,7 +27,7 @@ type Definition = Mapping[str, object]
 TOOLS = Path(__file__).parents[1] / "tools"
 
 
-class ToolMissing(AssertionError):
+class ToolMissing(AssertionError):  # noqa: N818
     """A validator cannot be run on this machine; the check has failed."""
 
 
@@ -53,23 +55,31 @@ def validate_all_with_aws_language_service(definitions: Sequence[Definition]) ->
 
 def validate_with_cfn_lint(definition: Definition) -> list[str]:
     """What cfn-lint says of a template that holds only a machine with this definition."""
-    from cfnlint.api import lint
-    from cfnlint.config import ManualArgs
+    return validate_all_with_cfn_lint([definition])[0]
 
-    template = {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Resources": {
-            "Machine": {
-                "Type": "AWS::StepFunctions::StateMachine",
-                "Properties": {
-                    "RoleArn": "arn:aws:iam::123456789012:role/machine",
-                    "Definition": dict(definition),
-                },
-            }
-        },
+
+def validate_all_with_cfn_lint(definitions: Sequence[Definition]) -> list[list[str]]:
+    """What cfn-lint says of each definition, all of them in one template."""
+    lint = import_module("cfnlint.api").lint
+    manual = import_module("cfnlint.config").ManualArgs
+    machines = {
+        f"Machine{index}": {
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {
+                "RoleArn": "arn:aws:iam::123456789012:role/machine",
+                "Definition": dict(definition),
+            },
+        }
+        for index, definition in enumerate(definitions)
     }
-    matches = lint(json.dumps(template), config=ManualArgs(regions=["us-east-1"]))
-    return [f"{match.rule.id} {match.message}" for match in matches]
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": machines}
+    found = [list[str]() for _ in definitions]
+    for match in lint(json.dumps(template), config=manual(regions=["us-east-1"])):
+        text = f"{match.rule.id} {match.message}"
+        if len(match.path) < 2 or match.path[1] not in machines:
+            raise AssertionError(f"cfn-lint does not like the template around it: {text}")
+        found[int(match.path[1].removeprefix("Machine"))].append(text)
+    return found
 
 
 def _node() -> list[str]:

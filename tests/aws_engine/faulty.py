@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from perdure_aws.engine import Json
 from tests.aws_engine.machines import (
     CAUGHT,
     SUCCEED,
@@ -14,8 +15,6 @@ from tests.aws_engine.machines import (
     pass_,
     token,
 )
-
-from perdure_aws.engine import Json
 
 HARD = 'he said "hi"\n\\back\\ {% x %} $y é😀'
 NOTHING = "{% $states.input.nope %}"

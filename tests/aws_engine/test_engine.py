@@ -5,9 +5,20 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 
 import pytest
+
+from perdure_aws.engine import (
+    START,
+    EngineCannot,
+    Execution,
+    Json,
+    LambdaContext,
+    Simulation,
+    engine,
+)
 from tests.aws_engine.machines import (
     CAUGHT,
     SUCCEED,
@@ -20,17 +31,11 @@ from tests.aws_engine.machines import (
     token,
 )
 
-from perdure_aws.engine import (
-    START,
-    EngineCannot,
-    Execution,
-    Json,
-    LambdaContext,
-    Simulation,
-    engine,
-)
-
 DAY = 86_400
+
+
+def void(value: object) -> None:
+    """Whatever an action gives is not looked at."""
 
 
 class Recorder:
@@ -50,7 +55,7 @@ class Recorder:
         )
 
     def after(self, seconds: float, action: Callable[[], object]) -> None:
-        self.simulation.at(START + timedelta(seconds=seconds), lambda: (action(), None)[1])
+        self.simulation.at(START + timedelta(seconds=seconds), lambda: void(action()))
 
     def note(self, what: str) -> None:
         self.log.append((what, (self.simulation.now() - START).total_seconds()))
@@ -249,7 +254,7 @@ def test_a_failing_iteration_ends_the_others() -> None:
     assert (run.status, run.error, seconds(run)) == ("FAILED", "Two", 0)
 
 
-def waiting_for_token(**fields: Json) -> dict[str, Json]:
+def waiting_for_token(**fields: int) -> dict[str, Json]:
     return machine(
         "A",
         {"A": token(End=True, Catch=catch("States.ALL", "B", CAUGHT), **fields), "B": SUCCEED},
@@ -344,12 +349,14 @@ def test_stop_aborts() -> None:
     assert run.history[-1]["type"] == "ExecutionAborted"
 
 
+def note_time(recorder: Recorder, done: list[float]) -> None:
+    done.append((recorder.simulation.now() - START).total_seconds())
+
+
 def test_actions_after_the_end_happen_when_asked_for() -> None:
     for until_idle, expected in ((False, []), (True, [100.0])):
         recorder, done = Recorder(), list[float]()
-        recorder.after(
-            100, lambda r=recorder, d=done: d.append((r.simulation.now() - START).total_seconds())
-        )
+        recorder.after(100, partial(note_time, recorder, done))
         recorder.simulation.run(machine("A", {"A": SUCCEED}), {}, name="run", until_idle=until_idle)
         assert done == expected
 
@@ -440,11 +447,11 @@ def test_functions_are_found_by_name_and_arn(name: str) -> None:
 
 
 def test_an_error_may_name_itself() -> None:
-    class Broken(Exception):
+    class BrokenError(Exception):
         error_type = "Perdure.Refused"
 
     def broken(event: Json, context: LambdaContext) -> Json:
-        raise Broken("text")
+        raise BrokenError("text")
 
     simulation = engine("moto").simulation(functions={"f": broken})
     run = simulation.run(machine("A", {"A": call("f", {}, End=True)}), {}, name="run")

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from tests.aws_engine.machines import CAUGHT, SUCCEED, branch, call, catch, machine, pass_
 
 from perdure_aws.engine import DefinitionRejected, Execution, Json, LambdaContext, engine
 from perdure_aws.limits import LIMITS, limit, value_of
+from tests.aws_engine.machines import CAUGHT, SUCCEED, branch, call, catch, machine, pass_
 
 LIMIT = 262_144
 QUOTES = 2
@@ -55,8 +55,8 @@ def test_a_variable_has_256_kib_and_too_much_can_be_caught(extra: int, caught: b
 
 
 def test_one_assign_has_256_kib() -> None:
-    ended = run(machine("A", {"A": pass_({}, Assign={"a": padded(LIMIT // 2),
-                                                     "b": padded(LIMIT // 2)}, End=True)}))  # fmt: skip
+    half = padded(LIMIT // 2)
+    ended = run(machine("A", {"A": pass_({}, Assign={"a": half, "b": half}, End=True)}))
     assert ended.error == "States.DataLimitExceeded"
 
 
@@ -71,6 +71,18 @@ def assign_many(count: int) -> dict[str, Json]:
 @pytest.mark.parametrize(("count", "status"), [(40, "SUCCEEDED"), (41, "FAILED")])
 def test_all_variables_have_10_mib(count: int, status: str) -> None:
     assert run(assign_many(count)).status == status
+
+
+def test_variables_of_ended_branches_do_not_count() -> None:
+    inner = branch("V", {"V": pass_({}, Assign={"v": padded(262_000)}, End=True)})
+    definition = machine(
+        "M",
+        {
+            "M": {"Type": "Map", "Items": "{% [1..60] %}", "MaxConcurrency": 4, "End": True,
+                  "ItemProcessor": inner},
+        },
+    )  # fmt: skip
+    assert run(definition).status == "SUCCEEDED"
 
 
 def test_a_result_and_arguments_have_256_kib() -> None:

@@ -3,17 +3,17 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.aws_engine.faulty import CASES, Case
-from tests.aws_engine.machines import branch, machine
 
 from perdure_aws.engine import EngineCannot, Json, LambdaContext, engine
 from perdure_aws.engine.moto_faults import CORRECTIONS
+from perdure_aws.json_shapes import is_object
+from tests.aws_engine.faulty import CASES, Case
+from tests.aws_engine.machines import branch, machine
 
 NOT_VISIBLE = {
     "our_faults_are_not_the_machines": "turns faults of the engine into EngineCannot",
@@ -30,7 +30,7 @@ NOT_VISIBLE = {
 
 
 @pytest.fixture(scope="module")
-def plain() -> Iterator[dict[str, Any]]:
+def plain() -> dict[str, Any]:
     """What moto as it comes makes of all cases, in a process of its own."""
     cases = {
         name: {"definition": case.definition, "input": case.input, "action": case.action}
@@ -45,12 +45,16 @@ def plain() -> Iterator[dict[str, Any]]:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    yield json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def corrected(case: Case) -> dict[str, Any]:
+    def later(event: Json, context: LambdaContext) -> Json:
+        return keep(event, context)
+
     simulation = engine("moto").simulation(
-        functions={"echo": echo, "keep": lambda event, context: keep(event, context)},
+        functions={"echo": echo, "keep": later},
         max_events=case.max_events,
     )
     kept: list[str] = []
@@ -79,9 +83,9 @@ def corrected(case: Case) -> dict[str, Any]:
         "late": late[0] if late else None,
         "types": [event["type"] for event in run.history],
         "assigned": [
-            dict(details).get("assignedVariables")
+            details.get("assignedVariables")
             for event in run.history
-            if isinstance(details := event.get("stateExitedEventDetails"), dict)
+            if is_object(details := event.get("stateExitedEventDetails"))
         ],
     }
 
@@ -138,6 +142,6 @@ def test_moto_is_itself_again_after_a_run() -> None:
     from moto.stepfunctions.parser.asl.component.program.program import Program
     from moto.stepfunctions.parser.asl.eval import environment
 
-    before = (vars(Program).get("eval"), environment.threading)
+    before = (vars(Program)["eval"], vars(environment)["threading"])
     corrected(CASES["swap"])
-    assert (vars(Program).get("eval"), environment.threading) == before
+    assert (vars(Program)["eval"], vars(environment)["threading"]) == before

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from tests.aws_engine.faulty import CASES
-from tests.aws_engine.machines import SUCCEED, branch, call, catch, machine, pass_, token
 
 from perdure_aws.engine import START, EngineCannot, Execution, Json, LambdaContext, engine
+from tests.aws_engine.faulty import CASES
+from tests.aws_engine.machines import SUCCEED, branch, call, catch, machine, pass_, token
 
 type Definition = dict[str, Json]
 
@@ -109,7 +109,7 @@ def test_there_is_no_time_for_actions() -> None:
         lambda: simulation.send_task_success("t", 1),
         lambda: simulation.send_task_failure("t"),
         lambda: simulation.send_task_heartbeat("t"),
-        lambda: simulation.stop(),
+        simulation.stop,
     ]
     for ask in asked:
         with pytest.raises(EngineCannot):

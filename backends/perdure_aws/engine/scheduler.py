@@ -112,7 +112,7 @@ class Task:
             self.done.set()
             if self.runnable:
                 self.scheduler.ready.remove(self)
-        elif not self.shielded:
+        elif self.shielded <= 0:
             self.wake()
 
 
@@ -195,7 +195,7 @@ class Scheduler:
 
     def check_killed(self, task: Task) -> None:
         """Leave the task if it has been killed and is not shielded."""
-        if task.killed and not task.shielded:
+        if task.killed and task.shielded <= 0:
             raise Killed
 
     def kill(self, path: Path) -> None:
@@ -239,7 +239,7 @@ class Scheduler:
         self._timers.clear()
 
     def _pick(self) -> Task:
-        dying = [task for task in self.ready if task.killed and not task.shielded]
+        dying = [task for task in self.ready if task.killed and task.shielded <= 0]
         if dying:
             return dying[0]
         if self._random is not None:

@@ -238,9 +238,8 @@ class MotoSimulation:
     def _result(self, machine: Machine) -> Execution:
         ending = machine.ending or Ending("RUNNING")
         env = machine.worker.env if machine.worker else None
-        events: list[Event] = (
-            [dict(event) for event in env.event_manager._history_event_list] if env else []
-        )
+        listed = env.event_manager._history_event_list if env else []
+        events: list[Event] = [{**event, "type": event["type"].value} for event in listed]
         return Execution(
             status=ending.status,
             output=ending.output,

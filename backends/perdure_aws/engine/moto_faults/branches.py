@@ -34,6 +34,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branches_
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 
 from perdure_aws.engine.moto_faults.failures import details_of, error_of
+from perdure_aws.engine.moto_faults.sizes import forget_variables
 from perdure_aws.engine.patches import Patches
 from perdure_aws.engine.primitives import VirtualThread, now
 from perdure_aws.engine.scheduler import Task, current
@@ -83,6 +84,8 @@ def branches_are_tasks(patches: Patches) -> None:
 
             VirtualThread(target=routine, path=(*task.path, index)).start()
         BranchWorkerPool.wait(pool)  # type: ignore[no-untyped-call]
+        for worker in workers:
+            forget_variables(worker.env)
         failed = pool.get_exit_event_details()
         if failed is not None:
             task.scheduler.kill_below(task.path)
@@ -143,6 +146,7 @@ def iterations_are_tasks(patches: Patches) -> None:
             frame = worker_frame.open_inner_frame()
             self._eval_job(env=frame, job=job)
             worker_frame.close_frame(frame)
+            forget_variables(frame)
             following = None
             if not isinstance(job.job_output, Exception) and not self._stop_signal_received:
                 following = self._job_pool.next_job()

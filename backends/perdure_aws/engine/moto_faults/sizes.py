@@ -22,7 +22,7 @@ from perdure_aws.engine.patches import Patches
 from perdure_aws.engine.run import active
 from perdure_aws.limits import value_of
 
-__all__ = ["check_assignment", "check_size", "measure_as_aws_does", "size_of"]
+__all__ = ["check_assignment", "check_size", "forget_variables", "measure_as_aws_does", "size_of"]
 
 _SIZES: WeakKeyDictionary[VariableStore, dict[str, int]] = WeakKeyDictionary()
 
@@ -59,6 +59,11 @@ def check_assignment(env: Environment, declared: dict[str, Json]) -> None:
     total = sum(sum(held.values()) for _, held in machine.stores.values())
     if total > value_of("variables_bytes"):
         raise data_limit_exceeded(env, "The total size of all variables exceeds the service limit.")
+
+
+def forget_variables(env: Environment) -> None:
+    """A branch or iteration has ended, and its variables with it."""
+    active().machine().stores.pop(id(env.variable_store), None)
 
 
 def measure_as_aws_does(patches: Patches) -> None:
