@@ -81,13 +81,6 @@ KINDS = [
         "send",
         "send",
     ),
-    (
-        "h = child.run('a')\nreturn await h.result()",
-        "h.result()",
-        CallKind.NATIVE,
-        "result",
-        "result",
-    ),
     ("return datetime.now(UTC)", "datetime.now(UTC)", CallKind.READ, "", "now"),
     ("return time.time()", "time.time()", CallKind.READ, "", "time"),
     ("return random.choice(xs)", "random.choice(xs)", CallKind.READ, "", "rng"),

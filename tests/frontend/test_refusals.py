@@ -88,6 +88,7 @@ REFUSED = [
     ("PDR134", "return asyncio.get_event_loop()", ""),
     ("PDR142", "return eval('1')", ""),
     ("PDR145", "from functools import partial\nf = partial(sleep, 5)\nawait f()", ""),
+    ("PDR147", "return await child.run('a').result()", "@flow\nasync def child(n: int): ..."),
     # iterators across operations
     ("PDR126", "for x in (y for y in xs):\n    await fetch(x)", ""),
     ("PDR126", "for x in map(str, xs):\n    await fetch(x)", ""),
@@ -381,7 +382,7 @@ ACCEPTED = [
     ("return await price(item, fast=True), await price(**xs), await price(*xs)", ""),
     ("return await price.options(timeout='5m', retry=Retry(attempts=2))(item)", ""),
     (
-        "h = await child.start(n=1, id='a')\nawait h.send('go', 1)\nreturn await h.result()",
+        "h = await child.start(n=1, id='a')\nawait h.send('go', 1)\nreturn await h.cancel()",
         "@flow\nasync def child(n: int): ...",
     ),
     ("return await child()", "@flow(retry=3)\nasync def child(n: int = 3):\n    return n"),

@@ -301,6 +301,8 @@ def _method(reader: "Reader", node: ast.Call, func: ast.Attribute, use: Use) -> 
     checks.method(reader, node, func, base)
     reader.receiver(func)
     native = _method_native(base, name, use)
+    if native == "result" and base is not None:
+        reader.problem(rules.HANDLE_RESULT, node, call=ast.unparse(node))
     if native is not None:
         label = "" if native in ("create_task", "run") else native
         if native == "start" and isinstance(base, Func):

@@ -4,6 +4,7 @@ Every problem is in its `report`, all of them at once; whatever the text, nothin
 user's modules are read and never imported.
 """
 
+import os
 from pathlib import Path
 from typing import final
 
@@ -43,6 +44,7 @@ class Workspace:
 
     def load(self, file: Path, text: str | None = None) -> Module | None:
         """The module of a file; None if it cannot be read."""
+        file = Path(os.path.abspath(file))
         if file not in self._loaded:
             self._loaded[file] = self.graph.load(file, text)
         return self._loaded[file]

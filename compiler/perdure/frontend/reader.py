@@ -161,7 +161,8 @@ class Reader:
 
     def _refuse_at(self, rule: Rule, span: Span, **values: object) -> None:
         if self.state.certain:
-            self.walk.report.error(rule, span, also=(), **values)
+            also = self.walk.around(self.state, span)
+            self.walk.report.error(rule, span, also=also, **values)
 
     def _for(self, node: ast.For) -> None:
         checks.iteration(self, node.iter)

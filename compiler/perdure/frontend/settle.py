@@ -155,7 +155,8 @@ def _calls(
 ) -> None:
     own_body = state.func.kind is FunctionKind.FLOW
     prefix = "" if own_body else state.scope.qualname.replace("'", "")
-    scope = f"{state.module.name}:{state.ref.qualname if own_body else prefix}"
+    # Helpers of one name in two modules share their numbers, so that labels differ in a run.
+    scope = str(state.ref) if own_body else prefix
     ordered = sorted(state.calls, key=_position)
     for found in ordered:
         label, site, index = "", None, -1

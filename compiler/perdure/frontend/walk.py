@@ -10,7 +10,7 @@ import ast
 from collections import deque
 from typing import final
 
-from perdure.diagnostics import Report, Rule
+from perdure.diagnostics import Report, Rule, Secondary
 from perdure.flow import Ref
 from perdure.frontend.analysis import FunctionKind, FunctionNode
 from perdure.frontend.meanings import (
@@ -167,10 +167,15 @@ class Walk:
             state = self._pending.popleft()
             Reader(self, state).read()
 
+    def around(self, state: State, span: Span) -> tuple[Secondary, ...]:
+        """A second place for a problem: the head of the function it is in."""
+        return around(state, span)
+
     def problem(self, state: State, rule: Rule, node: ast.AST, **values: object) -> None:
         """Refuse a place, if flow code reaches it for certain."""
         if state.certain:
-            self.report.error(rule, span_of(state.module, node), also=(), **values)
+            span = span_of(state.module, node)
+            self.report.error(rule, span, also=around(state, span), **values)
 
 
 def declared(walk: Walk, func: Func) -> Reader:
@@ -182,6 +187,16 @@ def declared(walk: Walk, func: Func) -> Reader:
 
 def _again(ref: Ref) -> Ref:
     return Ref(ref.module, f"{ref.qualname}'")
+
+
+def around(state: State, span: Span) -> tuple[Secondary, ...]:
+    """The head of the function that a problem is in, unless the problem is there."""
+    node = state.node
+    if isinstance(node, ast.Lambda):
+        return ()
+    head = state.module.source.header_span(node)
+    label = "in this flow" if state.func.kind is FunctionKind.FLOW else "in this helper"
+    return (Secondary(head, label),) if span.line > head.line else ()
 
 
 def span_of(module: Module, node: ast.AST) -> Span:

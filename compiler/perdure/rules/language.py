@@ -317,3 +317,10 @@ ASYNC_GENERATOR = Rule(
     "write a list: `[... for ... in ...]`",
     "Functions like `sum` and `any` cannot go over an asynchronous iterator, in CPython neither.",
 )
+HANDLE_RESULT = Rule(
+    "PDR147",
+    "a flow cannot wait for the result of another run (`{call}`)",
+    "await the flow itself as a child, `await other(...)`, or let the run send an event back",
+    "`start` makes a run that nobody waits for. A flow that needs a result awaits a child flow; a "
+    "run that was started sends it with `await flow.run(id).send(...)`.",
+)
