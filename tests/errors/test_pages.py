@@ -13,7 +13,7 @@ Only the first problem has to be the page's own rule. `pytest --update` writes t
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,14 @@ from perdure.cli.main import run
 PAGES = Path(__file__).parent
 FENCE = re.compile(r"^```(\S+) ?(\S*) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-PENDING: dict[str, str] = {}
+PENDING: dict[str, str] = {
+    "PDR301": "no check of a computed value against the table of limits yet",
+    "PDR303": "the length of a wait is not compared with the life of an execution yet",
+    "PDR304": "the size of a definition is not checked yet",
+    "PDR305": "the pinned Python is not compared with what a target offers yet",
+    "PDR306": "the size of a literal is not checked yet",
+    "PDR307": "the number of branches is not checked yet",
+}
 """Rules whose page is not true yet, each with the reason; a page that comes true fails here."""
 
 
@@ -54,11 +61,11 @@ def _blocks(code: str) -> list[Block]:
     return [Block(*found.groups()) for found in FENCE.finditer(page)]
 
 
-def _pages() -> Iterator[object]:
+def _pages(pending: Mapping[str, str]) -> Iterator[object]:
     for path in sorted(PAGES.glob("PDR*.md")):
         if path.stem in SHOWN_ELSEWHERE:
             continue
-        reason = PENDING.get(path.stem)
+        reason = pending.get(path.stem)
         marks = [pytest.mark.xfail(reason=reason)] if reason else []
         yield pytest.param(path.stem, marks=marks)
 
@@ -86,7 +93,7 @@ def _perdure(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[i
     return code, re.sub(r"\n\d+ problems? found\n$", "", said)
 
 
-@pytest.mark.parametrize("code", _pages())
+@pytest.mark.parametrize("code", _pages(PENDING))
 def test_the_page_shows_what_is_said(
     code: str,
     tmp_path: Path,
@@ -109,7 +116,7 @@ def test_the_page_shows_what_is_said(
         assert said == expected.text
 
 
-@pytest.mark.parametrize("code", _pages())
+@pytest.mark.parametrize("code", _pages({}))
 def test_the_way_out_is_not_refused(
     code: str,
     tmp_path: Path,
