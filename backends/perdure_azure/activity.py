@@ -1,0 +1,93 @@
+"""One attempt of a step, as an activity: the outcome crosses as a value, errors included.
+
+What an activity raises would reach the orchestrator as text. So a step's own error is part of what the activity
+returns; one that fails all the same was lost, and is attempted again.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from perdure.codec.text import Json
+from perdure.durations import due
+from perdure.operations import ThisStep
+from perdure.runtime.bodies import Attempted, raised, run_attempt
+from perdure.runtime.engine import Completed, Failed, Outcome
+
+from perdure_azure.envelope import pack, unpack
+from perdure_azure.watch import watcher
+
+if TYPE_CHECKING:
+    from perdure.language import Step
+
+__all__ = ["AttemptCall", "attempted_outcome", "call_of", "run_step"]
+
+
+class AttemptCall(NamedTuple):
+    """What identifies an attempt, and how long it may take.
+
+    `path` is that of the operation in the whole orchestration; `key` is the one the step sees.
+    """
+
+    run: str
+    key: str
+    path: str
+    number: int
+    timeout: float
+
+
+def call_of(call: AttemptCall, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    """The input of the activity."""
+    return pack({**call._asdict(), "arguments": dict(arguments)})
+
+
+def run_step(step: "Step[..., Any]", call: object) -> dict[str, Json]:
+    """The body of an activity: run the attempt, give its outcome."""
+    data = unpack(call)
+    arguments = data["arguments"]
+    if not isinstance(arguments, dict):
+        raise ValueError("broken call of a step: its arguments are no object")
+    attempt = AttemptCall(
+        str(data["run"]),
+        str(data["key"]),
+        str(data["path"]),
+        int(str(data["number"])),
+        float(str(data["timeout"])),
+    )
+    watching = watcher.get()
+    attempted = watching.attempt(step, attempt, arguments) if watching is not None else None
+    if attempted is None:
+        now = datetime.now(UTC).timestamp() if watching is None else watching.clock()
+        attempted = asyncio.run(_limited(step, attempt, arguments, now))
+    return _envelope(attempted)
+
+
+def attempted_outcome(result: object) -> tuple[Outcome, bool]:
+    """The outcome in what an activity returned, and whether it may be tried again."""
+    data = unpack(result)
+    if "error" in data:
+        return Failed(data["error"]), bool(data.get("retry"))
+    return Completed(data["value"]), False
+
+
+def _envelope(attempted: Attempted) -> dict[str, Json]:
+    match attempted.outcome:
+        case Completed(value):
+            return pack({"value": value})
+        case Failed(error):
+            return pack({"error": error, "retry": attempted.error is not None})
+
+
+async def _limited(
+    step: "Step[..., Any]", call: AttemptCall, arguments: Mapping[str, Json], now: float
+) -> Attempted:
+    deadline = datetime.fromtimestamp(due(now, call.timeout), UTC)
+    this = ThisStep(call.key, call.number, deadline, call.run)
+    try:
+        async with asyncio.timeout(call.timeout):
+            return await run_attempt(step, arguments, this)
+    except TimeoutError as error:
+        return raised(error)
+
+

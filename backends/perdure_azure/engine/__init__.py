@@ -1,0 +1,17 @@
+"""Runs compiled flows on durabletask's in-memory backend, in virtual time, for tests."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from perdure_azure.engine.runner import run_flow
+
+__all__ = ["run_flow"]
+
+
+def __getattr__(name: str) -> object:
+    """The engine needs Microsoft's packages, which only tests install."""
+    if name == "run_flow":
+        from perdure_azure.engine.runner import run_flow
+
+        return run_flow
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

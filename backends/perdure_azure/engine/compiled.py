@@ -1,0 +1,39 @@
+"""Compiles the flow of a test request, in memory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from perdure.diagnostics import Report
+from perdure.driver import FlowName, analyse, build_program, emit, find_flows, open_project
+from perdure.frontend.loader import RefusedError
+
+from perdure_azure.target import AzureTarget
+
+__all__ = ["Compiled", "compiled"]
+
+
+class Compiled(NamedTuple):
+    """An emitted project."""
+
+    entry: str
+    """`module:qualname` of the flow."""
+    steps: tuple[str, ...]
+    """The names of its steps, as scripts know them."""
+    files: Mapping[str, str | bytes]
+
+
+def compiled(file: Path, name: str | None) -> Compiled:
+    """The project of a flow; `RefusedError` says what is wrong."""
+    report = Report()
+    workspace = open_project(file, report)
+    found = find_flows(workspace, FlowName(file, name))
+    if len(found) != 1:
+        raise ValueError(f"{file}: name one of its flows")
+    analysis = analyse(workspace, found[0])
+    program = build_program(analysis, report) if report.ok else None
+    files = emit(program, AzureTarget(), workspace.project, report) if program else {}
+    if not report.ok:
+        raise RefusedError(analysis)
+    steps = tuple(step.name for step in analysis.steps.values())
+    return Compiled(str(analysis.entry), steps, files)

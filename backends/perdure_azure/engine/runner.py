@@ -1,0 +1,248 @@
+"""Runs one test request: compiled in memory, imported, driven on the in-memory backend until its end."""
+
+import heapq
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+import durabletask.internal.orchestrator_service_pb2 as pb
+from perdure.codec import decode_slots
+from perdure.codec.text import Json
+from perdure.durations import due
+from perdure.errors import InvalidInput
+from perdure.runtime.bodies import Attempted, ended_with, raised
+from perdure.runtime.engine import Completed, Failed, Outcome
+from perdure.runtime.values import encode_input, failed, result_of
+from perdure.testing.request import RUN_ID, RUN_SEED, START, Request, Result
+from perdure.testing.scripts import Attempt, Raises, RunsBody
+from perdure.trace import End, Trace, TraceEntry, error_json
+
+from perdure_azure.durable import CANCEL_EVENT
+from perdure_azure.engine.app import App, imported
+from perdure_azure.engine.backend import VirtualBackend
+from perdure_azure.engine.compiled import compiled
+from perdure_azure.envelope import unpack
+from perdure_azure.names import function_name
+from perdure_azure.orchestration import Episode, flow_input
+from perdure_azure.watch import watcher
+
+if TYPE_CHECKING:
+    from perdure.codec.functions import FunctionTable
+    from perdure.language import Flow, Step
+
+    from perdure_azure.activity import AttemptCall
+
+__all__ = ["run_flow"]
+
+
+def run_flow(request: Request) -> Result:
+    """Compile the flow of the request for Azure, and run it."""
+    project = compiled(request.file, request.flow)
+    request.scripts.check_names(project.steps)
+    with TemporaryDirectory() as folder, imported(project.files, Path(folder)) as module:
+        flow = _flow_of(module, project.entry)
+        return _run(module, flow, function_name(project.entry), request)
+
+
+def _flow_of(module: ModuleType, entry: str) -> "Flow[..., Any]":
+    name, _, qualname = entry.partition(":")
+    table: dict[str, ModuleType] = module.modules
+    found: Flow[..., Any] = getattr(table[name], qualname)
+    return found
+
+
+def _run(module: ModuleType, flow: "Flow[..., Any]", name: str, request: Request) -> Result:
+    try:
+        arguments = encode_input(flow, request.arguments)
+    except InvalidInput as error:
+        outcome = failed(error)
+        return Result(Trace((), End("failed", None, error_json(outcome))), error=error)
+    drive = _Drive(App(module.app), request, module.functions)
+    token = watcher.set(drive)
+    try:
+        return drive.run(name, flow_input(arguments, RUN_SEED))
+    finally:
+        watcher.reset(token)
+        drive.close()
+
+
+class _Happening(NamedTuple):
+    when: float
+    order: int
+    happen: Callable[[], None]
+
+
+@final
+class _Drive:
+    """The host's place: hands out work, keeps the clock, and is the watcher of what runs."""
+
+    def __init__(self, app: App, request: Request, functions: "FunctionTable") -> None:
+        self._app = app
+        self._request = request
+        self._functions = functions
+        self._backend = VirtualBackend(START)
+        self._happenings: list[_Happening] = []
+        self._order = 0
+        self._delay = 0.0
+        self._failure: BaseException | None = None
+        self._episode: Episode | None = None
+        self._known: tuple[TraceEntry, ...] = ()
+        self.episodes = 0
+
+    def run(self, name: str, data: Json) -> Result:
+        """Until the orchestration has ended, or nothing can ever happen."""
+        for event in self._request.events:
+            self._later(START + event.after, self._sends(event.name, json.dumps(event.payload)))
+        if self._request.cancel is not None:
+            self._later(START + self._request.cancel, self._sends(CANCEL_EVENT, "null"))
+        self._backend.start_instance(name, RUN_ID, json.dumps(data))
+        while not self._backend.has_ended(RUN_ID):
+            if not self._work() and not self._advance():
+                break
+        return self._result()
+
+    def close(self) -> None:
+        """Give up what is left."""
+        if self._episode is not None:
+            self._episode.abandon()
+        self._app.close()
+
+    def _work(self) -> bool:
+        item = self._backend.next_work()
+        if item is None:
+            return False
+        if item.HasField("orchestratorRequest"):
+            response = self._app.orchestrate(item.orchestratorRequest)
+            response.completionToken = item.completionToken
+            self._end_episode()
+            self._backend.complete_orchestrator(response)
+        else:
+            self._attempt(item.activityRequest, item.completionToken)
+        if self._failure is not None:
+            raise self._failure
+        return True
+
+    def _attempt(self, request: pb.ActivityRequest, token: str) -> None:
+        self._delay = 0.0
+        response = self._app.attempt(request)
+        response.completionToken = token
+        self._later(
+            self._backend.now + self._delay, lambda: self._backend.complete_activity(response)
+        )
+
+    def _advance(self) -> bool:
+        """Let what is next in time happen: all that comes from outside, then timers one by one."""
+        timer = self._backend.next_timer
+        outside = self._happenings[0].when if self._happenings else None
+        if outside is not None and (timer is None or outside <= timer):
+            self._backend.now = max(self._backend.now, outside)
+            while self._happenings and self._happenings[0].when <= self._backend.now:
+                heapq.heappop(self._happenings).happen()
+            return True
+        if timer is None:
+            return False
+        self._backend.now = max(self._backend.now, timer)
+        self._backend.fire()
+        return True
+
+    def _later(self, when: float, happen: Callable[[], None]) -> None:
+        self._order += 1
+        heapq.heappush(self._happenings, _Happening(when, self._order, happen))
+
+    def _sends(self, name: str, text: str) -> Callable[[], None]:
+        return lambda: self._backend.raise_event(RUN_ID, name, text)
+
+    # What the app tells its watcher.
+
+    def began(self, episode: Episode) -> None:
+        """An episode begins."""
+        self._episode = episode
+        self.episodes += 1
+
+    def clock(self) -> float:
+        """Virtual time."""
+        return self._backend.now
+
+    def attempt(
+        self, step: "Step[..., object]", call: "AttemptCall", arguments: dict[str, Json]
+    ) -> Attempted | None:
+        """The scripted answer; its time is what the engine then waits."""
+        try:
+            return self._answer(step, call, arguments)
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def _answer(
+        self, step: "Step[..., object]", call: "AttemptCall", arguments: dict[str, Json]
+    ) -> Attempted | None:
+        values = decode_slots(arguments, functions=self._functions)
+        answer = self._request.scripts.answer(Attempt(step.name, call.path, call.number, values))
+        if isinstance(answer, RunsBody):
+            return None
+        now = self._backend.now
+        deadline = due(now, call.timeout)
+        if now + answer.after_seconds > deadline:
+            self._delay = deadline - now
+            return raised(TimeoutError())
+        self._delay = answer.after_seconds
+        if isinstance(answer, Raises):
+            return raised(answer.error)
+        return ended_with(step, answer.value)
+
+    # The end.
+
+    def _end_episode(self) -> None:
+        """An episode repeats what the one before it did, and goes on from there."""
+        episode = self._episode
+        if episode is None:
+            raise RuntimeError("the orchestrator function did not run")
+        done = tuple(entry._replace(outcome=None) for entry in episode.entries)
+        if done[: len(self._known)] != self._known:
+            raise AssertionError(f"replayed differently: {done} after {self._known}")
+        self._known = done
+        episode.abandon()
+
+    def _result(self) -> Result:
+        outcome, status = self._outcome()
+        value: object = None
+        error: BaseException | None = None
+        end = End(status)
+        if isinstance(outcome, Completed):
+            end = End(status, outcome.value)
+        elif isinstance(outcome, Failed) and status == "failed":
+            end = End(status, None, error_json(outcome))
+        if outcome is not None:
+            try:
+                value = result_of(outcome, self._functions)
+            except BaseException as raised_by_flow:
+                error = raised_by_flow
+        episode = self._episode
+        return Result(
+            Trace(tuple(episode.entries if episode else ()), end),
+            result=value,
+            error=error,
+            history=tuple(self._backend.instance(RUN_ID).history),
+            logs=tuple(episode.logs if episode else ()),
+            progress=episode.progress if episode else None,
+        )
+
+    def _outcome(self) -> tuple[Outcome | None, str]:
+        """How the orchestration ended, from what the engine keeps of it."""
+        instance = self._backend.instance(RUN_ID)
+        if not self._backend.has_ended(RUN_ID):
+            return None, "waiting"
+        if instance.status == pb.ORCHESTRATION_STATUS_COMPLETED:
+            data = unpack(json.loads(instance.output or "null"))
+            if data["status"] == "done":
+                return Completed(data["value"]), "done"
+            import asyncio
+
+            return failed(asyncio.CancelledError()), str(data["status"])
+        if not instance.custom_status:
+            raise RuntimeError(f"the orchestration failed: {instance.failure_details}")
+        data = unpack(json.loads(instance.custom_status))
+        return Failed(data["error"]), "failed"

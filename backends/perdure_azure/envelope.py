@@ -1,0 +1,32 @@
+"""What crosses between orchestrations and activities: `{"v": 1, "data": "<JSON text>"}`.
+
+The codec's data travels as text, because hosts take JSON apart on the way: dates in strings are rewritten, keys
+reordered.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from perdure.codec.text import Json
+
+__all__ = ["VERSION", "pack", "unpack"]
+
+VERSION: Final = 1
+
+
+def pack(data: Mapping[str, Json]) -> dict[str, Json]:
+    """The envelope of some data."""
+    return {"v": VERSION, "data": json.dumps(data, ensure_ascii=False, separators=(",", ":"))}
+
+
+def unpack(envelope: object) -> dict[str, Json]:
+    """The data of an envelope; ValueError if it is none, or newer than this."""
+    if not isinstance(envelope, dict):
+        raise ValueError(f"not an envelope of perdure: {envelope!r}")
+    fields: dict[str, object] = envelope
+    version, text = fields.get("v"), fields.get("data")
+    if version != VERSION or not isinstance(text, str):
+        raise ValueError(f"envelope version {version!r}: this perdure reads {VERSION}")
+    data: dict[str, Json] = json.loads(text)
+    return data

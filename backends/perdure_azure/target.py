@@ -1,0 +1,66 @@
+"""The target `azure`: from a program to an Azure Functions project.
+
+    function_app.py, host.json, requirements.txt
+    <project modules>     flows and helpers printed from the Flow IR, all else as written
+    perdure/, perdure_azure/   the runtime
+"""
+
+from typing import Literal, final
+
+from perdure.backend import Artifacts, Limits
+from perdure.diagnostics import InternalError, Report
+from perdure.flow import Program
+from perdure.frontend.analysis import Analysis
+from perdure.frontend.check import Workspace
+from perdure.frontend.check import check as analyse
+from perdure.project import Project
+
+from perdure_azure.app import app_files
+from perdure_azure.bundle import runtime_files
+from perdure_azure.checks import check
+from perdure_azure.limits import LIMITS
+from perdure_azure.printed import print_modules
+
+__all__ = ["AzureTarget"]
+
+
+@final
+class AzureTarget:
+    """See `perdure.backend.CodeTarget`."""
+
+    family: Literal["code"] = "code"
+    name = "azure"
+    limits: Limits = LIMITS
+    keeps_whole_statements = True
+    """`Unlowered` statements are code, and are printed like all other code."""
+
+    def check(self, program: Program, report: Report) -> None:
+        """Report what is not run exactly, at its line."""
+        check(program, report)
+
+    def lower(self, program: Program, project: Project) -> Artifacts:
+        """The project of the entry flow."""
+        workspace = Workspace(project, Report())
+        analysis = _analysis(program, workspace)
+        files: dict[str, str | bytes] = {}
+        files.update(app_files(program, [*analysis.modules]))
+        for module in workspace.graph.modules.values():
+            # What only step bodies import goes along as it is.
+            files[module.source.path] = module.source.text
+        files.update(print_modules(program, analysis))
+        files.update(runtime_files())
+        return dict(sorted(files.items()))
+
+
+def _analysis(program: Program, workspace: Workspace) -> Analysis:
+    """The facts the program was built from, for the code that is in no function of the IR."""
+    project = workspace.project
+    for path, text in program.sources:
+        workspace.load(project.root / path, text)
+    entry = next(path for path, _ in program.sources if path == program.functions[0].span.file)
+    analysis = analyse(
+        project, project.root / entry, program.entry.qualname, workspace=workspace
+    )
+    if not analysis.ok:
+        raise InternalError("a program that was built is refused", during="lower for azure")
+    return analysis

@@ -1,0 +1,35 @@
+"""What a test sees of orchestrations and activities: a watcher in a context variable, none in production."""
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from perdure.codec.text import Json
+    from perdure.language import Step
+    from perdure.runtime.bodies import Attempted
+
+    from perdure_azure.activity import AttemptCall
+    from perdure_azure.orchestration import Episode
+
+__all__ = ["Watcher", "watcher"]
+
+
+class Watcher(Protocol):
+    """Told of each episode; gives the answers of scripted steps."""
+
+    def began(self, episode: "Episode") -> None:
+        """An orchestrator function was entered: for the first time, or to be replayed."""
+        ...
+
+    def attempt(
+        self, step: "Step[..., object]", call: "AttemptCall", arguments: "dict[str, Json]"
+    ) -> "Attempted | None":
+        """How an attempt ends; None to run the body."""
+        ...
+
+    def clock(self) -> float:
+        """Engine time."""
+        ...
+
+
+watcher: ContextVar[Watcher | None] = ContextVar("perdure_azure.watcher", default=None)
