@@ -74,6 +74,8 @@ class CodeTarget(Protocol):
     family: Literal["code"]
     name: str
     limits: Limits
+    keeps_whole_statements: bool
+    """Whether it prints what the IR keeps whole (`Unlowered`); else the driver refuses that."""
 
     def check(self, program: "Program", report: "Report") -> None:
         """Report what this engine cannot take, at its line."""

@@ -240,7 +240,7 @@ def _emit_code(
     pending = [stmt for function in program.functions for stmt in function.body]
     while pending:
         stmt = pending.pop()
-        if isinstance(stmt, Unlowered):
+        if isinstance(stmt, Unlowered) and not target.keeps_whole_statements:
             _not_lowered(stmt.what, stmt.span, target.name, report)
         pending.extend(inner for block in children(stmt) for inner in block)
     target.check(program, report)

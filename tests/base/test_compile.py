@@ -32,6 +32,7 @@ async def NAME(key: str) -> str:
 
 class _Printed:
     family: Literal["code"] = "code"
+    keeps_whole_statements = False
     name = "printed"
     limits: Limits = MappingProxyType({})
 
