@@ -45,6 +45,7 @@ from perdure.flow import (
     If,
     Match,
     Op,
+    OpKind,
     Parameter,
     Program,
     Pure,
@@ -147,7 +148,7 @@ class _Text:
         options = f" options{_arguments(op.options)}" if op.options else ""
         label = op.label or "?"
         refs = f" of {' '.join(map(str, op.candidates))}" if op.candidates else ""
-        arguments = _arguments(op.arguments)
+        arguments = "" if op.kind is OpKind.VALUE else _arguments(op.arguments)
         self.line(f"{_to(op.target)}op {op.kind.value} {label}{callee}{options}{arguments}{refs}")
 
     def _fork(self, fork: Fork) -> None:

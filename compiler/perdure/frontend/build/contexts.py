@@ -34,10 +34,7 @@ def _items(low: Lowering, node: ast.With | ast.AsyncWith, items: Sequence[ast.wi
             return
     if isinstance(node, ast.AsyncWith):
         raise NotYetError("an asynchronous context manager")
-    if (
-        isinstance(call, ast.Call)
-        and low.analysis.names.get(id(call.func)) == "contextlib.suppress"
-    ):
+    if isinstance(call, ast.Call) and low.imports.dotted(call.func) == "contextlib.suppress":
         _suppress(low, node, item, call, rest)
         return
     _with(low, node, item, rest)

@@ -63,6 +63,9 @@ def into(low: Lowering, node: ast.expr, target: "Slot") -> None:
             case ast.IfExp():
                 _if_exp(low, node, target)
                 return
+            case ast.Call() if (fact := low.fact(node)) and fact.native == "create_task":
+                operations.prepare(low, node, hold=False)(target)
+                return
             case _:
                 take_out(low, node)
     low.keep(target, node, node)
@@ -193,14 +196,25 @@ def _is_steady(low: Lowering, node: ast.expr) -> bool:
             return True
         case ast.Name(id=name):
             return is_steady_name(low, name)
-        case ast.Attribute():
-            return id(node) in low.analysis.names
+        case ast.Attribute(value=value):
+            return _is_global(low, value)
         case ast.Tuple(elts=parts):
             return all(
                 not isinstance(part, ast.Starred) and _is_steady(low, part) for part in parts
             )
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant()):
             return True
+        case _:
+            return False
+
+
+def _is_global(low: Lowering, node: ast.expr) -> bool:
+    """A module-level thing, or a part of one: bound once, frozen."""
+    match node:
+        case ast.Name(id=name):
+            return not low.is_slot(name) and id(node) not in low.replaced
+        case ast.Attribute(value=value):
+            return _is_global(low, value)
         case _:
             return False
 
@@ -220,9 +234,7 @@ def _call(low: Lowering, node: ast.Call) -> None:
     arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
     later = any(low.holds(argument) for argument in arguments)
     match node.func:
-        case ast.Attribute(value=receiver, attr=method) if (
-            later and id(node.func) not in low.analysis.names
-        ):
+        case ast.Attribute(value=receiver, attr=method) if later and not _is_steady(low, node.func):
             _bind_method(low, node.func, receiver, method)
         case _:
             if later:

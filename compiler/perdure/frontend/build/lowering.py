@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, final
 from perdure.flow import Block, Expr, Facts, Pure, Slot, Stmt
 from perdure.frontend import instrument
 from perdure.frontend.build.effects import Effects
+from perdure.frontend.build.imports import Imports
 from perdure.frontend.build.scan import Marks
 from perdure.uses import Uses, uses
 
@@ -77,6 +78,7 @@ class Lowering:
         self.analysis = analysis
         self.info = info
         self.source = info.module.source
+        self.imports = Imports(info.module.tree)
         self.effects = effects
         self.candidates = candidates
         """What an awaited value of unknown origin may be."""
