@@ -93,7 +93,7 @@ def _perdure(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[i
     return code, re.sub(r"\n\d+ problems? found\n$", "", said)
 
 
-@pytest.mark.parametrize("code", _pages(PENDING))
+@pytest.mark.parametrize("code", [*_pages(PENDING)])
 def test_the_page_shows_what_is_said(
     code: str,
     tmp_path: Path,
@@ -116,7 +116,7 @@ def test_the_page_shows_what_is_said(
         assert said == expected.text
 
 
-@pytest.mark.parametrize("code", _pages({}))
+@pytest.mark.parametrize("code", [*_pages({})])
 def test_the_way_out_is_not_refused(
     code: str,
     tmp_path: Path,
