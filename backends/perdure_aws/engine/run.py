@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NoReturn, final
@@ -83,14 +83,14 @@ class Run:
         self.under_way = 0
         self.concluding: Machine | None = None
 
-    def activate(self) -> None:
+    def activate(self) -> Token["Run | None"]:
         """Tasks begun from here on belong to this run."""
-        _ACTIVE.set(self)
+        return _ACTIVE.set(self)
 
     @staticmethod
-    def deactivate() -> None:
-        """The calling context belongs to no run again."""
-        _ACTIVE.set(None)
+    def deactivate(outer: Token["Run | None"]) -> None:
+        """The calling context belongs to the run that it belonged to before."""
+        _ACTIVE.reset(outer)
 
     def machine(self) -> Machine:
         """The execution that the current task belongs to."""

@@ -213,6 +213,14 @@ class Scheduler:
 
     def drive(self, finished: Callable[[], bool], *, limit: datetime | None = None) -> bool:
         """Run until `finished`, or until nothing is left to happen (before `limit`): False."""
+        outer = _TASKS.pop(threading.get_ident(), None)  # a task may drive a scheduler of its own
+        try:
+            return self._drive(finished, limit)
+        finally:
+            if outer is not None:
+                _TASKS[threading.get_ident()] = outer
+
+    def _drive(self, finished: Callable[[], bool], limit: datetime | None) -> bool:
         while not finished():
             if self.ready:
                 self._resume(self._pick())

@@ -10,6 +10,7 @@ from typing import Final, final
 from moto.stepfunctions.parser.api import (
     ExecutionAbortedEventDetails,
     ExecutionTimedOutEventDetails,
+    HistoryEvent,
     HistoryEventType,
     StateMachineType,
 )
@@ -171,14 +172,14 @@ class MotoSimulation:
             raise ValueError("a simulation runs once")
         self._used = True
         _validate(definition, execution_input, name)
-        self.core.activate()
+        outer = self.core.activate()
         try:
             with patched(CORRECTIONS):
                 machine = self._begin(definition, execution_input, name)
                 self._drive(machine, until_idle)
                 return self._result(machine)
         finally:
-            self.core.deactivate()
+            self.core.deactivate(outer)
 
     def _drive(self, machine: Machine, until_idle: bool) -> None:
         limit = self._start + timedelta(seconds=value_of("execution_seconds"))
@@ -231,7 +232,10 @@ class MotoSimulation:
         self.core.concluding = machine
         if env is not None:
             env.event_manager.add_event(
-                context=env.event_history_context, event_type=kind, event_details=details
+                context=env.event_history_context,
+                event_type=kind,
+                event_details=details,
+                timestamp=self._scheduler.now,
             )
         self.core.end(machine, ending)
 
@@ -239,7 +243,7 @@ class MotoSimulation:
         ending = machine.ending or Ending("RUNNING")
         env = machine.worker.env if machine.worker else None
         listed = env.event_manager._history_event_list if env else []
-        events: list[Event] = [{**event, "type": event["type"].value} for event in listed]
+        events = [_plain(event) for event in listed]
         return Execution(
             status=ending.status,
             output=ending.output,
@@ -251,6 +255,11 @@ class MotoSimulation:
             stopped=machine.stopped,
             name=machine.name,
         )
+
+
+def _plain(event: HistoryEvent) -> Event:
+    kind = event.get("type")
+    return {**event, "type": kind.value if kind else ""}
 
 
 def _validate(definition: Mapping[str, Json], given: Json, name: str) -> None:
