@@ -4,6 +4,7 @@ Comes in: a scope's nodes and what they do. Goes out: sets of slots, as bits of 
 """
 
 from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
 from typing import final
 
 from perdure.flow import Slot
@@ -57,9 +58,12 @@ def bound_slots(
     binds = {pc: bits.of(one.binds) for pc, one in found.items()}
     loses = {pc: bits.of(one.loses) for pc, one in found.items()}
     bound: dict[Pc, int] = {entry: bits.of(given)}
-    waiting = [entry]
+    # In program order, so that what joins is known before what follows: nearly linear.
+    order = {pc: number for number, pc in enumerate(nodes)}
+    pcs = list(nodes)
+    waiting = [order[entry]]
     while waiting:
-        pc = waiting.pop()
+        pc = pcs[heappop(waiting)]
         node = nodes[pc]
         have = bound[pc]
         for to, value in _flows(node, have, binds[pc], loses[pc], bits, handlers(node)):
@@ -67,7 +71,8 @@ def bound_slots(
             merged = value if known is None else known & value
             if merged != known:
                 bound[to] = merged
-                waiting.append(to)
+                if order[to] not in waiting[:1]:
+                    heappush(waiting, order[to])
     return {pc: bound.get(pc, 0) for pc in nodes}
 
 

@@ -5,6 +5,7 @@ that are bound on every way there. Sets are bits of one int while it is computed
 """
 
 from collections.abc import Mapping
+from heapq import heappop, heappush
 from typing import NamedTuple, final
 
 from perdure.flow import Slot
@@ -68,10 +69,13 @@ def _live(
         for to in (*successors(node), *(() if handler is None else (handler,))):
             before[to].append(pc)
     live = dict.fromkeys(nodes, 0)
-    waiting = list(nodes)
-    queued = set(waiting)
+    # From the last to the first: what follows is mostly known. Nearly linear.
+    order = {pc: number for number, pc in enumerate(nodes)}
+    pcs = list(nodes)
+    waiting = [-number for number in reversed(range(len(pcs)))]
+    queued = set(nodes)
     while waiting:
-        pc = waiting.pop()
+        pc = pcs[-heappop(waiting)]
         queued.discard(pc)
         node = nodes[pc]
         value = reads[pc] | (_after(node, nodes, bits, live) & ~kills[pc])
@@ -81,8 +85,9 @@ def _live(
         if value != live[pc]:
             live[pc] = value
             fresh = [one for one in before[pc] if one not in queued]
-            waiting.extend(fresh)
             queued.update(fresh)
+            for one in fresh:
+                heappush(waiting, -order[one])
     return live
 
 

@@ -4,7 +4,7 @@ Comes in: nodes and regions. Goes out: sets of handlers (`FAILS` for the end of 
 driving on from a handler may raise again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, final
 
 from perdure.machine import ir
@@ -47,17 +47,18 @@ class Raising:
         for pc, node in self._nodes.items():
             site = self._regions.settled(pc)
             if site is not None:
-                found.setdefault(site, set()).update(self._own(pc))
+                found.setdefault(site, set()).update(self._own(pc), *self._aside(node, site))
             elif isinstance(node, ir.Operation | ir.ForkNode) and waits_in_site(node):
                 found.setdefault(pc, set()).update(self._own(pc))
-        for head, members in self._regions.members.items():
-            site = f"loop {head}"
-            inside = set(members)
-            for pc in members:
-                for to in successors(self._nodes[pc]):
-                    if to not in inside:
-                        found.setdefault(site, set()).update(self._open(to))
         return {site: frozenset(handlers) for site, handlers in found.items()}
+
+    def _aside(self, node: Node, site: Pc) -> Iterator[frozenset[Pc]]:
+        """Of ways out of a prologue: behind a loop, and to code that only raises."""
+        if isinstance(node, ir.Operation | ir.ForkNode):
+            return
+        for to in successors(node):
+            if self._regions.settled(to) != site:
+                yield self._open(to)
 
     def _open(self, start: Pc) -> frozenset[Pc]:
         """Not closed. Nodes that are not settled form no loop: post-order, without recursion."""
