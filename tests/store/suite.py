@@ -255,6 +255,17 @@ class StoreSuite:
         assert other is not None
         assert other.state is WaiterState.WON
 
+    @pytest.mark.parametrize("crash_at", range(4))
+    def test_giving_back_goes_on_after_a_crash(self, store: RunStore, crash_at: int) -> None:
+        put_event(store, RUN, "x", 1, id="1", now=0.0)
+        register(store, waiter("a", "x", since=1.0))
+        with suppress(Crash):
+            close(CrashingStore(store, crash_at), RUN, "a")
+        register(store, waiter("b", "x", since=2.0))
+        close(store, RUN, "a")
+        taken = [event.waiter for event in events(store, RUN)]
+        assert taken == ["b"]
+
     def test_many_events_in_turn_stay_cheap_and_right(self, store: RunStore) -> None:
         for number in range(30):
             register(store, waiter(f"x#{number}", "x"))

@@ -127,6 +127,7 @@ class ScriptedBodies:
     async def run(self, attempt: Attempt) -> Attempted:
         """Answer as the script says."""
         from perdure.testing import scripts
+        from perdure.testing.answers import answered
 
         bound = decode_arguments(attempt.step, attempt.arguments)
         path = attempt.prefix + attempt.path
@@ -138,9 +139,7 @@ class ScriptedBodies:
         await asyncio.sleep(min(left, answer.after_seconds))
         if answer.after_seconds > left:
             return raised(TimeoutError())
-        if isinstance(answer, scripts.Raises):
-            return raised(answer.error)
-        return ended_with(attempt.step, answer.value)
+        return answered(attempt.step, answer)
 
     async def _body(self, attempt: Attempt) -> Attempted:
         self._loop.busy += 1

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Busy", "Engine", "Listener", "Start"]
 
+_MOST_HANDLERS: Final = 100
+"""Handlers around each other in one flow, at most, when it is dropped."""
+
 POLL: Final = 0.05
 """Seconds between looks at what other processes wrote."""
 
@@ -342,11 +345,32 @@ class Engine:
 
 
 def _drop_tasks(loop: EngineLoop) -> None:
-    """Forget what still waits, without running a line of it: on disk it goes on waiting."""
+    """Forget what still waits: on disk it goes on waiting.
+
+    A coroutine that is dropped gets GeneratorExit, and `except BaseException` or `finally` of a
+    flow would go on from there, in whatever context is current when it is collected. So each is
+    closed now, in its own context, where the run is halted and any operation only waits.
+    """
     for task in asyncio.all_tasks(loop):
         # A pending task that is destroyed is what we want; asyncio would write about it.
         setattr(task, "_log_destroy_pending", False)  # noqa: B010  # no public way
+        task.get_context().run(_close, task.get_coro())
     loop.close()
+
+
+def _close(work: object) -> None:
+    close = getattr(work, "close", None)
+    if close is None:
+        return
+    for _ in range(_MOST_HANDLERS):
+        try:
+            close()
+        except RuntimeError:
+            # A handler waits for an operation: the next GeneratorExit goes one further out.
+            continue
+        except Exception:
+            return
+        return
 
 
 def _stay_quiet() -> bool:

@@ -183,6 +183,7 @@ class Journal:
             state.event = TakenEvent(
                 entry.text("event"), entry.integer("sequence"), bool(entry.fields.get("asks"))
             )
+        state.interrupted = bool(entry.fields.get("interrupted"))
         self.ended.append(state)
 
     def _interrupt(self, state: OperationState, entry: Entry) -> None:

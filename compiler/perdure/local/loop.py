@@ -7,6 +7,7 @@ only then waits, or, in virtual time, moves the clock to the next timer.
 
 import asyncio
 import selectors
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, final
 
@@ -74,6 +75,7 @@ class EngineLoop(asyncio.SelectorEventLoop):
         self.stuck: Callable[[], None] = _stay
         """Called in virtual time when no timer is left that could ever wake anybody."""
         self._virtual_time = 0.0
+        self._outside: deque[tuple[float, Callable[[], None]]] = deque()
 
     def time(self) -> float:
         """Seconds on the loop's clock."""
@@ -83,15 +85,26 @@ class EngineLoop(asyncio.SelectorEventLoop):
         """Move virtual time on."""
         self._virtual_time += seconds
 
+    def happen_at(self, when: float, happen: Callable[[], None]) -> None:
+        """Let something happen from outside, in virtual time: calls in order of time.
+
+        It comes before the timers of its instant, and only when all is done that came before.
+        """
+        self._outside.append((when, happen))
+
     def _idle(self, timeout: float | None) -> float | None:
         if self.on_idle():
             return 0
         if not self.virtual or self.busy:
             return timeout
-        if timeout is None:
+        if self._outside and (timeout is None or self._outside[0][0] <= self.time() + timeout):
+            when, happen = self._outside.popleft()
+            self._virtual_time = max(self._virtual_time, when)
+            happen()
+        elif timeout is None:
             self.stuck()
-            return 0
-        self.advance(timeout)
+        else:
+            self.advance(timeout)
         return 0
 
 

@@ -85,7 +85,9 @@ class _Attempts:
             while True:
                 outcome = await self._once()
                 if outcome is not None:
-                    return await self._run.end(self._call.op, outcome)
+                    # In one entry: that it ended, and that the flow never saw it.
+                    seen = {"interrupted": True} if self._last else {}
+                    return await self._run.end(self._call.op, outcome, **seen)
         finally:
             engine.working -= 1
 

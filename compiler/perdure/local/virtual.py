@@ -33,6 +33,7 @@ from perdure.trace import Trace, error_json
 
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
+    from perdure.frontend.loader import LoadedFlow
     from perdure.language import Flow
     from perdure.testing.request import Request, Result
     from perdure.testing.scripts import Scripts
@@ -132,12 +133,10 @@ class _World:
         python = "3.13"
         versions = Versions(__version__, python, CODEC, "")
         record = engine.claim(Start(self.flow, self.arguments, versions, run, seed))
-        left = [
-            (happening.seconds, f"test-{number}", happening)
-            for number, happening in enumerate(happenings)
-            if happening.seconds >= self.elapsed
-        ]
-        _plan(engine, run, sorted(left, key=lambda item: item[0]))
+        for number in sorted(range(len(happenings)), key=lambda n: happenings[n].seconds):
+            # After a crash everything comes once more that may have been lost with it.
+            if happenings[number].seconds >= self.elapsed:
+                _plan(engine, run, f"test-{number}", happenings[number])
         driven = engine.drive(record, self.flow)
         driven.ended.add_done_callback(lambda _: loop.call_soon(loop.stop))
         crashed = _run_loop(loop)
@@ -157,13 +156,16 @@ def _run_loop(loop: EngineLoop) -> bool:
     return False
 
 
-def run_flow(request: "Request", crash_after: Sequence[int] = ()) -> "Result":
+def run_flow(
+    request: "Request", crash_after: Sequence[int] = (), loaded: "LoadedFlow | None" = None
+) -> "Result":
     """Run one test request of `perdure.testing.run` on the local engine."""
     from perdure.frontend.loader import load
     from perdure.project import find_project
     from perdure.testing.request import RUN_ID, RUN_SEED, Result
 
-    loaded = load(find_project(request.file, Report()), request.file, request.flow)
+    if loaded is None:
+        loaded = load(find_project(request.file, Report()), request.file, request.flow)
     request.scripts.check_names(step.name for step in loaded.analysis.steps.values())
     functions = ModuleFunctions(loaded.modules)
     happenings = [Happening(event.after, event.name, event.payload) for event in request.events]
@@ -240,23 +242,14 @@ def run_virtual(
     return Ran(trace, record, tuple(recorder.history), tuple(recorder.logs), crashes)
 
 
-def _plan(engine: Engine, run: str, left: Sequence[tuple[float, str, Happening]]) -> None:
-    """Let things happen one after the other, also those of one moment."""
-    if not left:
-        return
-    seconds = left[0][0]
-
+def _plan(engine: Engine, run: str, identity: str, happening: Happening) -> None:
     def happen() -> None:
-        for number, (when, identity, happening) in enumerate(left):
-            if when > seconds:
-                _plan(engine, run, left[number:])
-                return
-            if happening.name is None:
-                engine.cancel(run, at_once=happening.at_once)
-            else:
-                engine.put_event(run, happening.name, encode(happening.payload), id=identity)
+        if happening.name is None:
+            engine.cancel(run, at_once=happening.at_once)
+        else:
+            engine.put_event(run, happening.name, encode(happening.payload), id=identity)
 
-    engine.loop.call_at(seconds, happen)
+    engine.loop.happen_at(happening.seconds, happen)
 
 
 def _crash_after(entries: int) -> "_Countdown":
