@@ -1,7 +1,7 @@
 """Machine IR to Amazon States Language, JSONata mode.
 
-What crosses between states is their input and output, no variables: one JSON object that the sites write
-(`perdure_aws.envelope`). So a state says only which site runs, and where it leads:
+What crosses between states is their input and output, no variables: one JSON object that the
+sites write (`perdure_aws.envelope`). So a state says only which site runs, and where it leads:
 
     await classify(issue)          "classify"              Task, a site
     if kind == "spam":             "if kind == 'spam'"     Choice on what a site decided
@@ -10,15 +10,16 @@ What crosses between states is their input and output, no variables: one JSON ob
     await sleep("1d")              "sleep"                 Wait
     await gather(...)              "gather"                Parallel or Map
 
-An exception of a step, or of the code before it, is a failed Task; its name says which handler it goes to.
-The name of a user's exception is no handler's name: it ends the execution, and is its error.
+An exception of a step, or of the code before it, is a failed Task; its name says which handler
+it goes to. The name of a user's exception is no handler's name: it ends the execution, and is
+its error.
 """
 
 import math
 from collections.abc import Iterator
 from typing import assert_never, final
 
-from perdure.codec import encode_error
+from perdure.codec import Json, encode_error
 from perdure.errors import StepLost
 from perdure.flow import ForkKind
 from perdure.machine.ir import (
@@ -37,17 +38,16 @@ from perdure.machine.ir import (
     Spawn,
     State,
 )
-from perdure.runtime.engine import Json
 from perdure.source import Span
-
 from perdure_aws import expressions as jsonata
+from perdure_aws.error_names import AGAIN, CANCELLED, LOST, WON, raised
 from perdure_aws.expressions import INPUT, RESULT, expression
-from perdure_aws.names import AGAIN, CANCELLED, LOST, WON, StateNames, raised
+from perdure_aws.names import StateNames
 from perdure_aws.policies import MARGIN, Policies, literal_limit
 
 __all__ = ["SITES", "Definition", "definition"]
 
-type States = dict[str, dict[str, Json]]
+type States = dict[str, Json]
 
 SITES = "${Sites}"
 """Stands for the ARN of the function's pinned version; the deployment substitutes it."""
@@ -81,8 +81,8 @@ class Definition:
     ) -> dict[str, Json]:
         """`StartAt` and `States` of a scope.
 
-        `branch` is its index in a Parallel, None elsewhere; `wins` the fork's kind when the end of this branch
-        may end the fork.
+        `branch` is its index in a Parallel, None elsewhere; `wins` the fork's kind when the end
+        of this branch may end the fork.
         """
         assert scope.start is not None, "a machine is emitted after its states were placed"
         emitter = ScopeStates(self, scope, branch, wins)
@@ -368,7 +368,7 @@ class ScopeStates:
             ]
         branches = expression(f"{INPUT}.operands.branches")
         if state.fork.over is None:
-            graphs = [machine.graph(b, n, wins) for n, b in enumerate(state.branches)]
+            graphs: list[Json] = [machine.graph(b, n, wins) for n, b in enumerate(state.branches)]
             return {"Type": "Parallel", "Arguments": branches, "Branches": graphs, **onward}
         limit = (
             {}

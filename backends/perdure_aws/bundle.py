@@ -6,7 +6,8 @@
     perdure_sites/<flow>.py   the emitted sites of the flow
     perdure_bundle.json    what is in it: format, versions, flow, digests
 
-Equal input gives equal bytes: entries are sorted, stored uncompressed, with one time and one mode.
+Equal input gives equal bytes: entries are sorted, stored uncompressed, with one time and one
+mode.
 """
 
 import io
@@ -17,9 +18,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import perdure
-from perdure.runtime.engine import Json
-
 import perdure_aws
+from perdure.codec import Json
 
 __all__ = ["FORMAT", "bundle_files", "zip_of"]
 
@@ -40,7 +40,21 @@ RUNTIME = (
     "store",
 )
 """Modules and packages of `perdure` that run in a bundle."""
-TARGET = ("__init__", "dynamodb", "handler", "joins", "site", "state", "waits")
+TARGET = (
+    "__init__",
+    "cancel",
+    "dynamodb",
+    "error_names",
+    "failures",
+    "handler",
+    "joins",
+    "operands",
+    "operations",
+    "runs",
+    "site",
+    "state",
+    "waits",
+)
 """Modules of `perdure_aws` that run in a bundle."""
 
 

@@ -1,4 +1,4 @@
-"""Cancelling a run: the waits it is in end with a CancelledError, cleanup runs, the run ends cancelled."""
+"""Cancelling a run: its waits end with a CancelledError, cleanup runs, the run ends cancelled."""
 
 import asyncio
 import json
@@ -7,8 +7,7 @@ from perdure.codec import encode_error
 from perdure.store.match import close, live_waiters
 from perdure.store.protocol import RunStore
 from perdure.store.runs import request_cancel
-
-from perdure_aws.names import CANCELLED
+from perdure_aws.error_names import CANCELLED
 from perdure_aws.waits import Bell
 
 __all__ = ["cancel", "cancel_wait"]
@@ -22,7 +21,8 @@ def cancel(store: RunStore, run: str, bell: Bell) -> bool:
     tokens = [waiter.token for waiter in live_waiters(store, run) if waiter.token is not None]
     for waiter in live_waiters(store, run):
         close(store, run, waiter.path)
-    return any([cancel_wait(bell, token) for token in tokens])
+    ended = [cancel_wait(bell, token) for token in tokens]
+    return any(ended)
 
 
 def cancel_wait(bell: Bell, token: str) -> bool:

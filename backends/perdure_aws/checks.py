@@ -6,7 +6,6 @@ from perdure import rules
 from perdure.diagnostics import Report
 from perdure.flow import ForkKind, OpKind
 from perdure.machine.ir import Child, Machines, Run, Sleep, Spawn
-
 from perdure_aws.limits import value_of
 from perdure_aws.names import scopes
 from perdure_aws.policies import Policies

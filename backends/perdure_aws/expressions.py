@@ -1,13 +1,14 @@
 """Spelling of the few JSONata expressions that perdure emits.
 
-Only forms whose value is the same on every evaluator: member access on objects that we made, comparison of a
-string with a literal, `$merge` of objects, `$lookup`, `$parse` of JSON that a site wrote.
+Only forms whose value is the same on every evaluator: member access on objects that we made,
+comparison of a string with a literal, `$merge` of objects, `$lookup`, `$parse` of JSON that a
+site wrote.
 """
 
 import json
 from collections.abc import Mapping
 
-from perdure.runtime.engine import Json
+from perdure.codec import Json
 
 __all__ = [
     "INPUT",
@@ -56,8 +57,8 @@ def equals(source: str, value: str) -> str:
 def along(at: str, bind: str | None, name: str, value: str, **more: str) -> str:
     """The input of the state after a native one: where its site begins, and what it binds first.
 
-    `value` is an expression; `name` says what it is: error, received, slept, outcomes, won. `more` are texts:
-    `origin` is the pc of the native operation, `kind` that of a fork.
+    `value` is an expression; `name` says what it is: error, received, slept, outcomes, won.
+    `more` are texts: `origin` is the pc of the native operation, `kind` that of a fork.
     """
     texts = "".join(f", '{key}': {literal(text)}" for key, text in more.items())
     carried = f"{{'bind': {literal(bind)}, '{name}': {value}{texts}}}"

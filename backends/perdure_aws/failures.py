@@ -1,13 +1,13 @@
-"""How a site fails its Task: an exception whose class name Step Functions matches, whose text it parses.
+"""How a site fails its Task: by an exception whose class name Step Functions matches.
 
-Lambda reports `errorType` (the class name) and `errorMessage` (the text) of what a handler raises. The text is
-JSON that the catcher takes apart: {"next": state} or {"error": encoded}.
+Lambda reports `errorType` (the class name) and `errorMessage` (the text) of what a handler
+raises. The text is JSON that the catcher takes apart: {"next": state} or {"error": encoded}.
 """
 
 import json
 from collections.abc import Mapping
 
-from perdure.runtime.engine import Json
+from perdure.codec import Json
 
 __all__ = ["SiteFailure", "failure", "told"]
 

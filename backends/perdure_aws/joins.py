@@ -1,13 +1,12 @@
 """How a fork's branches become its value, or the error it raises.
 
-Each branch ended as data: {"value": ...} or {"error": ...}, encoded by the site that ended it. A race, or a
-quorum of one, ended early instead: `won` says by which branch.
+Each branch ended as data: {"value": ...} or {"error": ...}, encoded by the site that ended it. A
+race, or a quorum of one, ended early instead: `won` says by which branch.
 """
 
 from collections.abc import Mapping, Sequence
 
-from perdure.codec import decode, decode_error
-from perdure.runtime.engine import Json
+from perdure.codec import Json, decode, decode_error
 
 __all__ = ["gathered", "quorum_failed", "won"]
 

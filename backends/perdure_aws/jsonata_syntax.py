@@ -8,7 +8,9 @@ than 2.0.6 and are syntax errors here, as they are on AWS (measured: sfnx docs/d
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, NamedTuple, final
+from typing import Final, final
+
+from perdure_aws.jsonata_tokens import JsonataSyntaxError, Scanner, Token
 
 __all__ = [
     "Binary",
@@ -25,14 +27,6 @@ __all__ = [
     "parse",
     "walk",
 ]
-
-
-class JsonataSyntaxError(ValueError):
-    """The text is no JSONata 2.0.6; `position` is a 0-based index into it."""
-
-    def __init__(self, message: str, position: int) -> None:
-        super().__init__(f"{message} at {position}")
-        self.position = position
 
 
 @final
@@ -164,169 +158,21 @@ def parse(source: str) -> Expression:
     return Expression(source, root, names)
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    start: int
-    end: int
-
-
-_TWO: Final = ("..", ":=", "!=", ">=", "<=", "**", "~>")
-_ONE: Final = ".[]{}(),@#;:?+-*/%|=<>^&!~"
 _POWER: Final = {
     ".": 75, "[": 80, "{": 70, "(": 80, "@": 80, "#": 80, "+": 50, "-": 50, "*": 60, "/": 60,
     "%": 60, "=": 40, "<": 40, ">": 40, "^": 40, "!=": 40, "<=": 40, ">=": 40, "~>": 40,
     "and": 30, "or": 25, "in": 40, "&": 50, "..": 20, "?": 20, ":=": 10,
 }  # fmt: skip
-_ESCAPES: Final = {
-    '"': '"',
-    "\\": "\\",
-    "/": "/",
-    "b": "\b",
-    "f": "\f",
-    "n": "\n",
-    "r": "\r",
-    "t": "\t",
-}
-
-
-class _Scanner:
-    """Tokens of `source`; whether `/` begins a regular expression depends on what is expected."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.index = 0
-
-    def next(self, *, operand: bool) -> _Token:
-        self._skip()
-        source, start = self.source, self.index
-        if start >= len(source):
-            return _Token("end", "(end)", start, start)
-        char = source[start]
-        if operand and char == "/":
-            return self._regex(start)
-        if source[start : start + 2] in _TWO:
-            return self._token("operator", start, start + 2)
-        if char in _ONE:
-            return self._token("operator", start, start + 1)
-        if char in "\"'":
-            return self._string(start, char)
-        if char.isdigit():
-            return self._number(start)
-        if char == "`":
-            close = source.find("`", start + 1)
-            if close < 0:
-                raise JsonataSyntaxError("a quoted name without its end", start)
-            self.index = close + 1
-            return _Token("name", source[start + 1 : close], start, close + 1)
-        return self._name(start)
-
-    def _token(self, kind: str, start: int, end: int) -> _Token:
-        self.index = end
-        return _Token(kind, self.source[start:end], start, end)
-
-    def _skip(self) -> None:
-        source = self.source
-        while self.index < len(source):
-            if source[self.index] in " \t\n\r\v":
-                self.index += 1
-            elif source.startswith("/*", self.index):
-                close = source.find("*/", self.index + 2)
-                if close < 0:
-                    raise JsonataSyntaxError("a comment without its end", self.index)
-                self.index = close + 2
-            else:
-                return
-
-    def _string(self, start: int, quote: str) -> _Token:
-        source, index, value = self.source, start + 1, list[str]()
-        while index < len(source):
-            char = source[index]
-            if char == quote:
-                self.index = index + 1
-                return _Token("string", "".join(value), start, index + 1)
-            if char == "\\":
-                index += 1
-                code = source[index : index + 1]
-                if code in _ESCAPES and code:
-                    value.append(_ESCAPES[code])
-                elif code == "u":
-                    value.append(self._code_unit(index))
-                    index += 4
-                else:
-                    raise JsonataSyntaxError("an unknown escape", index)
-            else:
-                value.append(char)
-            index += 1
-        raise JsonataSyntaxError("a string without its end", start)
-
-    def _code_unit(self, index: int) -> str:
-        digits = self.source[index + 1 : index + 5]
-        if len(digits) != 4 or any(digit not in "0123456789abcdefABCDEF" for digit in digits):
-            raise JsonataSyntaxError("\\u wants four hexadecimal digits", index)
-        return chr(int(digits, 16))
-
-    def _number(self, start: int) -> _Token:
-        source, index = self.source, start
-        while index < len(source) and source[index].isdigit():
-            index += 1
-        if source[index : index + 1] == "." and source[index + 1 : index + 2].isdigit():
-            index += 1
-            while index < len(source) and source[index].isdigit():
-                index += 1
-        if source[index : index + 1] in ("e", "E") and source[index:]:
-            power = index + 1 + (source[index + 1 : index + 2] in ("+", "-"))
-            if source[power : power + 1].isdigit():
-                index = power
-                while index < len(source) and source[index].isdigit():
-                    index += 1
-        return self._token("number", start, index)
-
-    def _name(self, start: int) -> _Token:
-        source, index = self.source, start
-        while index < len(source) and source[index] not in _ONE + " \t\n\r\v\"'`":
-            index += 1
-        if index == start:
-            raise JsonataSyntaxError(f"unexpected {source[start]!r}", start)
-        text = source[start:index]
-        if text.startswith("$"):
-            return self._token("variable", start, index)
-        kind = (
-            "word"
-            if text in ("and", "or", "in")
-            else "value"
-            if text in ("true", "false", "null")
-            else "name"
-        )
-        return self._token(kind, start, index)
-
-    def _regex(self, start: int) -> _Token:
-        source, index, depth = self.source, start + 1, 0
-        while index < len(source):
-            char = source[index]
-            if char == "/" and source[index - 1] != "\\" and depth == 0:
-                if index == start + 1:
-                    raise JsonataSyntaxError("an empty regular expression", start)
-                index += 1
-                while source[index : index + 1] in ("i", "m") and source[index:]:
-                    index += 1
-                return self._token("regex", start, index)
-            if char in "([{" and source[index - 1] != "\\":
-                depth += 1
-            if char in ")]}" and source[index - 1] != "\\":
-                depth -= 1
-            index += 1
-        raise JsonataSyntaxError("a regular expression without its end", start)
 
 
 class _Parser:
     """Top-down operator precedence, as the reference implementation does it."""
 
     def __init__(self, source: str) -> None:
-        self.scanner = _Scanner(source)
+        self.scanner = Scanner(source)
         self.token = self.scanner.next(operand=True)
 
-    def advance(self, expected: str | None = None, *, operand: bool = False) -> _Token:
+    def advance(self, expected: str | None = None, *, operand: bool = False) -> Token:
         token = self.token
         if expected is not None and (
             token.kind not in ("operator", "word") or token.text != expected
@@ -396,7 +242,7 @@ class _Parser:
             case _:
                 raise JsonataSyntaxError(f"{token.text!r} cannot begin an operand", token.start)
 
-    def _again_as_operator(self, token: _Token) -> None:
+    def _again_as_operator(self, token: Token) -> None:
         self.scanner.index = token.end
         self.token = self.scanner.next(operand=False)
 
@@ -427,7 +273,7 @@ class _Parser:
             self.advance(operand=True)
         return tuple(found)
 
-    def transform(self, token: _Token) -> Node:
+    def transform(self, token: Token) -> Node:
         inside = [self.expression(0)]
         self.advance("|", operand=True)
         inside.append(self.expression(0))
@@ -436,7 +282,7 @@ class _Parser:
             inside.append(self.expression(0))
         return Other("transform", tuple(inside), token.start, self.close("|"))
 
-    def function(self, token: _Token) -> Node:
+    def function(self, token: Token) -> Node:
         self.advance("(", operand=True)
         names = list[str]()
         while not self.at(")"):

@@ -1,42 +1,14 @@
-"""Names that Step Functions sees: of states (unique in the whole definition) and of errors."""
+"""Names of states: unique in the whole definition, within the limit."""
 
 import hashlib
 from collections.abc import Iterator
 
 from perdure.machine.ir import Machine, Scope, Spawn
 
-__all__ = ["AGAIN", "CANCELLED", "LOST", "WON", "StateNames", "raised", "scopes"]
+__all__ = ["StateNames", "scopes"]
 
 LONGEST = 80
 """Characters of a state name (service quotas, 2026-11-23)."""
-
-AGAIN = "perdure.Again"
-"""The step failed and its policy wants another attempt, at the time in the cause."""
-WON = "perdure.Won"
-"""A branch of a race has ended: the only way to end a Parallel before all branches have."""
-CANCELLED = "perdure.Cancelled"
-"""The run was cancelled while it waited; the cause carries the CancelledError."""
-
-LOST = (
-    "States.Timeout",
-    "Lambda.Unknown",
-    "Sandbox.Timedout",
-    "Runtime.ExitError",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.TooManyRequestsException",
-)
-"""An attempt that ended without an outcome: the worker is gone, or never began.
-
-Source: the retry list AWS recommends for lambda:invoke, and how runtimes report a crash.
-"""
-
-
-def raised(handler: str) -> str:
-    """The error name of a site that was taken by an exception to this handler ("" is none)."""
-    return f"perdure.Raised[{handler}]"
 
 
 class StateNames:

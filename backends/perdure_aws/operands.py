@@ -1,7 +1,8 @@
-"""Operands of operations, made ready: bound, checked, encoded, with the path they are recorded under.
+"""Operands of operations, made ready: bound, checked, encoded, with the path of the record.
 
-The driver calls `Prepare` when it arrives at an operation; what it raises is raised there, as in CPython. An
-operation that a site performs stays live Python; one of Step Functions' own becomes JSON in the state.
+The driver calls `Prepare` when it arrives at an operation; what it raises is raised there, as in
+CPython. An operation that a site performs stays live Python; one of Step Functions' own becomes
+JSON in the state.
 """
 
 import re
@@ -18,11 +19,19 @@ from perdure.operations import epoch_of
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.values import bind, declared_type
 from perdure.sites import Call, Flow, Operation, Scope, Slots
-
 from perdure_aws.state import State, fields, text
 from perdure_aws.waits import Contestant, limit
 
-__all__ = ["Message", "Prepare", "StepCall", "Wait", "moment", "wait_of"]
+__all__ = [
+    "EngineOperands",
+    "Message",
+    "Prepare",
+    "StepCall",
+    "Wait",
+    "by_name",
+    "moment",
+    "wait_of",
+]
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -71,6 +80,14 @@ class Wait:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class EngineOperands:
+    """What a state of Step Functions' own needs, as JSON for the state."""
+
+    data: Json
+
+
+@final
 class Prepare:
     """Makes operands ready in one site: its scope, its clock, the slots at that point."""
 
@@ -85,25 +102,20 @@ class Prepare:
 
     def __call__(self, node: Operation, operands: object) -> object:
         """Operands of the operation at `node`, live for a site's own, JSON for the engine's."""
-        match operands:
-            case Call(callee=Step() as step):
-                return StepCall(step, bind(step, operands.args, operands.kwargs))
-            case Call():
-                raise TypeError(f"{operands.callee!r} is no step")
-            case Mapping() if node.kind == "run":
-                return _message(operands)
-            case Mapping():
-                return self._engine_operands(node, operands)
-            case _:
-                raise TypeError(f"operands of {node.label!r}: {operands!r}")
+        if isinstance(operands, Call):
+            step = _step(operands.callee)
+            return StepCall(step, bind(step, operands.args, operands.kwargs))
+        if node.kind == "run":
+            return _message(by_name(operands))
+        return self._engine_operands(node, by_name(operands))
 
     def _engine_operands(self, node: Operation, operands: Mapping[str, object]) -> object:
         if _is_wait(operands):
             wait = self.wait(node, operands)
-            return wait if node.kind == "wait" else wait.as_json(self._now())
+            return wait if node.kind == "wait" else EngineOperands(wait.as_json(self._now()))
         if "duration" in operands or "until" in operands:
-            return self._sleep(node, operands)
-        return self._fork(node, operands)
+            return EngineOperands(self._sleep(node, operands))
+        return EngineOperands(self._fork(node, operands))
 
     # --- waits ----------------------------------------------------------------------------------
 
@@ -112,7 +124,7 @@ class Prepare:
         single = "name" in operands and not isinstance(operands["name"], Mapping)
         written: Mapping[str, object] = {"": operands} if single else operands
         now = self._now()
-        parts = [_contestant(name, _live(one), now) for name, one in written.items()]
+        parts = [_contestant(name, by_name(one), now) for name, one in written.items()]
         path = self._counts.enter(node.label)
         details = [
             {**detail, "path": path if single else f"{path}[{c.name}]"} for c, detail in parts
@@ -241,14 +253,24 @@ def _row(scope: Scope, item: object) -> Sequence[object]:
     return tuple(_list(item)) if scope.params else ()
 
 
-def _live(value: object) -> Mapping[str, object]:
-    assert isinstance(value, Mapping), "an alternative's operands are a mapping"
-    return value
+def by_name(value: object) -> Mapping[str, object]:
+    """Operands as emitted code gives them: by the name of the parameter, or of the contestant."""
+    assert isinstance(value, dict), f"operands are a dict, not {value!r}"
+    operands: dict[str, object] = value
+    return operands
+
+
+def _step(callee: object) -> Step[..., object]:
+    if not isinstance(callee, Step):
+        raise TypeError(f"{callee!r} is no step")
+    step: Step[..., object] = callee
+    return step
 
 
 def _list(value: object) -> Sequence[object]:
-    assert isinstance(value, Sequence), "a fork maps over a list"
-    return value
+    assert isinstance(value, list | tuple), f"a fork maps over a list, not {value!r}"
+    items: Sequence[object] = value
+    return items
 
 
 def _json_list(value: Json) -> Sequence[Json]:

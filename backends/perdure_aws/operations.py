@@ -1,6 +1,7 @@
 """The operations that a site performs itself: steps, replies, progress.
 
-Each ends in a record (a line of the run's trace) and an outcome for the driver, or with another attempt to make.
+Each ends in a record (a line of the run's trace) and an outcome for the driver, or with another
+attempt to make.
 """
 
 from collections.abc import Callable, Mapping

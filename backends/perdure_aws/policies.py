@@ -1,7 +1,8 @@
 """What the definition must know of a step's policy before anything runs.
 
-The policy itself is applied by the site, from the real `Step` object. The definition needs only an upper bound
-for one attempt (Step Functions' own timeout is the safety net, with a margin) and whether a step may retry.
+The policy itself is applied by the site, from the real `Step` object. The definition needs only
+an upper bound for one attempt (Step Functions' own timeout is the safety net, with a margin) and
+whether a step may retry.
 """
 
 import ast

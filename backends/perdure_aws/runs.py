@@ -1,23 +1,22 @@
 """A run as its sites see it: claimed by the first, ended by the last, read in between."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
-from perdure.codec import encode_slots
-from perdure.codec import VERSION as CODEC_VERSION
+from perdure.codec import Json, decode_error, encode_slots
 from perdure.language import Flow as UserFlow
-from perdure.runtime.engine import Json, LogRecord
-from perdure.runtime.values import decode_arguments, encode_input
-from perdure.store.protocol import RunRecord, RunStore, Versions
-from perdure.store.runs import claim_run, digest_of
-
+from perdure.runtime.engine import Completed, LogRecord, Outcome
+from perdure.runtime.values import decode_arguments
+from perdure.store.protocol import End, RunRecord, RunStore, Status, Versions
+from perdure.store.runs import claim_run, digest_of, end_run
 from perdure_aws.state import State, fields, text
 
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
 
-__all__ = ["SiteRun", "begin"]
+__all__ = ["SiteRun", "begin", "end_of_run"]
 
 
 @final
@@ -55,8 +54,8 @@ def begin(
     record = RunRecord(
         run=text(run["id"]),
         flow=flow.__perdure_ref__,
-        input_digest=digest_of(_mutable(data["input"])),
-        input=_mutable(data["input"]),
+        input_digest=digest_of(data["input"]),
+        input=data["input"],
         versions=versions,
         seed=text(run["seed"]),
         started=now,
@@ -67,5 +66,12 @@ def begin(
     return State(claimed.run, claimed.seed, entry, encode_slots(dict(bound.arguments)))
 
 
-def _mutable(value: Json) -> Json:
-    return value
+def end_of_run(store: RunStore, run: str, outcome: Outcome, now: float) -> None:
+    """Record how the flow ended; the first end stays."""
+    if isinstance(outcome, Completed):
+        end = End(Status.COMPLETED, value=outcome.value)
+    else:
+        cancelled = isinstance(decode_error(outcome.error), asyncio.CancelledError)
+        status = Status.CANCELLED if cancelled else Status.FAILED
+        end = End(status, error=outcome.error)
+    end_run(store, run, end, now)

@@ -37,13 +37,21 @@ from perdure.sites import Flow, Operation, Site, Slots, Stop
 from perdure.store.match import get_waiter
 from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
-
 from perdure_aws import joins, waits
+from perdure_aws.error_names import AGAIN, raised
 from perdure_aws.failures import SiteFailure, failure
-from perdure_aws.names import AGAIN, raised
-from perdure_aws.operands import Message, Prepare, StepCall, Wait, moment, wait_of
+from perdure_aws.operands import (
+    EngineOperands,
+    Message,
+    Prepare,
+    StepCall,
+    Wait,
+    by_name,
+    moment,
+    wait_of,
+)
 from perdure_aws.operations import Again, Records, StepRunner, perform_message, perform_step
-from perdure_aws.runs import SiteRun, begin
+from perdure_aws.runs import SiteRun, begin, end_of_run
 from perdure_aws.state import State, fields, text
 
 __all__ = ["Host", "invoke"]
@@ -102,7 +110,8 @@ class Visit:
             entered = float(str(state.again["entered"]))
         self.entered = entered
         self.run = SiteRun(state.run, state.seed, entered, host.functions)
-        self.counts = Counts(self.run, state.path)
+        # Pure code reads clock, seed and logs of its run; every operation is the site's to do.
+        self.counts = Counts(self.run, state.path)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         self.counts.counts.update(state.counts)
         self.counts.reads, self.counts.clocks = state.reads, state.clocks
         self.slots = Slots(decode_slots(_slots(state.slots), functions=host.functions))
@@ -134,7 +143,7 @@ class Visit:
             raise self._failed(self.site.fail(pc, asyncio.CancelledError()))
         try:
             value = result_of(outcome)
-        except BaseException as error:  # noqa: BLE001  # the flow's own, its handlers take it
+        except BaseException as error:  # the flow's own, its handlers take it
             raise self._failed(self.site.fail(pc, error)) from None
         stop = self.site.resume(pc, value)
         if stop.raised is not None and "late" not in self.event:
@@ -190,7 +199,7 @@ class Visit:
         bind = along.get("bind")
         slot = None if bind is None else text(bind)
         if "error" in along:
-            error = decode_error(_mutable(along["error"]))
+            error = decode_error(along["error"])
             self._wait_failed(along.get("origin"), error)
             self.site.bind(slot, error)
         elif "slept" in along:
@@ -199,7 +208,7 @@ class Visit:
         else:
             try:
                 value = self._came_along(along)
-            except BaseException as error:  # noqa: BLE001  # the flow's own
+            except BaseException as error:  # the flow's own
                 return self.site.fail(text(along["origin"]), error)
             self.site.bind(slot, value)
         return self.site.drive(self.state.at, target)
@@ -243,10 +252,10 @@ class Visit:
                 if other.event is None and other.due == contestant.due:
                     self._record_sleep({**its_detail, "contestant": other.name})
             return contestant.name, None
-        payload = decode(_mutable(ended.payload))
+        payload = decode(ended.payload)
         declared = detail["type"]
         if declared is not None:
-            payload = conform_json(payload, from_json(_mutable(declared)), "payload")
+            payload = conform_json(payload, from_json(declared), "payload")
         outcome = Completed(encode(payload))
         self._record_event(pc, wait, ended.contestant, outcome)
         value = result_of(outcome)
@@ -264,7 +273,8 @@ class Visit:
     def _known_wait(self, pc: str) -> Wait:
         """The wait that was registered, as it was then.
 
-        Evaluating its operands changes no slot, so whoever comes by does it again, at the time of the wait.
+        Evaluating its operands changes no slot, so whoever comes by does it again, at the time
+        of the wait.
         """
         node = self._node(pc)
         if node.kind != "wait":
@@ -274,9 +284,7 @@ class Visit:
         entered = self.run.time
         self.run.time = entered if registered is None else registered.since
         try:
-            operands = node.code(self.slots)
-            assert isinstance(operands, Mapping), "a wait's operands are a mapping"
-            return self.prepare.wait(node, operands)
+            return self.prepare.wait(node, by_name(node.code(self.slots)))
         finally:
             self.run.time = entered
 
@@ -383,7 +391,7 @@ class Visit:
             more["raised"] = stop.raised
         match stop.kind:
             case "native":
-                more["operands"] = _json(stop.value)
+                more["operands"] = _engine_operands(stop.value)
             case "return":
                 more.update(self._ended(completed_or_failed(stop.value)))
             case "failed":
@@ -407,6 +415,8 @@ class Visit:
         kind = "value" if isinstance(outcome, Completed) else "error"
         data = outcome.value if isinstance(outcome, Completed) else outcome.error
         ended: dict[str, Json] = {kind: data}
+        if not self.scope_id:
+            end_of_run(self.host.store, self.state.run, outcome, self.host.now())
         if "wins" in self.event:
             branch = self.event["branch"]
             name = self.scope_id.rpartition("[")[2].rstrip("]")
@@ -465,10 +475,6 @@ def _slots(data: Json) -> dict[str, Json]:
     return data
 
 
-def _json(value: object) -> Json:
-    assert isinstance(value, dict), "operands of the engine's own operations are JSON"
-    return value
-
-
-def _mutable(value: Json) -> Json:
-    return value
+def _engine_operands(value: object) -> Json:
+    assert isinstance(value, EngineOperands), "the driver stopped at an operation of the engine's"
+    return value.data

@@ -12,14 +12,15 @@
                "error" "received" "slept" "outcomes" "won"}
     again      of a step to be tried again: {"attempt", "until", "entered"}
 
-The input of a run is {"run", "input"}; the input of a branch is a whole state, made by the site before.
+The input of a run is {"run", "input"}; the input of a branch is a whole state, made by the site
+before.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self, final
 
-from perdure.runtime.engine import Json
+from perdure.codec import Json
 
 __all__ = ["VERSION", "State", "VersionTooNew", "fields", "text"]
 

@@ -1,28 +1,25 @@
 """The target `aws`: from machines to what is deployed.
 
-<flow>/definition.asl.json   the state machine
-<flow>/sites.py              the Python that its Tasks run, to read (the bundle holds it too)
-<flow>/source-map.json       state -> file, line, column
-<flow>/bundle.zip            everything the sites function needs
+<flow>/definition.asl.json the state machine <flow>/sites.py the Python that its Tasks run, to
+read (the bundle holds it too) <flow>/source-map.json state -> file, line, column
+<flow>/bundle.zip everything the sites function needs
 """
 
-import json
-from collections.abc import Mapping
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 from perdure import __version__
 from perdure.backend import Artifacts, Limit, Limits
 from perdure.codec import VERSION as CODEC_VERSION
+from perdure.codec import Json
 from perdure.diagnostics import Report
 from perdure.flow import Program
 from perdure.machine.emit import emit, module_name
 from perdure.machine.ir import Machine, Machines
 from perdure.project import Project
-from perdure.runtime.engine import Json
-
 from perdure_aws.asl import Definition, definition
 from perdure_aws.bundle import bundle_files, zip_of
 from perdure_aws.checks import check
+from perdure_aws.layout import pretty
 from perdure_aws.limits import LIMITS
 from perdure_aws.policies import Policies
 from perdure_aws.state import VERSION as STATE_VERSION
@@ -38,7 +35,7 @@ class AwsTarget:
 
     family: Literal["machine"] = "machine"
     name = "aws"
-    limits: Limits = {
+    limits: ClassVar[Limits] = {
         row.name: Limit(row.value, row.unit, row.source, row.compiler) for row in LIMITS
     }
 
@@ -56,6 +53,7 @@ class AwsTarget:
             "perdure": __version__,
             "python": project.settings.python,
             "flow": str(machine.ref),
+            "sites": module_name(machine.ref),
             "source": program.digest,
             "codec": CODEC_VERSION,
             "state": STATE_VERSION,
@@ -83,8 +81,3 @@ def source_map(built: Definition, machine: Machine) -> dict[str, Json]:
         for name, (scope, span) in built.origins.items()
     }
     return {"version": SOURCE_MAP_VERSION, "flow": str(machine.ref), "states": states}
-
-
-def pretty(document: Mapping[str, Json]) -> str:
-    """JSON as people read it, in the order it was made."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -1,8 +1,8 @@
 """A wait of the flow in the run store: registered once, decided once, read by the next site.
 
-The token of Step Functions is a doorbell: whoever decides the wait rings it, and says nothing with it. The site
-after the wait reads in the store what was decided. A doorbell that was lost, or a wait whose time is up, ends in
-the same place: the Task times out, and one site looks again.
+The token of Step Functions is a doorbell: whoever decides the wait rings it, and says nothing
+with it. The site after the wait reads in the store what was decided. A doorbell that was lost,
+or a wait whose time is up, ends in the same place: the Task times out, and one site looks again.
 """
 
 import math

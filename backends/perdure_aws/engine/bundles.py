@@ -1,7 +1,8 @@
 """Imports a compiled bundle into this process, as the sites function would, from the zip itself.
 
-While a bundle is active its modules stand in `sys.modules` under their own names: the codec finds the classes of
-values there. Modules of the same names that were imported before come back afterwards.
+While a bundle is active its modules stand in `sys.modules` under their own names: the codec
+finds the classes of values there. Modules of the same names that were imported before come back
+afterwards.
 """
 
 import importlib

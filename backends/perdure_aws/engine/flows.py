@@ -1,7 +1,8 @@
 """`perdure.testing.run(target="aws")`: the compiled flow itself, on an engine, in virtual time.
 
-Compiles in memory, imports the bundle from its zip, lets the emitted definition run, and answers its Tasks with
-the bundle's own site code. Scripts stand in for the bodies of steps; everything else is what is deployed.
+Compiles in memory, imports the bundle from its zip, lets the emitted definition run, and answers
+its Tasks with the bundle's own site code. Scripts stand in for the bodies of steps; everything
+else is what is deployed.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import final
 
 from perdure.codec import Json, decode, decode_error, decode_slots, encode
@@ -31,7 +33,6 @@ from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedE
 from perdure.testing.scripts import Attempt as ScriptedAttempt
 from perdure.testing.scripts import RunsBody
 from perdure.trace import End, Trace, error_json
-
 from perdure_aws.cancel import cancel
 from perdure_aws.engine import engine
 from perdure_aws.engine.bundles import Loaded, active_bundle
@@ -40,7 +41,7 @@ from perdure_aws.engine.spans import Spans
 from perdure_aws.failures import SiteFailure, told
 from perdure_aws.operations import Attempt
 from perdure_aws.site import Host, invoke
-from perdure_aws.state import fields
+from perdure_aws.state import fields, text
 from perdure_aws.target import AwsTarget
 
 __all__ = ["Refused", "compiled", "run_flow"]
@@ -115,7 +116,7 @@ class Test:
             functions={"${Sites}": self.handle}, seed=request.seed
         )
         for number, event in enumerate(request.events):
-            self._at(event.after, lambda e=event, n=number: self._deliver(e, n))
+            self._at(event.after, partial(self._deliver, event, number))
         if request.cancel is not None:
             self._at(request.cancel, self._cancel)
 
@@ -154,7 +155,7 @@ class Test:
         if isinstance(records, list):
             self.records.extend(fields(record) for record in records)
         if isinstance(logs, list):
-            self.logs.extend(LogRecord(**fields(log)) for log in logs)  # type: ignore[arg-type]  # as it was written
+            self.logs.extend(_log(fields(log)) for log in logs)
 
     # --- what comes from outside ----------------------------------------------------------------
 
@@ -219,7 +220,7 @@ class ScriptedSteps:
     context: LambdaContext
 
     def attempt(self, attempt: Attempt) -> Attempted:
-        """What the script answers, after the time it takes; the step's own body where it says so."""
+        """What the script answers, after the time it takes; the body where it says so."""
         step, deadline = attempt.step, attempt.this.deadline.timestamp()
         scripts = self.test.request.scripts
         arguments = decode_slots(dict(attempt.arguments))
@@ -259,20 +260,27 @@ class Doorbells:
         return self.simulation.send_task_failure(token, error, cause)
 
 
+def _log(record: Mapping[str, Json]) -> LogRecord:
+    logger = record["logger"]
+    return LogRecord(
+        text(record["scope"]),
+        int(str(record["ordinal"])),
+        None if logger is None else text(logger),
+        text(record["level"]),
+        text(record["text"]),
+    )
+
+
 def _error_of(execution: Execution) -> BaseException:
     """The flow's own error, out of what Step Functions kept of it."""
     cause = execution.cause or ""
     said = told(cause).get("next")
     if isinstance(said, Mapping) and "error" in said:
-        return decode_error(_json(said["error"]))
+        return decode_error(said["error"])
     try:
         return decode_error(json.loads(cause))
     except (ValueError, TypeError, KeyError):
         return RuntimeError(f"{execution.error}: {cause}")
-
-
-def _json(value: Json) -> Json:
-    return value
 
 
 def _refused_input(error: InvalidInput) -> Result:

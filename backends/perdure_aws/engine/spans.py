@@ -1,4 +1,4 @@
-"""From what sites report to trace entries: labels of contestants and call sites come from the Machine IR."""
+"""From what sites report to trace entries; labels and call sites come from the Machine IR."""
 
 from collections.abc import Iterator, Mapping
 from typing import final
@@ -9,7 +9,6 @@ from perdure.machine.ir import Await, Child, Machines, Run, Scope, Sleep, Spawn
 from perdure.runtime.site import NOWHERE, Site
 from perdure.source import Span
 from perdure.trace import TraceEntry
-
 from perdure_aws.names import scopes
 from perdure_aws.state import fields, text
 
@@ -18,7 +17,7 @@ __all__ = ["Spans"]
 
 @final
 class Spans:
-    """Call sites of a program's operations, by label; those of a race's contestants by their names."""
+    """Call sites of operations by label, contestants of races by their names."""
 
     def __init__(self, machines: Machines) -> None:
         self._sites: dict[str, Site] = {}

@@ -34,6 +34,7 @@ CORRECTIONS: Final[tuple[Callable[[Patches], None], ...]] = (
     errors.our_faults_are_not_the_machines,
     errors.errors_match_as_on_aws,
     errors.heartbeats_have_their_own_error,
+    errors.reserved_names_are_not_guessed,
     errors.texts_are_cut,
     clock.time_is_virtual,
     clock.jitter_is_off,

@@ -8,6 +8,9 @@ from typing import Final
 
 from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.api import HistoryEventType, TaskTimedOutEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
+)
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
     ErrorEqualsDecl,
 )
@@ -31,6 +34,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
     StateTaskService,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task import StateTask
+from moto.stepfunctions.parser.asl.component.state.fail import state_fail
 from moto.stepfunctions.parser.asl.eval.callback.callback import (
     CallbackOutcomeFailureError,
     HeartbeatTimeoutError,
@@ -47,6 +51,7 @@ __all__ = [
     "errors_match_as_on_aws",
     "heartbeats_have_their_own_error",
     "our_faults_are_not_the_machines",
+    "reserved_names_are_not_guessed",
     "texts_are_cut",
 ]
 
@@ -114,6 +119,21 @@ def heartbeats_have_their_own_error(patches: Patches) -> None:
         )
 
     patches.replace(StateTask, "_from_error", from_error)
+
+
+def reserved_names_are_not_guessed(patches: Patches) -> None:
+    """A Fail state whose Error begins with `States.` ends the simulation with `EngineCannot`.
+
+    moto 5.2.5: a ValueError of its own, as States.Runtime.
+    AWS: not known (the language reserves the prefix; facts/aws.md appendix A1 leaves it open).
+    """
+
+    def named(error_name: str) -> CustomErrorName:
+        if error_name.startswith("States."):
+            active().cannot(f"a Fail state with Error '{error_name}': what AWS does is not known")
+        return CustomErrorName(error_name)
+
+    patches.replace(state_fail, "CustomErrorName", named)
 
 
 def texts_are_cut(patches: Patches) -> None:

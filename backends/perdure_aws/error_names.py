@@ -1,0 +1,31 @@
+"""Names of the errors that sites fail with: what catchers match."""
+
+__all__ = ["AGAIN", "CANCELLED", "LOST", "WON", "raised"]
+
+AGAIN = "perdure.Again"
+"""The step failed and its policy wants another attempt, at the time in the cause."""
+WON = "perdure.Won"
+"""A branch of a race has ended: the only way to end a Parallel before all branches have."""
+CANCELLED = "perdure.Cancelled"
+"""The run was cancelled while it waited; the cause carries the CancelledError."""
+
+LOST = (
+    "States.Timeout",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+)
+"""An attempt that ended without an outcome: the worker is gone, or never began.
+
+Source: the retry list AWS recommends for lambda:invoke, and how runtimes report a crash.
+"""
+
+
+def raised(handler: str) -> str:
+    """The error name of a site that was taken by an exception to this handler ("" is none)."""
+    return f"perdure.Raised[{handler}]"

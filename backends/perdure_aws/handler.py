@@ -1,0 +1,124 @@
+"""The sites function: what Lambda calls.
+
+Configured by its environment: `PERDURE_TABLE` is the run store's table. Everything else is in
+the bundle beside it. Clients and the event loop live as long as the process, so module-level
+clients of steps keep working.
+"""
+
+import asyncio
+import importlib
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Protocol, final
+
+import boto3
+
+from perdure.codec import Json
+from perdure.language import Flow as UserFlow
+from perdure.runtime.bodies import Attempted, raised, run_attempt
+from perdure.runtime.functions import ModuleFunctions
+from perdure.store.protocol import RunStore, Versions
+from perdure_aws.dynamodb import DynamoStore
+from perdure_aws.operations import Attempt
+from perdure_aws.site import Host, invoke
+
+__all__ = ["handle"]
+
+BUNDLE = Path(__file__).parent.parent
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context that is used here."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda ends the invocation."""
+        ...
+
+
+def handle(event: Mapping[str, Json], context: LambdaContext) -> Json:
+    """Lambda's entry: one invocation of a site."""
+    return invoke(_host(), event)
+
+
+@cache
+def _host() -> Host:
+    """Everything that outlives an invocation."""
+    about = json.loads((BUNDLE / "perdure_bundle.json").read_text("utf-8"))
+    module = importlib.import_module(f"perdure_sites.{about['sites']}")
+    return Host(
+        flow=_flow(about["flow"]),
+        table=module.FLOW,
+        store=_store(),
+        steps=Bodies(),
+        bell=TaskTokens(),
+        versions=Versions(about["perdure"], about["python"], about["codec"], about["source"]),
+        now=time.time,
+        sleep=time.sleep,
+        functions=ModuleFunctions({module.__name__: module}),
+    )
+
+
+def _store() -> RunStore:
+    return DynamoStore(boto3.client("dynamodb"), os.environ["PERDURE_TABLE"])
+
+
+def _flow(ref: str) -> UserFlow[..., object]:
+    module, _, qualname = ref.partition(":")
+    found: object = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, UserFlow):
+        raise TypeError(f"{ref} is no flow")
+    return found
+
+
+@final
+class Bodies:
+    """Runs the bodies of steps on one event loop for the whole process."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="perdure steps", daemon=True).start()
+
+    def attempt(self, attempt: Attempt) -> Attempted:
+        """One attempt, ended at the step's timeout."""
+        return asyncio.run_coroutine_threadsafe(_limited(attempt), self._loop).result()
+
+
+async def _limited(attempt: Attempt) -> Attempted:
+    try:
+        async with asyncio.timeout(attempt.step.timeout):
+            return await run_attempt(attempt.step, attempt.arguments, attempt.this)
+    except TimeoutError as error:
+        return raised(error)
+
+
+@final
+class TaskTokens:
+    """Rings waiting Tasks through the Step Functions API."""
+
+    def __init__(self) -> None:
+        self._client = boto3.client("stepfunctions")
+
+    def ring(self, token: str) -> bool:
+        """SendTaskSuccess; False when nobody waits any more."""
+        gone = (self._client.exceptions.TaskTimedOut, self._client.exceptions.TaskDoesNotExist)
+        try:
+            self._client.send_task_success(taskToken=token, output="true")
+        except gone:
+            return False
+        return True
+
+    def fail(self, token: str, error: str, cause: str) -> bool:
+        """SendTaskFailure; False when nobody waits any more."""
+        gone = (self._client.exceptions.TaskTimedOut, self._client.exceptions.TaskDoesNotExist)
+        try:
+            self._client.send_task_failure(taskToken=token, error=error, cause=cause)
+        except gone:
+            return False
+        return True
