@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 
 from examples.model import ask
-from perdure import Retry, flow, step
+
+from perdure import Retry, Step, flow, step
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ async def add(a: int, b: int) -> str:
     return str(a + b)
 
 
-TOOLS = {"weather": weather, "add": add}
+TOOLS: dict[str, Step[..., str]] = {"weather": weather, "add": add}
 
 
 @flow

@@ -45,7 +45,7 @@ def _complete(model: str, task: str, text: str) -> str:
 
 def _scripted(task: str, text: str) -> str:
     """An answer of the right shape, made from the question itself."""
-    verb = task.split()[0].lower()
+    verb = task.split(maxsplit=1)[0].lower()
     match verb:
         case "classify":
             words = text.lower()

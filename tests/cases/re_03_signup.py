@@ -27,7 +27,7 @@ async def signup(name: str, email: str, patience: int = 86_400) -> bool:
             over=sleep(patience - waited),
         )
         if winner == "clicked":
-            return value == secret
+            return bool(value == secret)
         if winner == "over":
             raise TimeoutError(f"{name} never clicked")
         waited += 15
