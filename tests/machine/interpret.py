@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from perdure.codec import decode, decode_slots, encode, encode_slots
 from perdure.flow import ForkKind, Op
 from perdure.machine import ir
-from perdure.sites import Call, Flow, Site, Slots, Stop
+from perdure.sites import Call, Flow, Functions, Site, Slots, Stop
 from tests.machine.plain import Script
 
 __all__ = ["Ended", "interpret"]
@@ -38,6 +38,7 @@ class Interpreter:
 
     def __init__(self, flow: Flow, script: Script, limit: int = 3000) -> None:
         self.flow = flow
+        self.functions = Functions(flow)
         self.script = script
         self.transitions: list[str] = []
         self.limit = limit
@@ -46,7 +47,7 @@ class Interpreter:
         states = {state.name: state for state in scope.states}
         assert scope.start is not None
         edge = scope.start
-        report = _Report(edge.at, encode_slots(slots), {})
+        report = _Report(edge.at, self._encoded(slots), {})
         while True:
             state = states[edge.to]
             self.transitions.append(state.name)
@@ -85,16 +86,24 @@ class Interpreter:
             case _:
                 raise AssertionError(state)
 
+    def _encoded(self, slots: Any) -> Any:
+        return encode_slots(slots, functions=self.functions)
+
+    def _decoded(self, slots: Any) -> Any:
+        return decode_slots(slots, functions=self.functions)
+
     def _site(self, scope: ir.Scope, slots: Any) -> Site:
         table = self.flow.scopes[scope.id]
-        return Site(table, Slots(decode_slots(slots)))
+        return Site(table, Slots(self._decoded(slots)))
 
     def _report(self, site: Site, stop: Stop) -> _Report:
         slots = (
             {} if stop.kind in {"return", "failed"} else site.scope.crossing(site.slots, stop.at)
         )
         value = None if stop.value is None else decode(encode(stop.value))
-        return _Report(stop.at, encode_slots(slots), stop.decisions, stop.raised, value, stop.error)
+        return _Report(
+            stop.at, self._encoded(slots), stop.decisions, stop.raised, value, stop.error
+        )
 
     def _run(self, scope: ir.Scope, state: ir.Run, report: _Report) -> tuple[ir.Edge, _Report]:
         site = self._site(scope, report.slots)
@@ -144,7 +153,7 @@ class Interpreter:
             if stop.kind != "operation":
                 return self._raised(state.on_raise, site, stop)
             operands = stop.value
-            report = report._replace(slots=encode_slots(site.scope.crossing(site.slots, stop.at)))
+            report = report._replace(slots=self._encoded(site.scope.crossing(site.slots, stop.at)))
         return self._native(state, report, lambda: self._wait(state, operands))
 
     def _wait(self, state: ir.Await, operands: dict[str, Any]) -> Any:
@@ -163,14 +172,14 @@ class Interpreter:
             value, edge = error, state.on_error
             if edge.bind is None:
                 return edge, report._replace(error=error)
-        slots = decode_slots(report.slots)
+        slots = self._decoded(report.slots)
         if edge.bind is not None:
             slots[edge.bind] = decode(encode(value))
-        return edge, _Report(edge.at, encode_slots(slots), {})
+        return edge, _Report(edge.at, self._encoded(slots), {})
 
     def _fork(self, state: ir.Spawn, report: _Report) -> Any:
         operands: dict[str, Any] = report.value
-        around = decode_slots(report.slots)
+        around = self._decoded(report.slots)
         ended: list[Ended] = []
         if state.fork.over is not None:
             scope = state.branches[0]

@@ -463,6 +463,36 @@ async def main(x: int) -> object:
     r = await b(score(1))
     return score(r), sorted([3, 1], key=score)
 """,
+    "functions in lists": """
+@flow
+async def main(x: int) -> object:
+    undo = []
+    try:
+        for i in range(3):
+            car = await a(i)
+            undo.append((lambda car=car: ("cancel", car)))
+            if i == x:
+                raise Odd("stop")
+        return "all"
+    except Odd:
+        done = []
+        for one in reversed(undo):
+            done.append(await b(len(undo)))
+            done.append(one())
+        return done
+""",
+    "a function over a local that stays": """
+@flow
+async def main(x: int) -> object:
+    base = await a(x)
+    undo = [lambda: base + 1]
+    def both(v):
+        return [f() + v for f in undo]
+    n = await b(base)
+    undo.append(lambda: n * base)
+    m = await c(n)
+    return both(m), len(undo)
+""",
     "stop iteration": """
 @flow
 async def main(x: int) -> object:

@@ -6,6 +6,7 @@ of a flow and the table `FLOW`; it imports this package as `sites`.
 
 from perdure.sites.cursor import Cursor, cursor, enumerated, from_the_end, zipped
 from perdure.sites.driver import Site, Stop
+from perdure.sites.functions import Functions
 from perdure.sites.table import (
     Block,
     Call,
@@ -29,6 +30,7 @@ __all__ = [
     "Cursor",
     "Decision",
     "Flow",
+    "Functions",
     "Operation",
     "Raise",
     "Return",
