@@ -47,6 +47,7 @@ REFUSED = [
     ("PDR113", "return add(1)", "def add(x, seen=[]):\n    seen.append(x)\n    return seen"),
     ("PDR114", "return N", "N = 0\ndef bump():\n    global N\n    N += 1"),
     ("PDR114", "return CACHE['a']", "CACHE = {}\ndef put(x):\n    CACHE[x] = 1"),
+    ("PDR114", "return await T['a'](1)", "T = {'a': fetch}\ndef add(f):\n    T['b'] = f"),
     ("PDR114", "return MODEL", "import os\nMODEL = os.environ.get('MODEL', 'x')"),
     ("PDR114", "return client", "import httpx\nclient = httpx.Client()"),
     ("PDR114", "return STARTED", "STARTED = datetime.now()"),
@@ -302,6 +303,7 @@ ACCEPTED = [
     ("CACHE = {}\nCACHE['a'] = 1\nreturn CACHE", "CACHE = {}"),
     ("return PROMPT.format(x=1)", "PROMPT = 'x ' + '{x}'"),
     ("return __name__", ""),
+    ("return tools['a']", "tools = {'a': 1}\ndef f():\n    tools = {}\n    tools['b'] = 1"),
     ("return SQUARES[1]", "SQUARES = {n: n * n for n in range(3)}"),
     (
         "return add(1)",

@@ -353,6 +353,12 @@ def global_read(reader: "Reader", node: ast.Name | ast.Attribute, meaning: Globa
         reader.problem(rules.GLOBAL_READ, node, name=name)
 
 
+def table_read(reader: "Reader", node: ast.expr, meaning: Table) -> None:
+    """A dispatch table is what its literal says: nobody may change it."""
+    if id(node) not in reader.written and fixed.is_changed(reader.walk, meaning.ref):
+        reader.problem(rules.GLOBAL_READ, node, name=ast.unparse(node))
+
+
 def external_value(reader: "Reader", node: ast.Name | ast.Attribute, dotted: str) -> None:
     """A name of another package that is read, not called."""
     written = ast.unparse(node)

@@ -2,8 +2,10 @@
 through."""
 
 import ast
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from perdure.flow import Ref
 from perdure.frontend import known
 from perdure.frontend.meanings import (
     Class,
@@ -15,13 +17,13 @@ from perdure.frontend.meanings import (
     Table,
     is_logger,
 )
-from perdure.frontend.symbols import BindingKind
+from perdure.frontend.symbols import BindingKind, names_of
 from perdure.modules import Module
 
 if TYPE_CHECKING:
     from perdure.frontend.walk import Walk
 
-__all__ = ["is_fixed", "is_fixed_expression"]
+__all__ = ["is_changed", "is_fixed", "is_fixed_expression"]
 
 _CONTAINERS = (ast.Dict, ast.List, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 
@@ -54,7 +56,7 @@ def _is_fixed(walk: "Walk", value: GlobalValue) -> bool:
     if not _expression(walk, binding.value, scope):
         return False
     mutable = isinstance(binding.value, _CONTAINERS) or _makes_container(walk, binding.value, scope)
-    return not (mutable and value.ref.qualname in _changed_names(walk, value.module))
+    return not (mutable and is_changed(walk, value.ref))
 
 
 def _makes_container(walk: "Walk", node: ast.expr, scope: Scope) -> bool:
@@ -119,7 +121,9 @@ def _name(walk: "Walk", node: ast.Name | ast.Attribute, scope: Scope) -> bool:
     match meaning:
         case GlobalValue():
             return is_fixed(walk, meaning)
-        case Class() | Func() | Table() | ProjectModule():
+        case Table(ref=ref):
+            return not is_changed(walk, ref)
+        case Class() | Func() | ProjectModule():
             return True
         case External(dotted=dotted):
             return dotted not in _CHANGING and not dotted.startswith(_CHANGING_PREFIXES)
@@ -198,34 +202,52 @@ def _global_statements(walk: "Walk", module: Module) -> frozenset[str]:
     return found
 
 
-def _changed_names(walk: "Walk", module: Module) -> frozenset[str]:
-    """The module-level names that some code of the module changes in place, by spelling."""
-    found = walk.changed.get(module.name)
-    if found is None:
-        names: set[str] = set()
-        for node in ast.walk(module.tree):
-            names.update(_changed_by(node))
-        found = walk.changed[module.name] = frozenset(names)
-    return found
+def is_changed(walk: "Walk", ref: Ref) -> bool:
+    """Whether some code of the project changes a module-level container in place."""
+    if walk.changed is None:
+        found: set[Ref] = set()
+        for module in walk.resolver.graph.modules.values():
+            found.update(_changed_in(walk, module))
+        walk.changed = frozenset(found)
+    return ref in walk.changed
 
 
-def _changed_by(node: ast.AST) -> list[str]:
-    targets: list[ast.expr] = []
+def _changed_in(walk: "Walk", module: Module) -> Iterator[Ref]:
+    scope = Scope(module, None, {})
+    pending: list[tuple[ast.AST, frozenset[str]]] = [(module.tree, frozenset())]
+    while pending:
+        node, local = pending.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            local |= {*names_of(node).bindings}
+        for target in _changed_by(node):
+            ref = _global_of(walk, target, local, scope)
+            if ref is not None:
+                yield ref
+        pending.extend((child, local) for child in ast.iter_child_nodes(node))
+
+
+def _global_of(walk: "Walk", target: ast.expr, local: frozenset[str], scope: Scope) -> Ref | None:
+    """The module-level name that a changed expression belongs to."""
+    chain = [target]
+    while isinstance(chain[-1], ast.Subscript | ast.Attribute):
+        chain.append(chain[-1].value)
+    root = chain[-1]
+    if not isinstance(root, ast.Name) or root.id in local:
+        return None
+    for part in reversed(chain):
+        meaning = walk.resolver.expression(part, scope)
+        if isinstance(meaning, GlobalValue | Table):
+            return meaning.ref
+    return None
+
+
+def _changed_by(node: ast.AST) -> list[ast.expr]:
     match node:
-        case ast.Assign(targets=assigned):
-            targets = [target for target in assigned if isinstance(target, ast.Subscript)]
+        case ast.Assign(targets=targets) | ast.Delete(targets=targets):
+            return [target.value for target in targets if isinstance(target, ast.Subscript)]
         case ast.AugAssign(target=target):
-            targets = [target]
-        case ast.Delete(targets=deleted):
-            targets = [target for target in deleted if isinstance(target, ast.Subscript)]
+            return [target.value if isinstance(target, ast.Subscript) else target]
         case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in known.MUTATORS:
-            targets = [value]
+            return [value]
         case _:
-            pass
-    return [root.id for root in map(_root, targets) if isinstance(root, ast.Name)]
-
-
-def _root(node: ast.expr) -> ast.expr:
-    while isinstance(node, ast.Subscript | ast.Attribute):
-        node = node.value
-    return node
+            return []

@@ -335,6 +335,7 @@ class Reader:
             return False
         self.walk.names[id(node)] = meaning.ref
         self.root(node)
+        checks.table_read(self, node, meaning)
         self.table(meaning, as_value=False)
         return True
 
@@ -408,6 +409,7 @@ class Reader:
                 checks.external_value(self, node, dotted)
             case Table(ref=ref):
                 self.walk.names[id(node)] = ref
+                checks.table_read(self, node, meaning)
                 self.table(meaning)
             case Class(ref=ref):
                 self.walk.names[id(node)] = ref

@@ -54,7 +54,8 @@ class Walk:
         self.modules: dict[str, Module] = {}
         self.fixed: dict[Ref, bool] = {}
         self.global_statements: dict[str, frozenset[str]] = {}
-        self.changed: dict[str, frozenset[str]] = {}
+        self.changed: frozenset[Ref] | None = None
+        """The module-level containers that some code changes; None until somebody asks."""
         self._by_method: dict[str, list[Func]] | None = None
         self._fields: set[str] = set()
         self._pending: deque[State] = deque()
