@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from itertools import count
 
 from perdure.machine.ir import Machine, Scope, Spawn
 
@@ -41,12 +42,17 @@ def scopes(root: Scope) -> Iterator[Scope]:
 
 
 def _free(scope: str, wanted: str, taken: set[str]) -> str:
-    candidates = [wanted, f"{scope} {wanted}"] if scope else [wanted]
-    for number in range(2, len(taken) + 3):
-        candidates.append(f"{candidates[-1]} {number}" if number == 2 else f"{wanted} {number}")
-    name = next(n for n in map(_short, candidates) if n not in taken)
+    name = next(n for n in map(_short, _candidates(scope, wanted)) if n not in taken)
     taken.add(name)
     return name
+
+
+def _candidates(scope: str, wanted: str) -> Iterator[str]:
+    """The name itself, with its scope, then numbered."""
+    yield wanted
+    if scope:
+        yield f"{scope} {wanted}"
+    yield from (f"{wanted} {number}" for number in count(2))
 
 
 def _short(name: str) -> str:
