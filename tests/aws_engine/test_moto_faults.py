@@ -24,6 +24,7 @@ NOT_VISIBLE = {
     "states_are_recorded": "fills Execution.states",
     "lambdas_are_python_functions": "plain moto needs Docker for it",
     "distributed_maps_are_refused": "has its own test below",
+    "reserved_names_are_not_guessed": "has its own test below",
     "other_services_need_moto": "has its own test in test_engine",
     "starting_executions_is_refused": "has its own test in test_engine",
 }
@@ -136,6 +137,12 @@ def test_a_distributed_map_is_refused_not_guessed() -> None:
     )
     with pytest.raises(EngineCannot, match="distributed"):
         engine("moto").simulation(functions={}).run(definition, {}, name="run")
+
+
+def test_a_reserved_error_name_is_refused_not_guessed() -> None:
+    failing: dict[str, Json] = {"Type": "Fail", "Error": "{% 'States.' & 'Timeout' %}"}
+    with pytest.raises(EngineCannot, match="not known"):
+        engine("moto").simulation(functions={}).run(machine("F", {"F": failing}), {}, name="run")
 
 
 def test_moto_is_itself_again_after_a_run() -> None:
