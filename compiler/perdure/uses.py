@@ -22,6 +22,8 @@ class Uses(NamedTuple):
     reads: frozenset[str]
     writes: frozenset[str]
     binds: frozenset[str] | None
+    deletes: frozenset[str] = frozenset()
+    """Those of `writes` that may lose their value: by `del`, or at the end of a handler."""
 
 
 def uses(nodes: Iterable[ast.stmt | ast.expr]) -> Uses:
@@ -33,7 +35,9 @@ def uses(nodes: Iterable[ast.stmt | ast.expr]) -> Uses:
         else:
             walk.expression(node)
     binds = None if walk.bound is None else frozenset(walk.bound)
-    return Uses(frozenset(walk.reads), frozenset(walk.writes), binds)
+    return Uses(
+        frozenset(walk.reads), frozenset(walk.writes), binds, frozenset(walk.deletes)
+    )
 
 
 def bound_by_target(target: ast.AST) -> set[str]:
@@ -98,6 +102,7 @@ class _Walk:
     def __init__(self) -> None:
         self.reads: set[str] = set()
         self.writes: set[str] = set()
+        self.deletes: set[str] = set()
         self.bound: set[str] | None = set()
 
     def read(self, name: str) -> None:
@@ -113,6 +118,7 @@ class _Walk:
     def unbind(self, name: str) -> None:
         self.read(name)
         self.writes.add(name)
+        self.deletes.add(name)
         if self.bound is not None:
             self.bound.discard(name)
 
@@ -305,8 +311,10 @@ class _Walk:
             if handler.name is not None:
                 self.bind([handler.name])
             self.block(handler.body)
-            if handler.name is not None and self.bound is not None:
-                self.bound.discard(handler.name)
+            if handler.name is not None:
+                self.deletes.add(handler.name)
+                if self.bound is not None:
+                    self.bound.discard(handler.name)
             if self.bound is not None:
                 ends.append(self.bound)
         after = set[str].intersection(*ends) if ends else None

@@ -150,7 +150,7 @@ class _Check:
             self._fail(f"temporaries bound twice: {sorted(once & bound)}", span)
         if bound is None or found.binds is None:
             return None
-        return (bound - (found.writes - found.binds)) | (found.binds & self._known) | once
+        return (bound - (found.deletes - found.binds)) | (found.binds & self._known) | once
 
     def _op(self, op: Op, bound: Bound) -> None:
         self._label(op.label, op.span, required=op.kind is not OpKind.VALUE)

@@ -355,16 +355,15 @@ def _bool_op(low: Lowering, node: ast.BoolOp, values: Sequence[ast.expr], target
     if not any(low.holds(value) for value in values):
         low.keep(target, _joined(node.op, values), node)
         return
-    at = _first_holding(low, values)
-    if at == 0 and len(values) == 1:
+    if len(values) == 1:
         into(low, values[0], target)
         return
-    count = max(at, 1)
+    # One at a time: the one that decides is asked for its truth once, and is the value.
     decider = low.fresh()
-    into(low, _joined(node.op, values[:count]), decider)
+    into(low, values[0], decider)
 
     def go_on() -> None:
-        _bool_op(low, node, values[count:], target)
+        _bool_op(low, node, values[1:], target)
 
     def stop() -> None:
         low.keep(target, load(decider, node), node)
@@ -410,7 +409,8 @@ def _compare_rest(
         last = located(ast.Compare(left, ops, comparators), node)
         low.keep(target, _once(last) if as_test else last, node)
         return
-    count = later[0]
+    # As a value, the comparison that decides is asked once: a chain before would ask it, too.
+    count = later[0] if as_test else 1
     middle = low.fresh()
     kept = located(ast.NamedExpr(store(middle, node), comparators[count - 1]), node)
     before: ast.expr = ast.Compare(left, ops[:count], [*comparators[: count - 1], kept])
