@@ -324,7 +324,10 @@ def test_a_second_flow_of_a_workspace_reuses_what_was_read(tmp_path: Path) -> No
 
 
 def test_a_container_that_another_module_changes_is_not_fixed(tmp_path: Path) -> None:
-    flow = "from perdure import flow\nimport lib\n@flow\nasync def main(x):\n    return lib.LIMITS['a']\n"
+    flow = (
+        "from perdure import flow\nimport lib\n@flow\nasync def main(x):\n"
+        "    return lib.LIMITS['a']\n"
+    )
     write(tmp_path, lib="LIMITS = {'a': 1}\n", main=flow)
     assert check(Project(tmp_path), tmp_path / "main.py").report.ok
     write(tmp_path, main=flow + "import lib as other\ndef put():\n    other.LIMITS['b'] = 2\n")

@@ -55,6 +55,11 @@ FORMS = [
         "return sorted(xs, key=lambda x: __perdure__.random())",
     ),
     ("now = datetime.now\nreturn now()", "now = __perdure__.now\nreturn __perdure__.now()"),
+    (
+        "await gather(*map(fetch, xs))",
+        "await __perdure__.gather(__sites__[0], "
+        "*map(lambda *_: __perdure__.call(__sites__[1], fetch, *_), xs))",
+    ),
     ("print('a', end='')", "__perdure__.print('a', end='')"),
     ("list(map(print, xs))", "list(map(__perdure__.print, xs))"),
     ("log.info('a %s', 1)", "__perdure__.log(log, 'info', 'a %s', 1)"),

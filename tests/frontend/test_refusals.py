@@ -90,6 +90,7 @@ REFUSED = [
     ("PDR142", "return eval('1')", ""),
     ("PDR145", "from functools import partial\nf = partial(sleep, 5)\nawait f()", ""),
     ("PDR147", "return await child.run('a').result()", "@flow\nasync def child(n: int): ..."),
+    ("PDR145", "return sorted(xs, key=fetch)", ""),
     # iterators across operations
     ("PDR126", "for x in (y for y in xs):\n    await fetch(x)", ""),
     ("PDR126", "for x in map(str, xs):\n    await fetch(x)", ""),
@@ -146,6 +147,16 @@ REFUSED = [
 ]
 
 BRANCHES = [
+    (
+        "PDR139",
+        """
+        results = []
+        async def one(x):
+            results.append(await fetch(x))
+        await gather(*map(one, xs))
+        return results
+        """,
+    ),
     (
         "PDR139",
         """

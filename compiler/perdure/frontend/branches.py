@@ -31,7 +31,8 @@ def check(walk: "Walk", state: State, mutations: Mutations) -> None:
     for found in state.calls:
         if found.kind is CallKind.FLOW:
             _flow(walk, state, found, mutations)
-        if found.use is Use.AWAIT or found.kind not in (CallKind.HELPER, CallKind.VALUE):
+        branches = found.kind in (CallKind.HELPER, CallKind.VALUE) or found.native == "map"
+        if found.use is Use.AWAIT or not branches:
             continue
         for ref in found.refs:
             called = walk.states.get(ref)

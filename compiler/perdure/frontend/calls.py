@@ -216,9 +216,29 @@ def _external(
         return log
     if _allowed(reader, node, dotted):
         checks.pure_call(reader, node, dotted)
-        return FoundCall(node, CallKind.PURE, use, base=dotted)
+        return _mapped(reader, node, dotted, use) or FoundCall(
+            node, CallKind.PURE, use, base=dotted
+        )
     _refuse(reader, node, func, dotted)
     return None
+
+
+def _mapped(reader: "Reader", node: ast.Call, dotted: str, use: Use) -> FoundCall | None:
+    """`map(fetch, xs)` makes coroutines; other functions would call an operation out of sight."""
+    made: Func | None = None
+    for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+        meaning = reader.meaning(argument)
+        if isinstance(meaning, Func) and _FUNCTION_KINDS[meaning.kind] is not CallKind.PURE:
+            if argument is node.args[0] and dotted in known.MAPS:
+                made = meaning
+            elif dotted in known.CALLS_ITS_ARGUMENT:
+                reader.problem(rules.OPERATION_AS_VALUE, argument, call=ast.unparse(argument))
+    if made is None:
+        return None
+    if made.kind is FunctionKind.HELPER:
+        reader.state.callees.append(made.ref)
+    base = base_name(node.args[0])
+    return FoundCall(node, CallKind.PURE, use, base=base, refs=(made.ref,), native="map")
 
 
 def _log(

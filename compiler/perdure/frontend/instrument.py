@@ -204,11 +204,22 @@ class _Copier:
             case CallKind.LOG:
                 return self._log(node, fact)
             case CallKind.PURE:
-                return self._fields(node)
+                return self._fields(node) if fact.native != "map" else self._map(node, fact)
 
     def _made(self, node: ast.Call, fact: CallFact) -> ast.expr:
         first = (_site(fact, node), self.expression(node.func))
         return self._form(node, "call", first)
+
+    def _map(self, node: ast.Call, fact: CallFact) -> ast.expr:
+        """`map(fetch, xs)`: each call of `fetch` has the site of the `map`."""
+        first = node.args[0]
+        rest = _at(node, ast.Starred(_at(node, ast.Name("_", ast.Load())), ast.Load()))
+        made = [_site(fact, node), self.expression(first), rest]
+        body = _at(node, ast.Call(_form_name(node, "call"), made, []))
+        parameters = ast.arguments([], [], _at(node, ast.arg("_")), [], [], None, [])
+        function = _at(node, ast.Lambda(parameters, body))
+        args = [function, *(self.expression(argument) for argument in node.args[1:])]
+        return _at(node, ast.Call(self.expression(node.func), args, node.keywords))
 
     def _native(self, node: ast.Call, fact: CallFact) -> ast.expr:
         native = fact.native

@@ -290,6 +290,14 @@ CONSUMES_COROUTINES = frozenset(
 )
 """Builtins that may be given coroutine values: they only hold them."""
 
+MAPS = frozenset({"builtins.map", "itertools.starmap"})
+CALLS_ITS_ARGUMENT = _words(
+    "builtins.sorted builtins.min builtins.max builtins.filter functools.reduce builtins.iter "
+    "itertools.groupby itertools.takewhile itertools.dropwhile itertools.filterfalse "
+    "itertools.accumulate re.sub"
+)
+"""Functions that call what they are given, and look into what it returns."""
+
 ORDER_BLIND = frozenset(
     f"builtins.{name}"
     for name in [

@@ -83,7 +83,8 @@ def arguments_of(found: FoundCall, called: State) -> list[tuple[str, ast.expr]]:
     func = found.node.func
     if called.func.owner is not None and isinstance(func, ast.Attribute) and names:
         given.append((names.pop(0), func.value))
-    for index, argument in enumerate(found.node.args):
+    written = found.node.args[1:] if found.native == "map" else found.node.args
+    for index, argument in enumerate(written):
         if isinstance(argument, ast.Starred):
             given.extend((name, argument.value) for name in names[index:])
             break

@@ -93,7 +93,7 @@ def _spread_operations(walk: "Walk") -> None:
 def _is_operation(found: FoundCall) -> bool:
     if found.kind is CallKind.NATIVE:
         return found.native not in ("this_run", "run")
-    return found.kind in OPERATIONS
+    return found.kind in OPERATIONS or found.native == "map"
 
 
 def _find_recursion(walk: "Walk") -> None:
@@ -196,7 +196,7 @@ def _wants_site(walk: "Walk", found: FoundCall) -> bool:
         return not awaited or any(
             walk.states[ref].has_operations for ref in found.refs if ref in walk.states
         )
-    return found.kind in _MAKERS
+    return found.kind in _MAKERS or found.native == "map"
 
 
 def _info(state: State) -> FunctionInfo:
