@@ -493,12 +493,45 @@ async def main(x: int) -> object:
     m = await c(n)
     return both(m), len(undo)
 """,
+    "awkward names": """
+@flow
+async def main(x: int) -> object:
+    s = [x]
+    locals = more = item = sites = 1
+    try:
+        for active in s:
+            s = [await a(active)]
+            {}[x]
+    except KeyError as start:
+        FLOW = await b(str(start))
+        a_operands = locals + more + item
+        await c(a_operands, sites)
+        return s, FLOW
+    return locals
+""",
     "stop iteration": """
 @flow
 async def main(x: int) -> object:
     await a(x)
     return next(iter([]))
 """,
+    "awkward texts": '''
+@flow
+async def main(x: int) -> object:
+    d = {"k": x, 'q"': 1}
+    y = await a(x)
+    t = f"{d['k']!r:>{y + 3}}|{{}}|{'a' 'b'}{x:{'>'}{5}}\\n\\t\\\\{y=}{'\\n'.join(['a'])}"
+    u = f"""{x}
+    "quoted" 'both' {{{{ {(lambda v: v)(1)} {x if x else y} {[v for v in range(3)]} é \\u2028"""
+    def doc(v):
+        """two
+          lines "x" """
+        return f'{v!s:^{x}}' + 'a\\nb'
+    z = (1,), -1 ** 2, (x, *[y]), not x, x if y else (w := 3), 1e309, 0xff, b"a\\n", ...
+    e = f"{x!r}" f"{{" "}}" rf"\\d{x}"
+    await b(t, u)
+    return t, u, doc(y), doc.__doc__, z[:8], e, f"{{{x}}}"
+''',
 }
 
 

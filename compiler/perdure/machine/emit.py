@@ -54,10 +54,9 @@ class _Module:
         used = set(_identifiers(machine.root))
         self.sites = _free("sites", used)
         self.s = _free("s", used)
-        self.table = _free("FLOW", used)
         self.names = CodeNames(modules, used, self.sites, self.s)
         self.functions: list[str] = []
-        self.taken = {*used, self.sites, self.s, self.table, *keyword.kwlist}
+        self.taken = {*used, self.sites, self.s, "FLOW", *keyword.kwlist}
 
     def text(self) -> str:
         """Header, imports, functions, table."""
@@ -79,7 +78,7 @@ class _Module:
         ref, digest = self.machine.ref, self.machine.digest
         inside = "\n".join(tables)
         return (
-            f"{self.table} = {self.sites}.Flow(\n    {str(ref)!r},\n    {digest!r},\n"
+            f"FLOW = {self.sites}.Flow(\n    {str(ref)!r},\n    {digest!r},\n"
             f"    {{\n{inside}\n    }},\n)"
         )
 

@@ -47,11 +47,17 @@ class CodeNames:
         known = self._aliases.get(home)
         if known is None:
             known = name
-            while known in self._imports or (known != name and known in self.used):
+            while (
+                known == "FLOW" or known in self._imports or (known != name and known in self.used)
+            ):
                 known += "_"
             self._imports[known] = home
             self._aliases[home] = known
         return known
+
+    def builtin(self, name: str) -> str:
+        """A builtin, also where the user's code means something else by its name."""
+        return f"{self.sites}.builtins.{name}" if name in self.used else name
 
     def binder(self, enter: ir.Enter) -> str:
         """The function that takes a helper's arguments and gives its first slots."""
@@ -187,7 +193,8 @@ class Body:
         renamed = [
             f"{self.local_of[slot]}={slot!r}" for slot in slots if self.local_of[slot] != slot
         ]
-        return f"{self.s}.keep(locals(), {', '.join([*plain, *renamed])})"
+        found = self.names.builtin("locals")
+        return f"{self.s}.keep({found}(), {', '.join([*plain, *renamed])})"
 
     def _globals(self) -> list[str]:
         """Imports what the code takes from its module; a line for each name that another module
@@ -321,14 +328,15 @@ class Body:
                     'return "item"',
                 ]
             case ir.MatchErrors():
+                anything = self.names.builtin("BaseException")
                 lines = ["try:", f"    raise {s}[{choice.slot!r}]"]
                 for exit, type in choice.types:
                     clause = "except" if type is None else f"except {expression(type)}"
                     if type is None:
-                        clause = "except BaseException"
+                        clause = f"except {anything}"
                     lines += [f"{clause}:", f"    return {exit!r}"]
                 if choice.types[-1][1] is not None:
-                    lines += ["except BaseException:", "    return 'no clause'"]
+                    lines += [f"except {anything}:", "    return 'no clause'"]
                 return lines
             case ir.Switch():
                 return [f"return {s}[{choice.slot!r}]"]

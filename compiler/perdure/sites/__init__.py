@@ -4,6 +4,8 @@ A site module (`sites_<flow>.py`, made by `perdure.machine.emit`) holds one func
 of a flow and the table `FLOW`; it imports this package as `sites`.
 """
 
+import builtins
+
 from perdure.sites.cursor import Cursor, cursor, enumerated, from_the_end, zipped
 from perdure.sites.driver import Site, Stop
 from perdure.sites.functions import Functions
@@ -38,6 +40,7 @@ __all__ = [
     "Site",
     "Slots",
     "Stop",
+    "builtins",
     "call",
     "cursor",
     "enumerated",
