@@ -3,6 +3,7 @@ and call `check_interleavings(make)` with a factory of empty stores."""
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +23,7 @@ from perdure.store.match import (
     rung,
 )
 from perdure.store.protocol import (
+    Doorbell,
     End,
     EventState,
     Key,
@@ -284,7 +286,7 @@ def check_interleavings(make: Callable[[], RunStore], examples: int = 60) -> Non
         def __init__(self) -> None:
             super().__init__(make())
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis has no types here
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=examples,
@@ -297,6 +299,14 @@ def check_interleavings(make: Callable[[], RunStore], examples: int = 60) -> Non
 
 NAMES = st.sampled_from(["a", "b"])
 CRASH = st.one_of(st.none(), st.integers(0, 12))
+
+
+def _expire(path: str, now: float, store: RunStore) -> None:
+    expire(store, RUN, path, now)
+
+
+def _rung(bell: Doorbell, store: RunStore) -> None:
+    rung(store, bell)
 
 
 class _Interleavings(RuleBasedStateMachine):
@@ -357,7 +367,7 @@ class _Interleavings(RuleBasedStateMachine):
         for path in self.decided:
             found = get_waiter(self.store, RUN, path)
             if found and found.state is WaiterState.LIVE and found.deadline is not None:
-                self.attempt(crash_at, lambda store, path=path: expire(store, RUN, path, self.now))
+                self.attempt(crash_at, partial(_expire, path, self.now))
                 expire(self.store, RUN, path, self.now)
 
     @rule(data=st.data(), crash_at=CRASH)
@@ -372,7 +382,7 @@ class _Interleavings(RuleBasedStateMachine):
     @rule(crash_at=CRASH)
     def ring(self, crash_at: int | None) -> None:
         for bell in doorbells(self.store, RUN):
-            self.attempt(crash_at, lambda store, bell=bell: rung(store, bell))
+            self.attempt(crash_at, partial(_rung, bell))
 
     @invariant()
     def everything_is_where_it_belongs(self) -> None:

@@ -9,11 +9,13 @@ from typing import get_type_hints
 
 import click
 
+from perdure.diagnostics import nearest
+
 __all__ = ["fields_of", "parse_pairs", "read_json", "sample"]
 
 
 def parse_pairs(pairs: Sequence[str], declared: Mapping[str, object]) -> dict[str, object]:
-    """Values by name. `declared`: the types by name, as far as they are known."""
+    """Values by name. `declared`: the names there are, with their types; empty if not known."""
     values: dict[str, object] = {}
     for pair in pairs:
         name, sign, text = pair.partition("=")
@@ -21,8 +23,16 @@ def parse_pairs(pairs: Sequence[str], declared: Mapping[str, object]) -> dict[st
             raise click.UsageError(f"`{pair}` is no `name=value`")
         if name in values:
             raise click.UsageError(f"`{name}` is given twice")
+        if declared and name not in declared:
+            meant = nearest(name, declared)
+            hint = f"; the nearest is `{meant}`" if meant else ""
+            raise click.UsageError(f"there is no `{name}`{hint}: it takes {_listed(declared)}")
         values[name] = _value(name, text, declared.get(name))
     return values
+
+
+def _listed(names: Mapping[str, object]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _value(name: str, text: str, declared: object) -> object:

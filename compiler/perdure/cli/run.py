@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Mapping
-from typing import get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
 import click
 
 from perdure.cli.arguments import parse_pairs, read_json
 from perdure.cli.store import open_store
 from perdure.errors import InvalidInput, RunConflict
+
+if TYPE_CHECKING:
+    from perdure.language import Flow
 
 __all__ = ["command"]
 
@@ -33,7 +36,7 @@ def command(
     if isinstance(program, int):
         return program
     with program.active():
-        values = _input(whole, pairs, _types(program.flow.__wrapped__))
+        values = _input(whole, pairs, _types(program.flow))
         try:
             arguments = encode_input(program.flow, values)
         except InvalidInput as error:
@@ -72,8 +75,9 @@ def _input(
     return values | parse_pairs(pairs, declared)
 
 
-def _types(function: object) -> dict[str, object]:
+def _types(flow: "Flow[..., object]") -> dict[str, object]:
     try:
-        return get_type_hints(function)
+        hints: dict[str, object] = get_type_hints(flow.__wrapped__)
     except (NameError, TypeError):
-        return {}
+        hints = {}
+    return {name: hints.get(name) for name in flow.signature.parameters}

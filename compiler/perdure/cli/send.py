@@ -29,6 +29,7 @@ __all__ = ["command"]
 @click.option("--no-drive", is_flag=True, help="Only store the event.")
 @click.option("--event-id", metavar="ID", help="A second event with this id is the same event.")
 def command(
+    *,
     run: str,
     event: str,
     pairs: tuple[str, ...],
