@@ -4,7 +4,7 @@ Everything that crosses between two states goes through the codec. Operations ar
 script. Notes the states that were entered.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from perdure.codec import decode, decode_slots, encode, encode_slots
 from perdure.flow import ForkKind, Op
@@ -152,7 +152,7 @@ class Interpreter:
             stop = site.drive(report.at, state.pc)
             if stop.kind != "operation":
                 return self._raised(state.on_raise, site, stop)
-            operands = stop.value
+            operands = cast(Any, stop.value)
             report = report._replace(slots=self._encoded(site.scope.crossing(site.slots, stop.at)))
         return self._native(state, report, lambda: self._wait(state, operands))
 

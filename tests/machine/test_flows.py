@@ -223,6 +223,36 @@ async def main(x: int) -> object:
         seen.append(str(e))
     return seen
 """,
+    "dict changed but not its size": """
+@flow
+async def main(x: int) -> object:
+    d = {"a": 1, "b": 2, "c": 3, "d": 4}
+    seen = []
+    try:
+        for k in d:
+            seen.append((k, await a(d[k])))
+            if d.get(k) == x and "z" not in d:
+                del d["a"]
+                d["z"] = 9
+        for v in reversed(d.values()):
+            seen.append((v, await b(v)))
+        for k in reversed(d):
+            seen.append((k, await c(d[k])))
+    except RuntimeError as e:
+        seen.append(str(e))
+    return seen
+""",
+    "count": """
+@flow
+async def main(x: int) -> object:
+    import itertools
+    seen = []
+    for n, (m, q) in zip(itertools.count(x), enumerate(itertools.count(5, 2), start=x)):
+        seen.append((n, m, q, await a(n)))
+        if len(seen) > 3:
+            break
+    return seen
+""",
     "loop variables and else": """
 @flow
 async def main(x: int) -> object:

@@ -124,7 +124,7 @@ class Body:
         self.s = names.s
         self.effects = Effects() if isinstance(node, ir.Catch) else effects(node)
         self.frame = None if isinstance(node, ir.Catch | ir.Reraise) else node.frame
-        named = {} if self.frame is None else self.frame.names
+        named = dict[str, Slot]() if self.frame is None else self.frame.names
         self.local_of: dict[Slot, str] = {slot: name for name, slot in named.items()}
 
     def lines(self) -> list[str]:

@@ -13,7 +13,7 @@ from perdure.machine.graph import edges
 from perdure.machine.ir import Machine, Machines, Node, Pc, Scope
 from perdure.machine.live import Slots, slots_of
 from perdure.machine.natives import runs_in_site, waits_in_site
-from perdure.machine.regions import Regions, components, regions_of
+from perdure.machine.regions import Regions, components, is_loop, regions_of
 from perdure.machine.states import Names, States
 
 __all__ = ["place"]
@@ -89,10 +89,7 @@ def _repeating(nodes: dict[Pc, Node]) -> frozenset[str]:
     """Labels in a loop of the whole graph, and those of several nodes."""
     graph = {pc: tuple(edges(node)) for pc, node in nodes.items()}
     looping = {
-        pc
-        for component in components(graph)
-        if len(component) > 1 or component[0] in graph[component[0]]
-        for pc in component
+        pc for component in components(graph) if is_loop(component, graph) for pc in component
     }
     seen: set[str] = set()
     repeating: set[str] = set()

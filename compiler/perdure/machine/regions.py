@@ -14,7 +14,7 @@ from perdure.machine.graph import successors
 from perdure.machine.ir import Node, Pc
 from perdure.machine.natives import runs_in_site
 
-__all__ = ["Regions", "Visible", "components", "regions_of"]
+__all__ = ["Regions", "Visible", "components", "is_loop", "regions_of"]
 
 
 @final
@@ -89,6 +89,11 @@ def components(graph: Mapping[Pc, Sequence[Pc]]) -> Iterator[tuple[Pc, ...]]:
                     yield tuple(found)
 
 
+def is_loop(component: Sequence[Pc], graph: Mapping[Pc, Sequence[Pc]]) -> bool:
+    """Whether control can come back to a component once it is in it."""
+    return len(component) > 1 or any(pc in graph[pc] for pc in component)
+
+
 def regions_of(nodes: Mapping[Pc, Node]) -> Regions:
     """Where each pure node leads."""
     graph = {
@@ -112,11 +117,10 @@ class _Walk:
 
     def walk(self, graph: Mapping[Pc, Sequence[Pc]]) -> Regions:
         for component in components(graph):
-            cyclic = len(component) > 1 or component[0] in graph[component[0]]
-            if cyclic:
+            if is_loop(component, graph):
                 self._loop(component)
             else:
-                self._single(component[0])
+                self._single(next(iter(component)))
         return Regions(self.next, self.after, self.members, self.exits, self.records)
 
     def _single(self, pc: Pc) -> None:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from gc import get_referents
-from typing import Protocol, final, runtime_checkable
+from typing import Protocol, TypeGuard, cast, final, runtime_checkable
 
 __all__ = ["Cursor", "cursor", "enumerated", "from_the_end", "zipped"]
 
@@ -34,22 +34,34 @@ class Cursor(Protocol):
 
 def cursor(iterable: object) -> Cursor:
     """The cursor of an iterable."""
+    if _is_positions(iterable):
+        return Sequential(iterable, 0)
+    if _is_mapping(iterable):
+        return Mapped.of(iterable, "keys")
     match iterable:
-        case list() | tuple() | str() | bytes() | range() if _plain_iteration(iterable):
-            return Sequential(iterable, 0)
-        case dict() if type(iterable).__iter__ is dict.__iter__:
-            return Mapped(iterable, "keys", False, len(iterable), len(iterable))
         case Sequential() | Backwards() | Mapped() | Enumerated() | Zipped() | Counting():
             return iterable
-        case itertools.count():
-            return _counting(iterable)
         case _:
-            return _view(iterable)
+            return _counting(iterable) or _view(iterable)
 
 
-def _plain_iteration(value: Positions) -> bool:
-    base = next(kind for kind in (list, tuple, str, bytes, range) if isinstance(value, kind))
-    return type(value).__iter__ is base.__iter__
+_SEQUENCES: tuple[type, ...] = (list, tuple, str, bytes, range)
+
+
+def _is_positions(value: object) -> TypeGuard[Positions]:
+    """Whether it is iterated by index, as the builtin types are."""
+    return any(isinstance(value, kind) and _iterates_as(value, kind) for kind in _SEQUENCES)
+
+
+def _is_mapping(value: object) -> TypeGuard[dict[object, object]]:
+    return _iterates_as(value, dict) and isinstance(value, dict)
+
+
+def _iterates_as(value: object, kind: type) -> bool:
+    """Whether a subclass, if it is one, left the iteration alone."""
+    # Whatever it is: no other type iterates with a function of this one.
+    iterates: object = getattr(type(value), "__iter__", None)
+    return iterates is vars(kind)["__iter__"]
 
 
 _VIEWS: dict[str, str] = {"dict_keys": "keys", "dict_values": "values", "dict_items": "items"}
@@ -58,9 +70,8 @@ _VIEWS: dict[str, str] = {"dict_keys": "keys", "dict_values": "values", "dict_it
 def _view(iterable: object, *, backwards: bool = False) -> Cursor:
     kind = _VIEWS.get(type(iterable).__name__)
     for owner in get_referents(iterable) if kind is not None else ():
-        if isinstance(owner, dict) and kind is not None:
-            found: dict[object, object] = owner
-            return Mapped(found, kind, backwards, len(found), len(found))
+        if _is_mapping(owner) and kind is not None:
+            return Mapped.of(owner, kind, backwards=backwards)
     name = type(iterable).__name__
     if not hasattr(type(iterable), "__iter__"):
         raise TypeError(f"'{name}' object is not iterable")
@@ -115,7 +126,7 @@ class Mapped:
     """A dict or one of its views. `size` is its size at the start; -1: it has ended.
 
     `left` counts the entries not visited yet, as of `freeze`; the iterator itself lives in `_live`,
-    no field.
+    no field. `due` counts the items that CPython still expects: more are an error.
     """
 
     items: dict[object, object]
@@ -123,6 +134,12 @@ class Mapped:
     backwards: bool
     size: int
     left: int
+    due: int
+
+    @classmethod
+    def of(cls, items: dict[object, object], kind: str, *, backwards: bool = False) -> "Mapped":
+        """At its start."""
+        return cls(items, kind, backwards, len(items), len(items), len(items))
 
     def step(self) -> Advanced:
         """What CPython's own iterator gives, errors included."""
@@ -130,6 +147,9 @@ class Mapped:
             return _END
         live = self._iterator()
         for item in live:
+            if self.due == 0 and not self.backwards:
+                raise RuntimeError("dictionary keys changed during iteration")
+            self.due -= 1
             return True, item
         self.size = -1
         return _END
@@ -168,10 +188,8 @@ class Mapped:
 
 def _rest(live: Iterator[object]) -> list[object]:
     """What an iterator of a dict has not visited, without moving it."""
-    reduced = live.__reduce__()
-    if isinstance(reduced, tuple) and len(reduced) > 1 and isinstance(reduced[1], tuple):
-        return list(reduced[1][0])
-    return []
+    reduced = cast("tuple[object, tuple[list[object]]]", live.__reduce__())
+    return reduced[1][0]
 
 
 @final
@@ -253,14 +271,15 @@ class Counting:
         """It is plain."""
 
 
-def _counting(made: "itertools.count[int]") -> Counting:
+def _counting(made: object) -> Counting | None:
+    if type(made) is not itertools.count:
+        return None
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        reduced = made.__reduce__()
-    numbers = reduced[1] if isinstance(reduced, tuple) else (0,)
-    first, *rest = numbers
+        reduced = cast("tuple[object, tuple[int, ...]]", made.__reduce__())
+    first, *rest = reduced[1]
     return Counting(first, rest[0] if rest else 1)
 
 
@@ -287,14 +306,13 @@ def _argument(number: int, iterable: object) -> Cursor:
 
 def from_the_end(iterable: object) -> Cursor:
     """`reversed(iterable)`."""
-    match iterable:
-        case list() | tuple() | str() | bytes() | range() if _plain_iteration(iterable):
-            return Backwards(iterable, len(iterable) - 1)
-        case dict() if type(iterable).__iter__ is dict.__iter__:
-            return Mapped(iterable, "keys", True, len(iterable), len(iterable))
-        case _ if type(iterable).__name__ in _VIEWS:
-            return _view(iterable, backwards=True)
-        case _:
-            reversed(iterable)  # type: ignore[call-overload]  # CPython's own TypeError
-            name = type(iterable).__name__
-            raise TypeError(f"a loop with operations cannot go back over '{name}'")
+    if _is_positions(iterable):
+        return Backwards(iterable, len(iterable) - 1)
+    if _is_mapping(iterable):
+        return Mapped.of(iterable, "keys", backwards=True)
+    name = type(iterable).__name__
+    if name in _VIEWS:
+        return _view(iterable, backwards=True)
+    if not hasattr(type(iterable), "__reversed__"):
+        raise TypeError(f"'{name}' object is not reversible")
+    raise TypeError(f"a loop with operations cannot go back over '{name}'")
