@@ -1,5 +1,7 @@
 """`perdure init [DIR]`: a small project to start from, copied into a folder."""
 
+import re
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +11,7 @@ import click
 from perdure.cli import exits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from importlib.resources.abc import Traversable
 
 __all__ = ["command"]
@@ -32,12 +34,28 @@ def command(folder: Path) -> int:
             f"`{taken[0]}` exists, and nothing is overwritten; name an empty folder: "
             "perdure init my-agent"
         )
-    name = folder.absolute().name
+    about = {"project": _project_name(folder.resolve().name), "python": _python()}
     for path, content in planned.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.replace(b"{{project}}", name.encode()))
+        path.write_bytes(_filled(content, about))
     _say_next(folder, [*planned])
     return exits.DONE
+
+
+def _filled(content: bytes, about: "Mapping[str, str]") -> bytes:
+    for field, value in about.items():
+        content = content.replace(f"{{{{{field}}}}}".encode(), value.encode())
+    return content
+
+
+def _project_name(folder: str) -> str:
+    """The folder's name as packaging tools take one: `My agent` gives `my-agent`."""
+    return re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-") or "agent"
+
+
+def _python() -> str:
+    """The minor version that the project is pinned to: the one that runs here."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _copies(folder: "Traversable", prefix: str) -> "Iterator[tuple[str, bytes]]":
