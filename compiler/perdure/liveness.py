@@ -61,7 +61,8 @@ class _Around(NamedTuple):
 class Liveness:
     """Live slots of one function, by statement (by identity)."""
 
-    def __init__(self, cells: Slots = _NONE) -> None:
+    def __init__(self, slots: Slots = _NONE, cells: Slots = _NONE) -> None:
+        self._slots = slots
         self.cells = cells
         self._before: dict[int, Slots] = {}
         self._after: dict[int, Slots] = {}
@@ -69,11 +70,11 @@ class Liveness:
 
     def before(self, statement: Stmt) -> Slots:
         """Slots whose value at the start of the statement may still be looked at."""
-        return self._before[id(statement)] | self.cells
+        return self._before[id(statement)] & self._slots | self.cells
 
     def after(self, statement: Stmt) -> Slots:
         """The same at its normal end."""
-        return self._after[id(statement)] | self.cells
+        return self._after[id(statement)] & self._slots | self.cells
 
     def block(self, block: Block, after: Slots, around: _Around) -> Slots:
         """The slots live before a block."""
@@ -204,7 +205,8 @@ def liveness(function: Function, nested: Iterable[Function] = ()) -> Liveness:
     cells = set(cells_of(function.body))
     for inner in nested:
         cells |= inner.captures
-    found = Liveness(frozenset(cells) & (function.slots | function.captures))
+    slots = function.slots | function.captures
+    found = Liveness(slots, frozenset(cells) & slots)
     found.block(function.body, function.captures, _Around(leave=function.captures))
     return found
 

@@ -35,9 +35,7 @@ def uses(nodes: Iterable[ast.stmt | ast.expr]) -> Uses:
         else:
             walk.expression(node)
     binds = None if walk.bound is None else frozenset(walk.bound)
-    return Uses(
-        frozenset(walk.reads), frozenset(walk.writes), binds, frozenset(walk.deletes)
-    )
+    return Uses(frozenset(walk.reads), frozenset(walk.writes), binds, frozenset(walk.deletes))
 
 
 def bound_by_target(target: ast.AST) -> set[str]:

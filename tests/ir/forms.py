@@ -78,7 +78,8 @@ FORMS = {
         "return await later, x, y, z"
     ),
     "match": _flow(
-        "match await fetch('a'):\n    case '': return 0\n    case str(s) if await rate(s): return 1\n"
+        "match await fetch('a'):\n    case '': return 0\n"
+        "    case str(s) if await rate(s): return 1\n"
         "    case 'x' if n: return 2\n    case other: await fetch(other)\nreturn 3"
     ),
     "helpers": f"""{_STEPS}

@@ -126,7 +126,7 @@ def _comprehension(draw: DrawFn, inner: SearchStrategy[str]) -> str:
         )
     )
     used = {"a": draw(inner), "b": draw(inner), "b2": draw(st.sampled_from(_ATOMS))}
-    # A walrus may not bind in a comprehension's iterable: there the name is bound by a step instead.
+    # A walrus may not bind in a comprehension's iterable.
     clean = {name: text.replace(" := ", " + ") for name, text in used.items()}
     return form.format(**clean)
 

@@ -121,7 +121,7 @@ def test_generated_flows_do_what_cpython_does(
 
 @pytest.mark.slow
 def test_many_generated_flows_do_what_cpython_does(request: pytest.FixtureRequest) -> None:
-    if "slow" not in request.config.getoption("markexpr"):
+    if "slow" not in str(request.config.getoption("markexpr")):
         pytest.skip("a long sweep: runs with -m slow")
 
     @settings(max_examples=5000, deadline=None, suppress_health_check=CHECKS)

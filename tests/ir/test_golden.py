@@ -1,4 +1,4 @@
-"""The Flow IR of every form, as text: `pytest tests/ir --update` writes it anew, to be read as a diff."""
+"""The Flow IR of every form, as text: `--update` writes it anew, to be read as a diff."""
 
 from pathlib import Path
 
