@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import get_type_hints
+from typing import TypeGuard, get_type_hints
 
 import click
 
@@ -72,15 +72,26 @@ def read_json(text: str, option: str) -> object:
 
 def fields_of(declared: object) -> dict[str, object]:
     """The fields of a dataclass or pydantic model, by name."""
-    if not isinstance(declared, type):
+    if not _is_class(declared):
         return {}
     if is_dataclass(declared):
         hints = get_type_hints(declared)
         return {field.name: hints.get(field.name) for field in fields(declared)}
+    return {name: getattr(info, "annotation", None) for name, info in _model(declared).items()}
+
+
+def _model(declared: object) -> Mapping[str, object]:
+    """The fields of a pydantic model as it describes them; empty for any other class."""
     models: object = getattr(declared, "model_fields", None)
-    if isinstance(models, dict):
-        return {str(name): getattr(info, "annotation", None) for name, info in models.items()}
-    return {}
+    return {str(name): info for name, info in models.items()} if _is_table(models) else {}
+
+
+def _is_class(value: object) -> TypeGuard[type[object]]:
+    return isinstance(value, type)
+
+
+def _is_table(value: object) -> TypeGuard[Mapping[object, object]]:
+    return isinstance(value, Mapping)
 
 
 def sample(declared: object) -> list[str]:
@@ -96,7 +107,7 @@ def sample(declared: object) -> list[str]:
 
 
 def _required(declared: object) -> list[str] | None:
-    if not isinstance(declared, type):
+    if not _is_class(declared):
         return None
     if is_dataclass(declared):
         from dataclasses import MISSING
@@ -106,10 +117,14 @@ def _required(declared: object) -> list[str] | None:
             for field in fields(declared)
             if field.init and field.default is MISSING and field.default_factory is MISSING
         ]
-    models: object = getattr(declared, "model_fields", None)
-    if isinstance(models, dict):
-        return [str(name) for name, info in models.items() if info.is_required()]
-    return None
+    if not hasattr(declared, "model_fields"):
+        return None
+    return [name for name, info in _model(declared).items() if _is_required(info)]
+
+
+def _is_required(info: object) -> bool:
+    asked = getattr(info, "is_required", None)
+    return bool(asked()) if callable(asked) else False
 
 
 def _example(declared: object) -> object:
@@ -121,9 +136,8 @@ def _example(declared: object) -> object:
         types = fields_of(declared)
         return {name: _example(types[name]) for name in names}
     origin: object = getattr(declared, "__origin__", declared)
-    if origin in (list, tuple, set, frozenset):
-        return []
-    return {} if origin is dict else None
+    plain: dict[object, object] = {list: [], tuple: [], set: [], frozenset: [], dict: {}}
+    return plain.get(origin)
 
 
 def _shell(value: object) -> str:

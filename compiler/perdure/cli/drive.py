@@ -15,6 +15,7 @@ from perdure.cli import exits
 from perdure.cli.arguments import sample
 from perdure.cli.output import emit_report
 from perdure.cli.plain import plain
+from perdure.codec.text import Json
 from perdure.driver import FlowName
 from perdure.frontend.loader import UserImportError
 from perdure.local.engine import Busy, Engine, Listener
@@ -28,7 +29,7 @@ from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import find_run
 from perdure.store.sqlite import SqliteStore
 
-__all__ = ["Driver", "load_file", "load_run", "new_engine", "say", "wake_commands"]
+__all__ = ["Driver", "error_text", "load_file", "load_run", "new_engine", "say"]
 
 
 def say(text: str) -> None:
@@ -205,7 +206,7 @@ class Driver:
         return [(run.id, state) for run, state in _waits(self._engine)]
 
 
-def error_text(error: object) -> str:
+def error_text(error: Json) -> str:
     """`CardDeclined: no funds` of an encoded error."""
     if not isinstance(error, dict):
         return str(error)
@@ -237,11 +238,6 @@ def _waiting_text(run: str, state: OperationState, program: Program) -> list[str
         f"run {run} waits{place} for the event `{state.name}`{until}; wake it with:",
         f"  {command}",
     ]
-
-
-def wake_commands(run: str, state: OperationState, program: Program) -> list[str]:
-    """What to type to wake a wait."""
-    return _waiting_text(run, state, program)
 
 
 def _moment(seconds: float) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from perdure.cli.store import LAST, choose_run, open_store
+from perdure.cli.store import choose_run, open_store
 
 __all__ = ["command"]
 
@@ -26,14 +26,8 @@ def command(run: str | None, detach: bool) -> int:
     else:
         record = choose_run(place.store, run)
     if record.parent is not None and record.end is None:
-        raise click.UsageError(
-            f"`{record.run}` is a child: resume `{_top(record.run, record.parent)}`"
-        )
+        raise click.UsageError(f"`{record.run}` is a child: resume `{record.parent}`")
     program = load_run(place.store, record, place.project.root)
     if isinstance(program, int):
         return program
     return Driver(new_engine(place.store, program), program, detach=detach).drive(record)
-
-
-def _top(run: str, parent: str) -> str:
-    return parent if run != LAST else run

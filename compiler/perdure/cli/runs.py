@@ -24,32 +24,30 @@ def command(children: bool, limit: int, as_json: bool) -> int:
 
     store = open_store(Path.cwd()).store
     records = [r for r in list_runs(store) if children or r.parent is None][:limit]
-    rows: list[dict[str, object]] = []
-    for record in records:
-        waits = (
-            []
-            if record.end
-            else [name for w in live_waiters(store, record.run) for name in w.names]
-        )
-        rows.append(
+    waits = {
+        record.run: [name for waiter in live_waiters(store, record.run) for name in waiter.names]
+        if record.end is None
+        else []
+        for record in records
+    }
+    if as_json:
+        rows = [
             {
                 "run": record.run,
                 "flow": record.flow,
                 "status": record.status.value,
                 "started": record.started,
                 "ended": record.ended,
-                "waits_for": waits,
+                "waits_for": waits[record.run],
             }
-        )
-    if as_json:
+            for record in records
+        ]
         click.echo(json.dumps(rows, indent=2))
         return exits.DONE
     width = max((len(record.run) for record in records), default=0)
-    for record, row in zip(records, rows, strict=True):
-        awaited = row["waits_for"]
-        status = record.status.value
-        if isinstance(awaited, list) and awaited:
-            status = f"waits for {', '.join(map(str, awaited))}"
+    for record in records:
+        awaited = waits[record.run]
+        status = f"waits for {', '.join(awaited)}" if awaited else record.status.value
         age = duration(time.time() - record.started)
         click.echo(f"{record.run:<{width}}  {status:<22}  {record.flow}, started {age} ago")
     return exits.DONE

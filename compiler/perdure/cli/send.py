@@ -84,7 +84,7 @@ def _payload(event: str, payload: str | None, pairs: Sequence[str], types: list[
     problem: InvalidInput | None = None
     for declared in types:
         if payload is not None:
-            value = read_json(payload, "--payload")
+            value: object = read_json(payload, "--payload")
         elif pairs:
             value = parse_pairs(pairs, fields_of(declared))
         else:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import copy_context
 from datetime import UTC, datetime
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, NamedTuple, Protocol, final
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeGuard, final
 
 from perdure.operations import ThisStep
 from perdure.runtime.bodies import Attempted, current_step, ended_with, raised, run_attempt
@@ -78,11 +78,15 @@ class RealBodies:
 
         try:
             value = await _in_thread(call)
-            if isinstance(value, Awaitable):
+            if _is_awaitable(value):
                 value = await value
         except Exception as error:
             return raised(error)
         return ended_with(attempt.step, value)
+
+
+def _is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:
+    return isinstance(value, Awaitable)
 
 
 async def _in_thread(call: Callable[[], object]) -> object:

@@ -104,16 +104,6 @@ class Program:
         with self._loaded.active():
             yield
 
-    def flow_of(self, reference: str) -> "Flow[..., object] | None":
-        """Return another flow of the same modules, by `module:qualname`."""
-        from perdure.language import Flow
-
-        module, _, name = reference.partition(":")
-        found: object = self._loaded.modules.get(module)
-        for part in name.split("."):
-            found = getattr(found, part, None)
-        return found if isinstance(found, Flow) else None
-
     def event_types(self) -> dict[str, list[object]]:
         """Return the types declared for events that the source names literally."""
         found: dict[str, list[object]] = {}

@@ -6,7 +6,7 @@ A name is `module:qualname`, with `#2` and so on where a function has several of
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import CellType, CodeType, FunctionType, ModuleType
-from typing import final
+from typing import TypeGuard, final
 
 __all__ = ["ModuleFunctions"]
 
@@ -76,17 +76,22 @@ def _top_level(module: ModuleType) -> Iterator[CodeType]:
 
 def _members(value: object) -> Iterable[object]:
     """What a table of functions holds."""
-    if isinstance(value, dict):
-        table: dict[object, object] = value
-        return tuple(table.values())
-    if isinstance(value, (list, tuple)):
-        row: Iterable[object] = value
-        return tuple(row)
-    if isinstance(value, (staticmethod, classmethod)):
-        return (value.__func__,)
+    if _is_table(value):
+        return tuple(value.values())
+    if _is_row(value):
+        return tuple(value)
+    # A staticmethod or classmethod has its function as `__wrapped__`, which was followed.
     if isinstance(value, property):
         return (value.fget, value.fset)
     return ()
+
+
+def _is_table(value: object) -> TypeGuard[Mapping[object, object]]:
+    return isinstance(value, dict)
+
+
+def _is_row(value: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(value, (list, tuple))
 
 
 def _nested(codes: Iterable[CodeType]) -> Iterator[CodeType]:
