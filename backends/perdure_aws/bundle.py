@@ -42,6 +42,7 @@ RUNTIME = (
 """Modules and packages of `perdure` that run in a bundle."""
 TARGET = (
     "__init__",
+    "bodies",
     "cancel",
     "dynamodb",
     "error_names",

@@ -32,7 +32,7 @@ def failure(name: str, says: Mapping[str, Json]) -> SiteFailure:
 def told(cause: str) -> Mapping[str, Json]:
     """What a failed site said, out of the cause that Step Functions keeps; {} if it is not ours."""
     try:
-        said = json.loads(json.loads(cause)["errorMessage"])
+        said: Json = json.loads(json.loads(cause)["errorMessage"])
     except (ValueError, KeyError, TypeError):
         return {}
-    return said if isinstance(said, Mapping) else {}
+    return said if isinstance(said, dict) else {}

@@ -19,10 +19,10 @@ from typing import Protocol, final
 import boto3
 
 from perdure.codec import Json
-from perdure.language import Flow as UserFlow
-from perdure.runtime.bodies import Attempted, raised, run_attempt
+from perdure.runtime.bodies import Attempted
 from perdure.runtime.functions import ModuleFunctions
 from perdure.store.protocol import RunStore, Versions
+from perdure_aws.bodies import flow_named, timed_attempt
 from perdure_aws.dynamodb import DynamoStore
 from perdure_aws.operations import Attempt
 from perdure_aws.site import Host, invoke
@@ -51,7 +51,7 @@ def _host() -> Host:
     about = json.loads((BUNDLE / "perdure_bundle.json").read_text("utf-8"))
     module = importlib.import_module(f"perdure_sites.{about['sites']}")
     return Host(
-        flow=_flow(about["flow"]),
+        flow=flow_named(about["flow"]),
         table=module.FLOW,
         store=_store(),
         steps=Bodies(),
@@ -64,17 +64,8 @@ def _host() -> Host:
 
 
 def _store() -> RunStore:
-    return DynamoStore(boto3.client("dynamodb"), os.environ["PERDURE_TABLE"])
-
-
-def _flow(ref: str) -> UserFlow[..., object]:
-    module, _, qualname = ref.partition(":")
-    found: object = importlib.import_module(module)
-    for part in qualname.split("."):
-        found = getattr(found, part)
-    if not isinstance(found, UserFlow):
-        raise TypeError(f"{ref} is no flow")
-    return found
+    client = boto3.client("dynamodb")  # pyright: ignore[reportUnknownMemberType]  (other services)
+    return DynamoStore(client, os.environ["PERDURE_TABLE"])
 
 
 @final
@@ -87,15 +78,7 @@ class Bodies:
 
     def attempt(self, attempt: Attempt) -> Attempted:
         """One attempt, ended at the step's timeout."""
-        return asyncio.run_coroutine_threadsafe(_limited(attempt), self._loop).result()
-
-
-async def _limited(attempt: Attempt) -> Attempted:
-    try:
-        async with asyncio.timeout(attempt.step.timeout):
-            return await run_attempt(attempt.step, attempt.arguments, attempt.this)
-    except TimeoutError as error:
-        return raised(error)
+        return asyncio.run_coroutine_threadsafe(timed_attempt(attempt), self._loop).result()
 
 
 @final
@@ -103,7 +86,8 @@ class TaskTokens:
     """Rings waiting Tasks through the Step Functions API."""
 
     def __init__(self) -> None:
-        self._client = boto3.client("stepfunctions")
+        client = boto3.client("stepfunctions")  # pyright: ignore[reportUnknownMemberType]  (others)
+        self._client = client
 
     def ring(self, token: str) -> bool:
         """SendTaskSuccess; False when nobody waits any more."""

@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import final
+from typing import TypeGuard, final
 
 from perdure.codec import Json, encode_slots
 from perdure.codec.descriptors import to_json
+from perdure.codec.narrow import is_list, is_tuple
 from perdure.durations import due, seconds_of
 from perdure.language import Step
 from perdure.operations import epoch_of
@@ -255,22 +256,19 @@ def _row(scope: Scope, item: object) -> Sequence[object]:
 
 def by_name(value: object) -> Mapping[str, object]:
     """Operands as emitted code gives them: by the name of the parameter, or of the contestant."""
-    assert isinstance(value, dict), f"operands are a dict, not {value!r}"
-    operands: dict[str, object] = value
-    return operands
+    assert _is_object(value), f"operands are a dict, not {value!r}"
+    return value
 
 
 def _step(callee: object) -> Step[..., object]:
-    if not isinstance(callee, Step):
+    if not _is_step(callee):
         raise TypeError(f"{callee!r} is no step")
-    step: Step[..., object] = callee
-    return step
+    return callee
 
 
 def _list(value: object) -> Sequence[object]:
-    assert isinstance(value, list | tuple), f"a fork maps over a list, not {value!r}"
-    items: Sequence[object] = value
-    return items
+    assert is_list(value) or is_tuple(value), f"a fork maps over a list, not {value!r}"
+    return value
 
 
 def _json_list(value: Json) -> Sequence[Json]:
@@ -284,3 +282,11 @@ def _text_or_none(value: Json) -> str | None:
 
 def _number_or_none(value: Json) -> float | None:
     return float(value) if isinstance(value, int | float) else None
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict)
+
+
+def _is_step(value: object) -> TypeGuard[Step[..., object]]:
+    return isinstance(value, Step)

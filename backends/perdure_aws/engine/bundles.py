@@ -9,7 +9,7 @@ import importlib
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
@@ -19,6 +19,7 @@ from types import ModuleType
 from perdure.language import Flow as UserFlow
 from perdure.runtime.functions import ModuleFunctions
 from perdure.sites import Flow
+from perdure_aws.bodies import flow_named
 
 __all__ = ["Loaded", "active_bundle"]
 
@@ -36,7 +37,7 @@ class Loaded:
 
 
 @contextmanager
-def active_bundle(bundle: bytes, sites: str) -> Iterator[Loaded]:
+def active_bundle(bundle: bytes, sites: str) -> Generator[Loaded]:
     """The bundle's modules, imported from its zip; `sites` is the module of the flow's sites."""
     owned = _owned(bundle)
     before = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_owned(name, owned)}
@@ -47,7 +48,7 @@ def active_bundle(bundle: bytes, sites: str) -> Iterator[Loaded]:
         importlib.invalidate_caches()
         try:
             module = importlib.import_module(f"perdure_sites.{sites}")
-            yield Loaded(_flow(module.FLOW.ref), module)
+            yield Loaded(flow_named(module.FLOW.ref), module)
         finally:
             sys.path.remove(str(place))
             sys.path_importer_cache.pop(str(place), None)
@@ -65,13 +66,3 @@ def _owned(bundle: bytes) -> frozenset[str]:
 
 def _is_owned(module: str, owned: frozenset[str]) -> bool:
     return module.partition(".")[0] in owned
-
-
-def _flow(ref: str) -> UserFlow[..., object]:
-    module, _, qualname = ref.partition(":")
-    found: object = importlib.import_module(module)
-    for part in qualname.split("."):
-        found = getattr(found, part)
-    if not isinstance(found, UserFlow):
-        raise TypeError(f"{ref} is no flow")
-    return found

@@ -7,7 +7,7 @@ else is what is deployed.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ from perdure.errors import InvalidInput
 from perdure.flow import Program
 from perdure.machine.emit import module_name
 from perdure.machine.ir import Machines
-from perdure.runtime.bodies import Attempted, raised, run_attempt
+from perdure.runtime.bodies import Attempted, raised
 from perdure.runtime.engine import LogRecord
 from perdure.runtime.values import encode_input, failed
 from perdure.store.inbox import put_event
@@ -33,6 +33,7 @@ from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedE
 from perdure.testing.scripts import Attempt as ScriptedAttempt
 from perdure.testing.scripts import RunsBody
 from perdure.trace import End, Trace, error_json
+from perdure_aws.bodies import timed_attempt
 from perdure_aws.cancel import cancel
 from perdure_aws.engine import engine
 from perdure_aws.engine.bundles import Loaded, active_bundle
@@ -91,7 +92,7 @@ def compiled(name: FlowName) -> tuple[Program, Machines, Mapping[str, bytes | st
 
 
 @contextmanager
-def _simulated(request: Request, loaded: Loaded) -> Iterator["Test"]:
+def _simulated(request: Request, loaded: Loaded) -> Generator["Test"]:
     store = SqliteStore(":memory:")
     try:
         yield Test(request, loaded, store)
@@ -228,20 +229,12 @@ class ScriptedSteps:
             ScriptedAttempt(step.name, attempt.path, attempt.this.attempt, arguments)
         )
         if isinstance(answer, RunsBody):
-            return asyncio.run(_limited(attempt))
+            return asyncio.run(timed_attempt(attempt))
         if attempt.now + answer.after_seconds > deadline:
             self.context.sleep(deadline - attempt.now)
             return raised(TimeoutError())
         self.context.sleep(answer.after_seconds)
         return answered(step, answer)
-
-
-async def _limited(attempt: Attempt) -> Attempted:
-    try:
-        async with asyncio.timeout(attempt.step.timeout):
-            return await run_attempt(attempt.step, attempt.arguments, attempt.this)
-    except TimeoutError as error:
-        return raised(error)
 
 
 @final

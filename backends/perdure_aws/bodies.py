@@ -1,0 +1,38 @@
+"""User code of a bundle: the flow by its name, one attempt of a step under its timeout."""
+
+import asyncio
+from importlib import import_module
+from typing import TypeGuard
+
+from perdure.language import Flow
+from perdure.runtime.bodies import Attempted, raised, run_attempt
+from perdure_aws.operations import Attempt
+
+__all__ = ["flow_named", "timed_attempt"]
+
+
+def flow_named(ref: str) -> Flow[..., object]:
+    """The flow `module:qualname`, its module imported."""
+    module, _, qualname = ref.partition(":")
+    found: object = import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    if not _is_flow(found):
+        raise TypeError(f"{ref} is no flow")
+    return found
+
+
+async def timed_attempt(attempt: Attempt) -> Attempted:
+    """One attempt of a step's own body, ended with TimeoutError at the step's timeout.
+
+    A TimeoutError of the body itself is an outcome of the attempt, it never gets here.
+    """
+    try:
+        async with asyncio.timeout(attempt.step.timeout):
+            return await run_attempt(attempt.step, attempt.arguments, attempt.this)
+    except TimeoutError as error:
+        return raised(error)
+
+
+def _is_flow(value: object) -> TypeGuard[Flow[..., object]]:
+    return isinstance(value, Flow)
