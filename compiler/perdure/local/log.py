@@ -9,6 +9,7 @@ The entries are described in `docs/formats/event-log.md`.
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final, NamedTuple, final
 
 from perdure.store.protocol import Json
@@ -95,7 +96,13 @@ class EventLog:
 
 def _text(entry: Entry) -> str:
     body = {"kind": entry.kind, "time": entry.time, **entry.fields}
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=True, check_circular=False)
+    return _encoder().encode(body)
+
+
+@cache
+def _encoder() -> json.JSONEncoder:
+    # ASCII: what a flow prints may hold halves of surrogate pairs, which no file takes.
+    return json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
 def _entry(text: str) -> Entry:
