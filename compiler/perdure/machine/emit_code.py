@@ -300,9 +300,7 @@ class Body:
                 if name in frame.names or self.names.modules.binds(module, name):
                     return f"{sites}.cursor({expression(iterable)})"
                 made = {"enumerate": "enumerated", "zip": "zipped", "reversed": "from_the_end"}
-                inner = [expression(one) for one in iterable.args]
-                if name == "enumerate" and iterable.args and not _starred(iterable):
-                    inner[0] = self._cursor(iterable.args[0], frame)
+                inner = [self._part(one, frame) for one in iterable.args]
                 inner += [
                     f"{k.arg}={expression(k.value)}" if k.arg else f"**{expression(k.value)}"
                     for k in iterable.keywords
@@ -310,6 +308,14 @@ class Body:
                 return f"{sites}.{made[name]}({', '.join(inner)})"
             case _:
                 return f"{sites}.cursor({expression(iterable)})"
+
+    def _part(self, iterable: ast.expr, frame: Frame) -> str:
+        """An argument of those builtins, which may be one of their iterators itself."""
+        match iterable:
+            case ast.Call(func=ast.Name(id="enumerate" | "zip" | "reversed")):
+                return self._cursor(iterable, frame)
+            case _:
+                return expression(iterable)
 
     def _choice(self, choice: ir.Choice) -> list[str]:
         s = self.s
@@ -385,10 +391,6 @@ class Body:
 
 def _target(target: ast.expr) -> str:
     return ast.unparse(target)
-
-
-def _starred(call: ast.Call) -> bool:
-    return any(isinstance(one, ast.Starred) for one in call.args)
 
 
 def _mapping(items: Sequence[tuple[str, str]]) -> str:

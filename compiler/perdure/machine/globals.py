@@ -6,6 +6,7 @@ top of which module; all others are builtins, or names of comprehensions and lam
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import final
 
 __all__ = ["ModuleNames", "loaded_names", "module_path"]
@@ -55,6 +56,7 @@ class ModuleNames:
         return name in names
 
 
+@lru_cache(maxsize=64)
 def _top_level(text: str) -> frozenset[str]:
     names: set[str] = set()
     stack: list[ast.AST] = list(ast.parse(text).body)

@@ -31,6 +31,10 @@ class Cursor(Protocol):
         """Make all of it plain fields."""
         ...
 
+    def thaw(self) -> None:
+        """Take its place again, before any code can change what it runs over."""
+        ...
+
 
 def cursor(iterable: object) -> Cursor:
     """The cursor of an iterable."""
@@ -99,6 +103,9 @@ class Sequential:
     def freeze(self) -> None:
         """It is plain."""
 
+    def thaw(self) -> None:
+        """It is plain."""
+
 
 @final
 @dataclass
@@ -117,6 +124,9 @@ class Backwards:
         return _END
 
     def freeze(self) -> None:
+        """It is plain."""
+
+    def thaw(self) -> None:
         """It is plain."""
 
 
@@ -146,50 +156,58 @@ class Mapped:
         if self.size < 0:
             return _END
         live = self._iterator()
-        for item in live:
+        for key in live:
             if self.due == 0 and not self.backwards:
                 raise RuntimeError("dictionary keys changed during iteration")
             self.due -= 1
-            return True, item
+            return True, self._item(key)
         self.size = -1
         return _END
 
     def freeze(self) -> None:
         """Count what is left and let the iterator go."""
         live: Iterator[object] | None = self.__dict__.pop("_live", None)
-        if live is None or self.size < 0:
-            return
-        if len(self.items) == self.size:
-            self.left = len(_rest(live))
+        if live is not None and len(self.items) == self.size:
+            self.left = self._entries_from(live)
+
+    def thaw(self) -> None:
+        """CPython's iterator again, as far on; none if it could only say that the size changed."""
+        if self.size >= 0 and len(self.items) == self.size:
+            self._iterator()
 
     def _iterator(self) -> Iterator[object]:
         live: Iterator[object] | None = self.__dict__.get("_live")
-        if live is not None:
-            return live
-        if len(self.items) != self.size:
-            raise RuntimeError("dictionary changed size during iteration")
-        fresh = self._views()
-        for _ in range(self.size - self.left):
-            next(fresh, None)
-        self.__dict__["_live"] = fresh
-        return fresh
+        if live is None:
+            if len(self.items) != self.size:
+                raise RuntimeError("dictionary changed size during iteration")
+            live = self.__dict__["_live"] = self._keys()
+            for _ in range(self.size - self.left):
+                next(live, None)
+        return live
 
-    def _views(self) -> Iterator[object]:
+    def _item(self, key: object) -> object:
         match self.kind:
             case "keys":
-                return reversed(self.items) if self.backwards else iter(self.items)
+                return key
             case "values":
-                values = self.items.values()
-                return reversed(values) if self.backwards else iter(values)
+                return self.items[key]
             case _:
-                items = self.items.items()
-                return reversed(items) if self.backwards else iter(items)
+                return key, self.items[key]
 
+    def _keys(self) -> Iterator[object]:
+        return reversed(self.items) if self.backwards else iter(self.items)
 
-def _rest(live: Iterator[object]) -> list[object]:
-    """What an iterator of a dict has not visited, without moving it."""
-    reduced = cast("tuple[object, tuple[list[object]]]", live.__reduce__())
-    return reduced[1][0]
+    def _entries_from(self, live: Iterator[object]) -> int:
+        """How many entries an iterator has before it; it is used up for that."""
+        try:
+            following = next(live)
+        except StopIteration:
+            return 0
+        except RuntimeError:
+            # More than CPython expects; the next step says so, whichever entry it finds.
+            return 1
+        behind = iter(self.items) if self.backwards else reversed(self.items)
+        return 1 + next(number for number, key in enumerate(behind) if key is following)
 
 
 @final
@@ -213,6 +231,10 @@ class Enumerated:
     def freeze(self) -> None:
         """Of what it enumerates."""
         self.inner.freeze()
+
+    def thaw(self) -> None:
+        """Of what it enumerates."""
+        self.inner.thaw()
 
 
 @final
@@ -248,6 +270,11 @@ class Zipped:
         for one in self.inner:
             one.freeze()
 
+    def thaw(self) -> None:
+        """Of all it runs over."""
+        for one in self.inner:
+            one.thaw()
+
 
 def _before(number: int) -> str:
     return "argument 1" if number == 1 else f"arguments 1-{number}"
@@ -268,6 +295,9 @@ class Counting:
         return True, number
 
     def freeze(self) -> None:
+        """It is plain."""
+
+    def thaw(self) -> None:
         """It is plain."""
 
 
