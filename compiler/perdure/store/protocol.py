@@ -51,7 +51,6 @@ FORMAT = 1
 """Version of the records; a store of a newer one is refused by name."""
 
 
-
 class Key(NamedTuple):
     """Where an item lies. Sort keys order as their UTF-8 bytes do."""
 
