@@ -39,4 +39,6 @@ async def answer(question: str) -> list[str]:
                 lines.append("; ".join(found))
             case {"type": "tool_use", "name": name, "input": {"location": location}}:
                 lines.append(await use_tool(name, location))
+            case _:
+                raise ValueError(f"unknown block {block['type']!r}")
     return lines

@@ -32,7 +32,7 @@ async def purchase(order: Order) -> str:
         return "Auto-approved"
     await request_approval(order)
     winner, value = await race(approval=event("approval", Approval), day=sleep("24h"))
-    if winner == "day":
+    if winner == "day" or value is None:
         return "Cancelled"
     await place(order)
     return f"Approved by '{value.approver}'"

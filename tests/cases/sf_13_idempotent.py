@@ -46,7 +46,7 @@ async def idempotent(key: str) -> dict[str, Any]:
             else:
                 await free_lock(key)
     try:
-        result = await work(key)
+        result: dict[str, Any] = await work(key)
     except Exception:
         await save(key, "FAILED", "null")
         raise

@@ -1,10 +1,10 @@
 """One conformance case: a flow, an input, scripts for steps and events, and how it must end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, Literal, final
 
-type Script = object
+type Script = Callable[..., Any] | Sequence[Any]
 """What `perdure.testing.run` takes for a step: a function of the arguments, or answers in turn."""
 
 
@@ -17,7 +17,7 @@ class Case:
     flow: str
     arguments: Mapping[str, object] = field(default_factory=dict[str, object])
     steps: Mapping[str, Script] = field(default_factory=dict[str, Script])
-    unscripted: str = "refuse"
+    unscripted: Literal["refuse", "run"] = "refuse"
     events: Sequence[tuple[str, str, object]] = ()
     cancel: str | None = None
     status: str = "done"

@@ -1,3 +1,6 @@
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# (a script is a lambda of the arguments of its step, which no checker can know)
 """Workflows of public repositories, written anew: what happens to each, and how it must end."""
 
 from typing import Any

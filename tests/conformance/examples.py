@@ -1,12 +1,15 @@
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# (a script is a lambda of the arguments of its step, which no checker can know)
 """The four examples, each on its ways: the steps' own bodies answer, the model is scripted."""
 
-from tests.conformance.case import Case
+from tests.conformance.case import Case, Script
 
 TRIAGE = "examples/triage.py:triage"
 SAGA = "examples/saga.py:saga"
 CRASH = {"number": 7, "title": "Crash on start"}
 ORDER = {"id": "o1", "items": ["tent", "stove"], "card": "4242"}
-RESERVED = {
+RESERVED: dict[str, Script] = {
     "reserve": lambda order, item: f"{order}/{item}",
     "charge": lambda order: "receipt-o1",
     "release": lambda reservation: None,

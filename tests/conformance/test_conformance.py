@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from perdure.testing import Result, run
 from perdure.trace import compare
-
 from tests.conformance.case import Case
 from tests.conformance.corpus import CORPUS
 from tests.conformance.examples import EXAMPLES
