@@ -21,7 +21,7 @@ from typing import assert_never, final
 
 from perdure.codec import Json, encode_error
 from perdure.errors import StepLost
-from perdure.flow import ForkKind
+from perdure.ir import ForkKind
 from perdure.machine.ir import (
     Await,
     Child,

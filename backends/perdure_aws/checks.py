@@ -4,7 +4,7 @@ import ast
 
 from perdure import rules
 from perdure.diagnostics import Report
-from perdure.flow import ForkKind, OpKind
+from perdure.ir import ForkKind, OpKind
 from perdure.machine.ir import Child, Machines, Run, Sleep, Spawn
 from perdure_aws.limits import value_of
 from perdure_aws.names import scopes

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from perdure.durations import seconds_of
-from perdure.flow import Argument, Expr, Op, OpKind, Ref, StepInfo
+from perdure.ir import Argument, Expr, Op, OpKind, Ref, StepInfo
 
 __all__ = ["Policies", "literal_limit"]
 

@@ -12,7 +12,7 @@ from perdure.backend import Artifacts, Limit, Limits
 from perdure.codec import VERSION as CODEC_VERSION
 from perdure.codec import Json
 from perdure.diagnostics import Report
-from perdure.flow import Program
+from perdure.ir import Program
 from perdure.machine.emit import emit, module_name
 from perdure.machine.ir import Machine, Machines
 from perdure.project import Project

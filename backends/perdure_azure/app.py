@@ -7,9 +7,8 @@ printed modules, what an operation does in `perdure_azure.orchestration`.
 import json
 from collections.abc import Sequence
 
-from perdure.flow import Program, Ref, StepInfo
+from perdure.ir import Program, Ref, StepInfo
 from perdure.runtime.engine import Json
-
 from perdure_azure.names import function_name
 
 __all__ = ["app_files"]

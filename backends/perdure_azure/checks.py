@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from perdure import rules
 from perdure.diagnostics import Report
-from perdure.flow import Block, Op, OpKind, Program, Stmt, Unlowered
+from perdure.ir import Block, Op, OpKind, Program, Stmt, Unlowered
 from perdure.passes.blocks import children
 from perdure.source import Span
 

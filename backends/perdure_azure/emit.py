@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, assert_never, final
 
 from perdure.diagnostics import InternalError
-from perdure.flow import (
+from perdure.ir import (
     Argument,
     Block,
     Branch,

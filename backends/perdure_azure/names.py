@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from perdure.flow import Ref
+    from perdure.ir import Ref
     from perdure.language import Step
 
 __all__ = ["activity_name", "function_name"]

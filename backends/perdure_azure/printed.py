@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import final
 
 from perdure.diagnostics import InternalError
-from perdure.flow import Function, Program, Ref
 from perdure.frontend import instrument
 from perdure.frontend.analysis import Analysis
+from perdure.ir import Function, Program, Ref
 from perdure.modules import Module, imported_module
 from perdure.runtime.site import Site
 from perdure.source import Span
-
 from perdure_azure.emit import MARK, Place, body_of
 
 __all__ = ["print_modules"]

@@ -9,12 +9,11 @@ from typing import Literal, final
 
 from perdure.backend import Artifacts, Limits
 from perdure.diagnostics import InternalError, Report
-from perdure.flow import Program
 from perdure.frontend.analysis import Analysis
 from perdure.frontend.check import Workspace
 from perdure.frontend.check import check as analyse
+from perdure.ir import Program
 from perdure.project import Project
-
 from perdure_azure.app import app_files
 from perdure_azure.bundle import runtime_files
 from perdure_azure.checks import check

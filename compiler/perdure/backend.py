@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, final
 
 if TYPE_CHECKING:
     from perdure.diagnostics import Report
-    from perdure.flow import Program
+    from perdure.ir import Program
     from perdure.machine.ir import Machines
     from perdure.project import Project
 

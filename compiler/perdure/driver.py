@@ -20,10 +20,10 @@ from perdure.source import Span
 
 if TYPE_CHECKING:
     from perdure.backend import Artifacts, CodeTarget, MachineTarget, Target
-    from perdure.flow import Program
     from perdure.frontend.analysis import Analysis
     from perdure.frontend.check import Workspace
     from perdure.frontend.meanings import Func
+    from perdure.ir import Program
     from perdure.machine.ir import Machines
 
 __all__ = [
@@ -234,7 +234,7 @@ def _emit_machine(
 def _emit_code(
     program: "Program", target: "CodeTarget", project: Project, report: Report
 ) -> "Artifacts":
-    from perdure.flow import Unlowered
+    from perdure.ir import Unlowered
     from perdure.passes.blocks import children
 
     pending = [stmt for function in program.functions for stmt in function.body]

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterable
 from typing import NamedTuple, assert_never, final
 
-from perdure.flow import (
+from perdure.ir import (
     Block,
     Branch,
     Call,

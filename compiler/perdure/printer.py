@@ -30,7 +30,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from typing import assert_never, final
 
-from perdure.flow import (
+from perdure.ir import (
     Argument,
     Block,
     Branch,

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, assert_never, final
 
 from perdure.diagnostics import InternalError
-from perdure.flow import (
+from perdure.ir import (
     Block,
     Branch,
     Call,

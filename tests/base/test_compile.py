@@ -12,7 +12,7 @@ from perdure import rules
 from perdure.backend import Artifacts, CodeTarget, Limits
 from perdure.cli.main import run
 from perdure.diagnostics import Report
-from perdure.flow import Program
+from perdure.ir import Program
 from perdure.printer import format_program
 from perdure.project import Project
 

@@ -4,8 +4,8 @@ import types
 from pathlib import Path
 from typing import Any
 
-from perdure.flow import Program
 from perdure.frontend.analysis import Analysis
+from perdure.ir import Program
 from tests.ir.interpret import Interpreter
 from tests.ir.probes import End, Recorder, named, run
 from tests.ir.sources import HEAD, built, unlowered

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, assert_never
 
-from perdure.flow import (
+from perdure.ir import (
     Argument,
     Block,
     Branch,

@@ -4,10 +4,10 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple
 
-from perdure.flow import Block, Program, Stmt, Unlowered
 from perdure.frontend.analysis import Analysis
 from perdure.frontend.build import build
 from perdure.frontend.check import check
+from perdure.ir import Block, Program, Stmt, Unlowered
 from perdure.passes import FLOW_PASSES
 from perdure.passes.blocks import children
 from perdure.project import Project

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from perdure.flow import Call, Fork, Function, Op, Stmt
+from perdure.ir import Call, Fork, Function, Op, Stmt
 from perdure.liveness import Liveness, liveness
 from tests.ir.differential import STEPS
 from tests.ir.sources import HEAD, built, statements

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perdure.diagnostics import InternalError
-from perdure.flow import Block, Exit, ExitKind, Facts, Fork, Op, Program, Pure, Task
+from perdure.ir import Block, Exit, ExitKind, Facts, Fork, Op, Program, Pure, Task
 from perdure.source import Span
 from perdure.verify import verify
 from tests.ir.forms import FORMS

@@ -7,7 +7,7 @@ script. Notes the states that were entered.
 from typing import Any, NamedTuple, cast
 
 from perdure.codec import decode, decode_slots, encode, encode_slots
-from perdure.flow import ForkKind, Op
+from perdure.ir import ForkKind, Op
 from perdure.machine import ir
 from perdure.sites import Call, Flow, Functions, Site, Slots, Stop
 from tests.machine.plain import Script

@@ -18,7 +18,7 @@ from perdure.codec import Json, decode, decode_error, decode_slots, encode
 from perdure.diagnostics import Report
 from perdure.driver import FlowName, build_machines, build_program, check_flow
 from perdure.errors import InvalidInput
-from perdure.flow import Program
+from perdure.ir import Program
 from perdure.machine.emit import module_name
 from perdure.machine.ir import Machines
 from perdure.runtime.bodies import Attempted, raised

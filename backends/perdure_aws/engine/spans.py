@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import final
 
 from perdure.codec import Json
-from perdure.flow import Op
+from perdure.ir import Op
 from perdure.machine.ir import Await, Child, Machines, Run, Scope, Sleep, Spawn
 from perdure.runtime.site import NOWHERE, Site
 from perdure.source import Span

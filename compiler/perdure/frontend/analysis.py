@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 if TYPE_CHECKING:
     from perdure.diagnostics import Report
-    from perdure.flow import Ref
+    from perdure.ir import Ref
     from perdure.modules import Module
     from perdure.project import Project
     from perdure.runtime.site import Site

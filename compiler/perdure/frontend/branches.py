@@ -9,11 +9,11 @@ import ast
 from typing import TYPE_CHECKING
 
 from perdure import rules
-from perdure.flow import Ref
 from perdure.frontend.analysis import CallKind, FunctionKind
 from perdure.frontend.meanings import External
 from perdure.frontend.mutations import Mutations, roots
 from perdure.frontend.state import FoundCall, State, Use
+from perdure.ir import Ref
 
 if TYPE_CHECKING:
     from perdure.frontend.walk import Walk

@@ -10,7 +10,6 @@ from typing import final
 
 from perdure import rules
 from perdure.diagnostics import Report, nearest
-from perdure.flow import Ref
 from perdure.frontend import after, settle
 from perdure.frontend.analysis import Analysis, FunctionKind
 from perdure.frontend.depth import CHECKED, room
@@ -18,6 +17,7 @@ from perdure.frontend.heads import check_heads
 from perdure.frontend.meanings import Func
 from perdure.frontend.resolver import Resolver
 from perdure.frontend.walk import Walk
+from perdure.ir import Ref
 from perdure.modules import Module, ModuleGraph
 from perdure.project import Project
 

@@ -5,7 +5,6 @@ import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from perdure.flow import Ref
 from perdure.frontend import known
 from perdure.frontend.meanings import (
     Class,
@@ -18,6 +17,7 @@ from perdure.frontend.meanings import (
     is_logger,
 )
 from perdure.frontend.symbols import BindingKind, names_of
+from perdure.ir import Ref
 from perdure.modules import Module
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ found in."""
 import ast
 from typing import NamedTuple, final
 
-from perdure.flow import Ref
 from perdure.frontend import known
 from perdure.frontend.analysis import FunctionKind, FunctionNode
 from perdure.frontend.symbols import Binding, ScopeNames
+from perdure.ir import Ref
 from perdure.modules import Module
 
 __all__ = [

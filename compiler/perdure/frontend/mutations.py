@@ -8,12 +8,12 @@ of `for item in items` changes `items`.
 import ast
 from typing import TYPE_CHECKING, final
 
-from perdure.flow import Ref
 from perdure.frontend import known
 from perdure.frontend.analysis import FunctionKind
 from perdure.frontend.meanings import External, Instance, Scope, is_set
 from perdure.frontend.state import FoundCall, State
 from perdure.frontend.symbols import BindingKind
+from perdure.ir import Ref
 
 if TYPE_CHECKING:
     from perdure.frontend.walk import Walk

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, final
 
 from perdure import rules
 from perdure.diagnostics import Rule
-from perdure.flow import Ref
 from perdure.frontend import calls, checks
 from perdure.frontend.analysis import FunctionKind
 from perdure.frontend.meanings import (
@@ -29,6 +28,7 @@ from perdure.frontend.meanings import (
 )
 from perdure.frontend.state import FoundCall, State, Use
 from perdure.frontend.symbols import Binding, BindingKind, target_names
+from perdure.ir import Ref
 from perdure.source import Span
 
 if TYPE_CHECKING:

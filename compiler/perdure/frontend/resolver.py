@@ -8,7 +8,6 @@ import ast
 import builtins
 from typing import final
 
-from perdure.flow import Ref
 from perdure.frontend import known
 from perdure.frontend.analysis import FunctionKind, FunctionNode
 from perdure.frontend.meanings import (
@@ -36,6 +35,7 @@ from perdure.frontend.meanings import (
     is_set,
 )
 from perdure.frontend.symbols import Binding, BindingKind, ModuleSymbols
+from perdure.ir import Ref
 from perdure.modules import Module, ModuleGraph
 
 __all__ = ["Resolver"]

@@ -8,7 +8,6 @@ prefixed by the function's qualname everywhere but in a flow's own body.
 import ast
 from typing import TYPE_CHECKING
 
-from perdure.flow import Ref
 from perdure.frontend.analysis import (
     OPERATIONS,
     Analysis,
@@ -21,6 +20,7 @@ from perdure.frontend.analysis import (
 )
 from perdure.frontend.meanings import Func
 from perdure.frontend.state import FoundCall, State, Use
+from perdure.ir import Ref
 from perdure.runtime.site import Site
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import ast
 from enum import StrEnum
 from typing import final
 
-from perdure.flow import Ref
 from perdure.frontend.analysis import CallKind, FunctionNode
 from perdure.frontend.meanings import Func, Scope
+from perdure.ir import Ref
 from perdure.modules import Module
 
 __all__ = ["FoundCall", "State", "Use"]

@@ -11,7 +11,6 @@ from collections import deque
 from typing import final
 
 from perdure.diagnostics import Report, Rule, Secondary
-from perdure.flow import Ref
 from perdure.frontend.analysis import FunctionKind, FunctionNode
 from perdure.frontend.meanings import (
     Class,
@@ -25,6 +24,7 @@ from perdure.frontend.reader import Reader
 from perdure.frontend.resolver import Resolver
 from perdure.frontend.state import State
 from perdure.frontend.symbols import names_of
+from perdure.ir import Ref
 from perdure.modules import Module
 from perdure.project import Project
 from perdure.source import Span

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import final
 
-from perdure.flow import Slot
+from perdure.ir import Slot
 from perdure.machine import ir
 from perdure.machine.effects import Effects, item_slots
 from perdure.machine.graph import handler_of, successors

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from perdure.flow import Program
+from perdure.ir import Program
 from perdure.machine.closures import refuse_rebound
 from perdure.machine.ir import Machines
 from perdure.machine.lower import lower

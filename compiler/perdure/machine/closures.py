@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
-from perdure.flow import Slot
+from perdure.ir import Slot
 from perdure.machine import ir
 from perdure.machine.effects import effects
 from perdure.machine.emit import scopes

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, final
 
-from perdure.flow import Facts, Function, Program, Ref, Slot
+from perdure.ir import Facts, Function, Program, Ref, Slot
 from perdure.machine.ir import Frame, Pc
 from perdure.machine.reads import read_outside_handlers
 from perdure.source import Span

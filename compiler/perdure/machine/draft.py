@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import final
 
-from perdure.flow import Slot
+from perdure.ir import Slot
 from perdure.machine.context import Context
 from perdure.machine.ir import Block, Code, Node, Pc, Refusal
 from perdure.source import Span

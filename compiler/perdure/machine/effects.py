@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterable
 from typing import NamedTuple, assert_never, final
 
-from perdure.flow import Facts, Slot
+from perdure.ir import Facts, Slot
 from perdure.machine import ir
 from perdure.uses import bound_by_target, uses
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import assert_never, final
 
-from perdure.flow import Ref
+from perdure.ir import Ref
 from perdure.machine import ir
 from perdure.machine.emit_code import Body, CodeNames
 from perdure.machine.globals import ModuleNames

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Sequence
 from typing import Literal, assert_never, final
 
-from perdure.flow import Argument, Op, Ref, Slot
+from perdure.ir import Argument, Op, Ref, Slot
 from perdure.machine import ir
 from perdure.machine.effects import Effects, effects
 from perdure.machine.escapes import raising
@@ -82,7 +82,7 @@ class CodeNames:
         )
 
     def _parameters(self, parameters: Sequence[object], module: str) -> list[str]:
-        from perdure.flow import Parameter
+        from perdure.ir import Parameter
 
         texts: list[str] = []
         keyword_only = False

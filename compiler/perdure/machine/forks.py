@@ -7,7 +7,7 @@ with several alternatives; the branches of all other forks are scopes.
 import ast
 from typing import TYPE_CHECKING
 
-from perdure.flow import Branch, Fork, ForkKind, Op, OpKind, Ref
+from perdure.ir import Branch, Fork, ForkKind, Op, OpKind, Ref
 from perdure.machine import ir
 from perdure.machine.context import Context
 

@@ -9,7 +9,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
-from perdure.flow import Block, Call, Facts, Fork, Function, Ref, Slot, Task
+from perdure.ir import Block, Call, Facts, Fork, Function, Ref, Slot, Task
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context, Leave
 from perdure.machine.draft import unique

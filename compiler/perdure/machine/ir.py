@@ -31,7 +31,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
 
-from perdure.flow import Argument, Facts, Fork, Op, Parameter, Ref, Slot, StepInfo
+from perdure.ir import Argument, Facts, Fork, Op, Parameter, Ref, Slot, StepInfo
 from perdure.source import Span
 
 __all__ = [

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from heapq import heappop, heappush
 from typing import NamedTuple, final
 
-from perdure.flow import Slot
+from perdure.ir import Slot
 from perdure.machine import ir
 from perdure.machine.bound import Bits, bound_slots
 from perdure.machine.effects import Effects, effects, item_slots

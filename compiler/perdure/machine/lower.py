@@ -12,7 +12,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from perdure.flow import (
+from perdure.ir import (
     Block,
     Branch,
     Call,

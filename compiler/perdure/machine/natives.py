@@ -6,7 +6,7 @@ Comes in: an operation's node. Goes out: answers.
 import ast
 from typing import assert_never
 
-from perdure.flow import Argument, Facts, Op, OpKind
+from perdure.ir import Argument, Facts, Op, OpKind
 from perdure.machine import ir
 
 __all__ = ["alternatives", "is_race", "operands_may_raise", "runs_in_site", "waits_in_site"]

@@ -7,7 +7,7 @@ end.
 from collections.abc import Iterator
 from typing import assert_never
 
-from perdure.flow import (
+from perdure.ir import (
     Block,
     Branch,
     Call,

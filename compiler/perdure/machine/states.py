@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import assert_never, final
 
-from perdure.flow import OpKind, Slot
+from perdure.ir import OpKind, Slot
 from perdure.machine import ir
 from perdure.machine.ir import Edge, Node, Pc, Raised, Scope, State
 from perdure.machine.natives import alternatives, is_race, waits_in_site

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from perdure.flow import Slot
+from perdure.ir import Slot
 from perdure.machine import ir
 from perdure.machine.draft import Draft
 from perdure.machine.graph import edges, handler_of, may_raise, successors

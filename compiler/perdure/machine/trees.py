@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterator
 from typing import assert_never
 
-from perdure.flow import Argument, Fork, Op, OpKind, Ref
+from perdure.ir import Argument, Fork, Op, OpKind, Ref
 from perdure.machine import ir
 
 __all__ = ["CALLS", "code_trees", "fork_operands", "reference", "trees"]

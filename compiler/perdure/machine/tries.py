@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
-from perdure.flow import Facts, Handler, Slot, Try
+from perdure.ir import Facts, Handler, Slot, Try
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context, Jump
 from perdure.machine.draft import unique

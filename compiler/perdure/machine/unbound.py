@@ -7,7 +7,7 @@ fail.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from perdure.flow import Slot
+from perdure.ir import Slot
 from perdure.machine import ir
 from perdure.machine.bound import Bits, bound_slots
 from perdure.machine.effects import effects

@@ -9,7 +9,7 @@ from perdure.passes.drop_unreachable import drop_unreachable
 from perdure.passes.merge_pure import merge_pure
 
 if TYPE_CHECKING:
-    from perdure.flow import Program
+    from perdure.ir import Program
 
 __all__ = ["FLOW_PASSES"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from perdure.flow import (
+from perdure.ir import (
     Block,
     Branch,
     Call,

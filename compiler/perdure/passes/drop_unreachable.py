@@ -7,7 +7,7 @@ y = op step never()    ->    return x
 import ast
 from typing import assert_never
 
-from perdure.flow import (
+from perdure.ir import (
     Block,
     Call,
     Case,

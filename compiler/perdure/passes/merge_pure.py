@@ -5,7 +5,7 @@
 x = op step charge(_1)    x = op step charge(_1)
 """
 
-from perdure.flow import Block, Facts, Program, Pure, Stmt
+from perdure.ir import Block, Facts, Program, Pure, Stmt
 from perdure.passes.blocks import rewrite_blocks
 
 __all__ = ["merge_pure", "together"]

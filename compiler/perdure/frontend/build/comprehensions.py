@@ -13,13 +13,13 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from perdure.flow import For
 from perdure.frontend.build import expressions
 from perdure.frontend.build.lowering import Lowering, NotYetError, load, located, store
+from perdure.ir import For
 from perdure.uses import bound_by_target, uses
 
 if TYPE_CHECKING:
-    from perdure.flow import Slot
+    from perdure.ir import Slot
 
 __all__ = ["write"]
 

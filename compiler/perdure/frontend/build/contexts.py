@@ -3,10 +3,10 @@
 import ast
 from collections.abc import Sequence
 
-from perdure.flow import Deadline, Group, Handler, Try, With
 from perdure.frontend.analysis import CallKind, FunctionKind
 from perdure.frontend.build import expressions, operations, statements
 from perdure.frontend.build.lowering import Lowering, NotYetError, load, located
+from perdure.ir import Deadline, Group, Handler, Try, With
 from perdure.uses import bound_by_target
 
 __all__ = ["write"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, final
 from perdure.frontend.analysis import CallKind
 
 if TYPE_CHECKING:
-    from perdure.flow import Ref
     from perdure.frontend.analysis import Analysis, CallFact
+    from perdure.ir import Ref
 
 __all__ = ["Effects"]
 

@@ -13,12 +13,12 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from perdure.flow import If
 from perdure.frontend.build import comprehensions, operations
 from perdure.frontend.build.lowering import Lowering, NotYetError, load, located, store
+from perdure.ir import If
 
 if TYPE_CHECKING:
-    from perdure.flow import Slot
+    from perdure.ir import Slot
 
 __all__ = ["choose", "in_order", "into", "label_of", "settle", "take_out", "test"]
 

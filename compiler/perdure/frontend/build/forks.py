@@ -14,17 +14,17 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from perdure.flow import Branch, Facts, Fork, ForkKind, Slot
 from perdure.frontend.analysis import CallKind
 from perdure.frontend.build import expressions, operations
 from perdure.frontend.build.lowering import Emit, Lowering, NotYetError, load, located
 from perdure.frontend.build.signatures import fits
+from perdure.ir import Branch, Facts, Fork, ForkKind, Slot
 from perdure.passes.merge_pure import together
 from perdure.uses import bound_by_target
 
 if TYPE_CHECKING:
-    from perdure.flow import Expr
     from perdure.frontend.analysis import CallFact
+    from perdure.ir import Expr
 
 __all__ = ["prepare_fork"]
 

@@ -10,16 +10,16 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
 
-from perdure.flow import Block, Expr, Facts, Pure, Slot, Stmt
 from perdure.frontend import instrument
 from perdure.frontend.build.effects import Effects
 from perdure.frontend.build.imports import Imports
 from perdure.frontend.build.scan import Marks
+from perdure.ir import Block, Expr, Facts, Pure, Slot, Stmt
 from perdure.uses import Uses, uses
 
 if TYPE_CHECKING:
-    from perdure.flow import Ref
     from perdure.frontend.analysis import Analysis, CallFact, FunctionInfo
+    from perdure.ir import Ref
     from perdure.source import Span
 
 __all__ = ["Emit", "Lowering", "NotYetError", "assignment", "load", "located", "store"]

@@ -13,13 +13,13 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from perdure.flow import Case, Match
 from perdure.frontend.build import expressions, statements
 from perdure.frontend.build.lowering import Lowering, load, located
+from perdure.ir import Case, Match
 from perdure.uses import bound_by_target
 
 if TYPE_CHECKING:
-    from perdure.flow import Slot
+    from perdure.ir import Slot
 
 __all__ = ["write"]
 

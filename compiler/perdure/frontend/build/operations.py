@@ -9,16 +9,16 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from perdure.flow import Argument, Block, Branch, Call, Deadline, Op, OpKind, Stmt, Task
 from perdure.frontend.analysis import CallKind
 from perdure.frontend.build import expressions, forks
 from perdure.frontend.build.lowering import Emit, Lowering, NotYetError, load
 from perdure.frontend.build.signatures import fits
+from perdure.ir import Argument, Block, Branch, Call, Deadline, Op, OpKind, Stmt, Task
 from perdure.liveness import needed
 
 if TYPE_CHECKING:
-    from perdure.flow import Expr, Slot
     from perdure.frontend.analysis import CallFact, FunctionInfo
+    from perdure.ir import Expr, Slot
     from perdure.source import Span
 
 __all__ = ["branch_of", "prepare", "wait"]

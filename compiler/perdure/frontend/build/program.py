@@ -6,16 +6,16 @@ import ast
 import hashlib
 from typing import TYPE_CHECKING
 
-from perdure.flow import Function, Parameter, Program, StepInfo
 from perdure.frontend import instrument
 from perdure.frontend.analysis import CallKind, FunctionKind
 from perdure.frontend.build import statements
 from perdure.frontend.build.effects import Effects
 from perdure.frontend.build.lowering import Lowering
+from perdure.ir import Function, Parameter, Program, StepInfo
 
 if TYPE_CHECKING:
-    from perdure.flow import Expr, Ref
     from perdure.frontend.analysis import Analysis, FunctionInfo, StepFact
+    from perdure.ir import Expr, Ref
 
 __all__ = ["build"]
 

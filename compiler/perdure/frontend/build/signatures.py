@@ -4,8 +4,8 @@ import ast
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from perdure.flow import Ref
     from perdure.frontend.analysis import Analysis, CallFact
+    from perdure.ir import Ref
 
 __all__ = ["fits", "signature_node"]
 

@@ -4,13 +4,13 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from perdure.flow import Exit, ExitKind, For, Handler, Try, Unlowered, While
 from perdure.frontend.build import assignments, contexts, expressions, matches, operations
 from perdure.frontend.build.lowering import Lowering, NotYetError, located
+from perdure.ir import Exit, ExitKind, For, Handler, Try, Unlowered, While
 from perdure.uses import bound_by_target, uses
 
 if TYPE_CHECKING:
-    from perdure.flow import Expr
+    from perdure.ir import Expr
 
 __all__ = ["block"]
 
