@@ -153,7 +153,6 @@ class Interpreter:
             if stop.kind != "operation":
                 return self._raised(state.on_raise, site, stop)
             operands = cast(Any, stop.value)
-            report = report._replace(slots=self._encoded(site.scope.crossing(site.slots, stop.at)))
         return self._native(state, report, lambda: self._wait(state, operands))
 
     def _wait(self, state: ir.Await, operands: dict[str, Any]) -> Any:

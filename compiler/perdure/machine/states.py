@@ -110,8 +110,10 @@ class States:
         found, node = self._regions.next[pc], self._nodes[pc]
         if found is not None and self._regions.settled(pc) is not None:
             return Edge(self._visible(found), pc, bind)
-        if isinstance(node, ir.Operation | ir.ForkNode) and waits_in_site(node):
-            return Edge(self._named("node", pc), pc, bind)
+        waits = isinstance(node, ir.Operation | ir.ForkNode) and waits_in_site(node)
+        if waits and bind is None:
+            # A value to bind would be lost with the slots when the engine ends the wait.
+            return Edge(self._named("node", pc), pc)
         plain = isinstance(node, ir.Block | ir.Catch)
         name = None if plain else f"to {pc}"
         return Edge(self._named("route", pc, name), pc, bind)

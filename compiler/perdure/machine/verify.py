@@ -110,6 +110,9 @@ def _state(scope: Scope, state: State, known: dict[str, State]) -> Iterator[str]
                 yield f"{state.name!r} is of {state.pc!r}, which is no node"
         case ir.Choose() | ir.Route() | ir.Done() | ir.Failed():
             pass
+    for edge in edges_of(state):
+        if edge.bind is not None and isinstance(known.get(edge.to), ir.Await):
+            yield f"{state.name!r} binds {edge.bind!r} on its way into a wait, which keeps no slots"
     if isinstance(state, ir.Sleep | ir.Spawn | ir.Child | ir.Await):
         entered = known.get(state.next.to)
         if not isinstance(entered, ir.Run | ir.Route | ir.Await):
