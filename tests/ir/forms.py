@@ -40,7 +40,8 @@ FORMS = {
     "comprehensions": _flow(
         "a = [await fetch(u) for u in urls if u]\n"
         "b = {u: await rate(u) for row in [urls] for u in row if await rate(u)}\n"
-        "c = {await fetch(u) for u in urls}\nreturn a, b, c"
+        "c = {await fetch(u) for u in urls}\nd = [len(u) for u in await fetch('all')]\n"
+        "e = await gather(*[fetch(u) for u in await fetch('more')])\nreturn a, b, c, d, e"
     ),
     "gather": _flow(
         "a, b = await gather(fetch(urls[0]), rate(urls[1]))\n"

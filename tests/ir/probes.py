@@ -188,7 +188,6 @@ def run(recorder: Recorder, start: Callable[[Probe, Probe], Awaitable[object]]) 
 def _error(error: BaseException) -> str:
     cause = f" from {type(error.__cause__).__name__}" if error.__cause__ is not None else ""
     whole = f"{type(error).__name__}: {named(error.args)}"
-    if isinstance(error, BaseExceptionGroup):
-        parts: tuple[BaseException, ...] = error.exceptions
-        return f"{whole} [{'; '.join(map(_error, parts))}]{cause}"
-    return f"{whole}{cause}"
+    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    inner = f" [{'; '.join(map(_error, parts))}]" if parts else ""
+    return f"{whole}{inner}{cause}"

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.ir.differential import Pair, assert_same
@@ -40,6 +40,8 @@ BODIES = {
     "gather": "return await asyncio.gather(f(p.a), g(q.b), h(p.c, q))",
     "gather over arguments": "return await gather(*[f(x, p, 1) for x in p if x])",
     "gather over a generator": "return await gather(*(h(x, x.b) for x in p if x))",
+    "gather over what was awaited": "return await gather(*[f(x, q.a) for x in await g(p) if x])",
+    "comprehension over what was awaited": "return [x.a for x in await g(p) if x]",
     "gather over pairs": "return await gather(*[h(x, b=y) for x, y in [(p.a, q.b), (1, 2)]])",
     "gather without params": "return await gather(*[f(1) for _ in p])",
     "gather of a mixture": "return await gather(f(1), *[g(x) for x in p], h(p.a))",
@@ -110,6 +112,7 @@ def test_a_form_of_the_language_does_what_cpython_does(name: str, tmp_path: Path
     max_examples=150,
     deadline=None,
     derandomize=True,
+    phases=(Phase.generate,),  # Shrinking takes minutes: `-m slow` does it.
     suppress_health_check=CHECKS,
 )
 @given(text=body(), bits=st.integers(0, 2**61), fails=st.integers(0, 6))
@@ -142,6 +145,6 @@ def _check_generated(text: str, bits: int, fails: int) -> None:
     # A name that nothing binds is refused, so when it is looked up does not matter.
     if any(found.code == "PDR201" for found in pair.analysis.report.diagnostics):
         return
-    assert pair.unlowered in ([], [SEVERAL])
+    assert set(pair.unlowered) <= {SEVERAL}
     if not pair.unlowered:
         assert_same(pair, bits, fails)

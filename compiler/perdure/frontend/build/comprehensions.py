@@ -21,7 +21,7 @@ from perdure.uses import bound_by_target, uses
 if TYPE_CHECKING:
     from perdure.ir import Slot
 
-__all__ = ["write"]
+__all__ = ["is_free_inside", "write"]
 
 type Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -36,6 +36,18 @@ def write(low: Lowering, node: Comprehension, target: "Slot") -> None:
     _rename(low, node)
     low.keep(target, _empty(node), node)
     _loops(low, node, node.generators, target)
+
+
+def is_free_inside(low: Lowering, node: Comprehension) -> bool:
+    """Whether only the first iterable holds operations; these are taken out here."""
+    first = node.generators[0]
+    inside: list[ast.AST] = [first.target, *first.ifs, *node.generators[1:]]
+    inside += [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+    if first.is_async or any(map(low.holds, inside)):
+        return False
+    expressions.take_out(low, first.iter)
+    low.marks.operations.difference_update((id(node), id(first)))
+    return True
 
 
 def _empty(node: Comprehension) -> ast.expr:

@@ -37,7 +37,8 @@ def take_out(low: Lowering, node: ast.expr) -> None:
         case ast.Compare() if any(low.holds(part) for part in node.comparators[1:]):
             _into_temporary(low, node, lambda target: _compare(low, node, target, as_test=False))
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-            _into_temporary(low, node, lambda target: comprehensions.write(low, node, target))
+            if not comprehensions.is_free_inside(low, node):
+                _into_temporary(low, node, lambda target: comprehensions.write(low, node, target))
         case ast.Call() if (fact := low.fact(node)) and fact.native == "create_task":
             _into_temporary(low, node, operations.prepare(low, node, hold=False))
         case ast.Call():

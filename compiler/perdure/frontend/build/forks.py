@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from perdure.frontend.analysis import CallKind
-from perdure.frontend.build import expressions, operations
+from perdure.frontend.build import comprehensions, expressions, operations
 from perdure.frontend.build.lowering import Emit, Lowering, NotYetError, load, located
 from perdure.frontend.build.signatures import fits
 from perdure.ir import Branch, Facts, Fork, ForkKind, Slot
@@ -107,7 +107,8 @@ def _plan(low: Lowering, node: ast.Call, coroutines: list[ast.expr], *, hold: bo
     match coroutines:
         case [ast.Starred(value=ast.ListComp() | ast.GeneratorExp() as items)] if not low.holds(
             items
-        ):
+        ) or comprehensions.is_free_inside(low, items):
+            low.marks.operations.discard(id(coroutines[0]))
             return _map_over_arguments(low, items, hold=hold) or _map_over_values(
                 low, node, coroutines, hold=hold
             )
