@@ -5,6 +5,8 @@
     perdure/, perdure_azure/   the runtime
 """
 
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Literal, final
 
 from perdure.backend import Artifacts, Limits
@@ -46,9 +48,19 @@ class AzureTarget:
         for module in workspace.graph.modules.values():
             # What only step bodies import goes along as it is.
             files[module.source.path] = module.source.text
+        for path in [*files]:
+            files.update(_packages(path, files))
         files.update(print_modules(program, analysis))
         files.update(runtime_files())
         return dict(sorted(files.items()))
+
+
+def _packages(path: str, files: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:
+    """Folders without `__init__.py` get one: else any regular package of the name goes first."""
+    for folder in PurePosixPath(path).parents:
+        package = f"{folder}/__init__.py"
+        if path.endswith(".py") and str(folder) != "." and package not in files:
+            yield package, ""
 
 
 def _analysis(program: Program, workspace: Workspace) -> Analysis:
@@ -56,6 +68,10 @@ def _analysis(program: Program, workspace: Workspace) -> Analysis:
     project = workspace.project
     for path, text in program.sources:
         workspace.load(project.root / path, text)
+        for folder in PurePosixPath(path).parents:
+            package = project.root / folder / "__init__.py"
+            if str(folder) != "." and package.is_file():
+                workspace.load(package)
     entry = next(path for path, _ in program.sources if path == program.functions[0].span.file)
     analysis = analyse(
         project, project.root / entry, program.entry.qualname, workspace=workspace
