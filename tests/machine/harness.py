@@ -14,6 +14,7 @@ from perdure.machine import ir
 from perdure.machine.build import build_machines
 from perdure.machine.emit import emit
 from perdure.project import find_project
+from perdure.sites import Flow
 from tests.machine.interpret import interpret
 from tests.machine.plain import EndlessError, Script, current
 
@@ -49,7 +50,7 @@ class Compiled(NamedTuple):
 
     machine: ir.Machine
     text: str
-    program: Any
+    texts: dict[str, tuple[ir.Machine, str]]
     refusals: tuple[ir.Refusal, ...]
 
 
@@ -65,8 +66,12 @@ def compile_flow(source: str, folder: Path) -> Compiled:
     program = build(analysis)
     machines = build_machines(program)
     machine = machines.machines[0]
-    text = "" if machines.refusals else emit(machine, program.sources)
-    return Compiled(machine, text, program, machines.refusals)
+    texts = {
+        one.ref.qualname: (one, emit(one, program.sources))
+        for one in (() if machines.refusals else machines.machines)
+    }
+    text = texts["main"][1] if texts else ""
+    return Compiled(machine, text, texts, machines.refusals)
 
 
 def module_of(source: str) -> types.ModuleType:
@@ -99,17 +104,23 @@ def compiled(
 ) -> tuple[Outcome, list[str]]:
     """As a machine, with the states that were entered."""
     module_of(source)
-    sites: dict[str, Any] = {"__name__": "sites_under_test"}
-    exec(compile(made.text, "sites_under_test.py", "exec"), sites)
+    flows = {name: (one, _table(text)) for name, (one, text) in made.texts.items()}
     script = Script(answer)
     try:
-        ended, states = interpret(made.machine, sites["FLOW"], script, arguments)
+        ended, states = interpret(flows, script, arguments)
     except EndlessError:
         return Outcome(None, ("EndlessError", ""), _texts(script)[:ENOUGH]), []
     error = None
     if ended.error is not None:
         error = (type(ended.error).__name__, str(ended.error))
     return Outcome(_comparable(ended.value), error, _texts(script)), states
+
+
+def _table(text: str) -> Flow:
+    sites: dict[str, Any] = {"__name__": "sites_under_test"}
+    exec(compile(text, "sites_under_test.py", "exec"), sites)
+    table: Flow = sites["FLOW"]
+    return table
 
 
 def _comparable(value: Any) -> Any:

@@ -4,6 +4,8 @@ Everything that crosses between two states goes through the codec. Operations ar
 script. Notes the states that were entered.
 """
 
+import inspect
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from perdure.codec import decode, decode_slots, encode, encode_slots
@@ -13,6 +15,10 @@ from perdure.sites import Call, Flow, Functions, Site, Slots, Stop
 from tests.machine.plain import Script
 
 __all__ = ["Ended", "interpret"]
+
+
+type Flows = Mapping[str, tuple[ir.Machine, Flow]]
+"""All flows of a program, by name."""
 
 
 class Ended(NamedTuple):
@@ -36,10 +42,11 @@ class _Report(NamedTuple):
 class Interpreter:
     """Runs one machine."""
 
-    def __init__(self, flow: Flow, script: Script, limit: int = 3000) -> None:
+    def __init__(self, flow: Flow, script: Script, others: Flows, limit: int = 3000) -> None:
         self.flow = flow
         self.functions = Functions(flow)
         self.script = script
+        self.others = others
         self.transitions: list[str] = []
         self.limit = limit
 
@@ -83,6 +90,8 @@ class Interpreter:
                 )
             case ir.Spawn():
                 return self._native(state, report, lambda: self._fork(state, report))
+            case ir.Child():
+                return self._native(state, report, lambda: self._child(report.value))
             case _:
                 raise AssertionError(state)
 
@@ -100,7 +109,9 @@ class Interpreter:
         slots = (
             {} if stop.kind in {"return", "failed"} else site.scope.crossing(site.slots, stop.at)
         )
-        value = None if stop.value is None else decode(encode(stop.value))
+        value: Any = stop.value
+        if not isinstance(value, Call):
+            value = decode(encode(value))
         return _Report(
             stop.at, self._encoded(slots), stop.decisions, stop.raised, value, stop.error
         )
@@ -176,6 +187,18 @@ class Interpreter:
             slots[edge.bind] = decode(encode(value))
         return edge, _Report(edge.at, self._encoded(slots), {})
 
+    def _child(self, call: Call) -> Any:
+        """Another machine, with arguments by name, defaults applied."""
+        flow: Any = call.callee
+        bound = inspect.signature(flow).bind(*call.args, **call.kwargs)
+        bound.apply_defaults()
+        machine, table = self.others[flow.__name__]
+        inner = Interpreter(table, self.script, self.others)
+        ended = inner.run(machine.root, decode_slots(encode_slots(bound.arguments)))
+        if ended.error is not None:
+            raise ended.error
+        return ended.value
+
     def _fork(self, state: ir.Spawn, report: _Report) -> Any:
         operands: dict[str, Any] = report.value
         around = self._decoded(report.slots)
@@ -209,9 +232,8 @@ def _chosen(state: ir.Choose, report: _Report) -> ir.Edge:
     return dict(state.exits)[report.decisions[state.decision]]
 
 
-def interpret(
-    machine: ir.Machine, flow: Flow, script: Script, arguments: dict[str, Any]
-) -> tuple[Ended, list[str]]:
-    """The end, and the names of the states that were entered."""
-    interpreter = Interpreter(flow, script)
+def interpret(flows: Flows, script: Script, arguments: dict[str, Any]) -> tuple[Ended, list[str]]:
+    """The end of the flow `main`, and the names of the states that it entered."""
+    machine, flow = flows["main"]
+    interpreter = Interpreter(flow, script, flows)
     return interpreter.run(machine.root, arguments), interpreter.transitions

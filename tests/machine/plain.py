@@ -50,6 +50,7 @@ class Step:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.name = function.__name__
+        self.__perdure_ref__ = f"flow_under_test:{function.__name__}"
 
     async def __call__(self, *args: Any) -> Any:
         return current.get().ask(self.name, args)

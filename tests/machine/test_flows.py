@@ -539,6 +539,28 @@ async def main(x: int) -> object:
         return s, FLOW
     return locals
 """,
+    "child flows and tables": """
+@flow
+async def child(n: int, k: int = 2) -> int:
+    v = await a(n)
+    await sleep(k)
+    if v > 2:
+        raise ValueError("big")
+    return v
+
+TOOLS = {"a": a, "b": b}
+
+@flow
+async def main(x: int) -> object:
+    try:
+        one = await child(x)
+    except ValueError as e:
+        one = str(e)
+    two = await child(n=1, k=x)
+    for name in TOOLS:
+        two += await TOOLS[name](two)
+    return one, two
+""",
     "stop iteration": """
 @flow
 async def main(x: int) -> object:
