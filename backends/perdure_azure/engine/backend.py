@@ -6,7 +6,10 @@ after one turn that nobody listens any more. Time stands in each `orchestratorSt
 """
 
 import heapq
+from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple, NoReturn, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
@@ -22,11 +25,13 @@ __all__ = ["VirtualBackend"]
 MAX_HISTORY = 1_000_000
 
 
-class _Timer(NamedTuple):
-    fires: datetime
+class _Due(NamedTuple):
+    """Something that happens at a moment; what comes from outside goes before all else then."""
+
+    when: float
+    inside: bool
     order: int
-    instance: str
-    id: int
+    happen: Callable[[], None]
 
 
 @final
@@ -51,7 +56,8 @@ class VirtualBackend(InMemoryOrchestrationBackend):
     def __init__(self, start: float) -> None:
         super().__init__(max_history_size=MAX_HISTORY)
         self.now = start
-        self._timers: list[_Timer] = []
+        self._agenda: list[_Due] = []
+        self._at_once: deque[Callable[[], None]] = deque()
         self._order = 0
 
     def start_instance(self, name: str, instance: str, data: str) -> None:
@@ -97,18 +103,35 @@ class VirtualBackend(InMemoryOrchestrationBackend):
         """Whether an orchestration has come to its end."""
         return self._is_terminal_status(self._instances[instance].status)
 
-    @property
-    def next_timer(self) -> float | None:
-        """When the next timer is due."""
-        return self._timers[0].fires.timestamp() if self._timers else None
+    def later(self, when: float, happen: Callable[[], None], *, inside: bool) -> None:
+        """Let something happen at a moment."""
+        self._order += 1
+        heapq.heappush(self._agenda, _Due(when, inside, self._order, happen))
 
-    def fire(self) -> None:
-        """Let the next timer fire."""
-        timer = heapq.heappop(self._timers)
-        found = self._instances[timer.instance]
+    def advance(self) -> bool:
+        """Let what is next in time happen, when there is no work left; False if there is nothing.
+
+        A timer that was due when it was made ends the instant, so it comes first. What comes from
+        outside comes one at a time, before all that is due inside at its moment.
+        """
+        if self._at_once:
+            self._at_once.popleft()()
+            return True
+        if not self._agenda:
+            return False
+        self.now = max(self.now, self._agenda[0].when)
+        while self._agenda and self._agenda[0].when <= self.now:
+            due = heapq.heappop(self._agenda)
+            due.happen()
+            if not due.inside:
+                break
+        return True
+
+    def _fire(self, instance: str, timer: int, fires: datetime) -> None:
+        found = self._instances[instance]
         if not self._is_terminal_status(found.status):
-            found.pending_events.append(helpers.new_timer_fired_event(timer.id, timer.fires))
-            self._enqueue_orchestration(timer.instance)
+            found.pending_events.append(helpers.new_timer_fired_event(timer, fires))
+            self._enqueue_orchestration(instance)
 
     def _process_create_timer_action(
         self, instance: OrchestrationInstance, action: pb.OrchestratorAction
@@ -116,8 +139,11 @@ class VirtualBackend(InMemoryOrchestrationBackend):
         """Instead of a thread that sleeps."""
         fires = action.createTimer.fireAt.ToDatetime(tzinfo=UTC)
         instance.history.append(helpers.new_timer_created_event(action.id, fires))
-        self._order += 1
-        heapq.heappush(self._timers, _Timer(fires, self._order, instance.instance_id, action.id))
+        fire = partial(self._fire, instance.instance_id, action.id, fires)
+        if fires.timestamp() <= self.now:
+            self._at_once.append(fire)
+        else:
+            self.later(fires.timestamp(), fire, inside=True)
 
     def _stamp(self, request: pb.OrchestratorRequest) -> None:
         """Virtual time into the events that begin an episode, here and in the history to come."""

@@ -1,23 +1,23 @@
 """Runs one test request: compiled in memory, imported, driven on the in-memory backend until its end."""
 
-import heapq
 import json
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 from perdure.codec import decode_slots
 from perdure.codec.text import Json
 from perdure.durations import due
 from perdure.errors import InvalidInput
-from perdure.runtime.bodies import Attempted, ended_with, raised
+from perdure.runtime.bodies import Attempted, raised
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.values import encode_input, failed, result_of
+from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, START, Request, Result
-from perdure.testing.scripts import Attempt, Raises, RunsBody
+from perdure.testing.scripts import Attempt, RunsBody
 from perdure.trace import End, Trace, TraceEntry, error_json
 
 from perdure_azure.durable import CANCEL_EVENT
@@ -69,12 +69,6 @@ def _run(module: ModuleType, flow: "Flow[..., Any]", name: str, request: Request
         drive.close()
 
 
-class _Happening(NamedTuple):
-    when: float
-    order: int
-    happen: Callable[[], None]
-
-
 @final
 class _Drive:
     """The host's place: hands out work, keeps the clock, and is the watcher of what runs."""
@@ -84,8 +78,6 @@ class _Drive:
         self._request = request
         self._functions = functions
         self._backend = VirtualBackend(START)
-        self._happenings: list[_Happening] = []
-        self._order = 0
         self._delay = 0.0
         self._failure: BaseException | None = None
         self._episode: Episode | None = None
@@ -95,12 +87,12 @@ class _Drive:
     def run(self, name: str, data: Json) -> Result:
         """Until the orchestration has ended, or nothing can ever happen."""
         for event in self._request.events:
-            self._later(START + event.after, self._sends(event.name, json.dumps(event.payload)))
+            self._sends(event.after, event.name, json.dumps(event.payload))
         if self._request.cancel is not None:
-            self._later(START + self._request.cancel, self._sends(CANCEL_EVENT, "null"))
+            self._sends(self._request.cancel, CANCEL_EVENT, "null")
         self._backend.start_instance(name, RUN_ID, json.dumps(data))
         while not self._backend.has_ended(RUN_ID):
-            if not self._work() and not self._advance():
+            if not self._work() and not self._backend.advance():
                 break
         return self._result()
 
@@ -129,31 +121,15 @@ class _Drive:
         self._delay = 0.0
         response = self._app.attempt(request)
         response.completionToken = token
-        self._later(
-            self._backend.now + self._delay, lambda: self._backend.complete_activity(response)
-        )
+        complete = partial(self._backend.complete_activity, response)
+        if self._delay:
+            self._backend.later(self._backend.now + self._delay, complete, inside=True)
+        else:
+            complete()
 
-    def _advance(self) -> bool:
-        """Let what is next in time happen: all that comes from outside, then timers one by one."""
-        timer = self._backend.next_timer
-        outside = self._happenings[0].when if self._happenings else None
-        if outside is not None and (timer is None or outside <= timer):
-            self._backend.now = max(self._backend.now, outside)
-            while self._happenings and self._happenings[0].when <= self._backend.now:
-                heapq.heappop(self._happenings).happen()
-            return True
-        if timer is None:
-            return False
-        self._backend.now = max(self._backend.now, timer)
-        self._backend.fire()
-        return True
-
-    def _later(self, when: float, happen: Callable[[], None]) -> None:
-        self._order += 1
-        heapq.heappush(self._happenings, _Happening(when, self._order, happen))
-
-    def _sends(self, name: str, text: str) -> Callable[[], None]:
-        return lambda: self._backend.raise_event(RUN_ID, name, text)
+    def _sends(self, after: float, name: str, text: str) -> None:
+        send = partial(self._backend.raise_event, RUN_ID, name, text)
+        self._backend.later(START + after, send, inside=False)
 
     # What the app tells its watcher.
 
@@ -189,9 +165,7 @@ class _Drive:
             self._delay = deadline - now
             return raised(TimeoutError())
         self._delay = answer.after_seconds
-        if isinstance(answer, Raises):
-            return raised(answer.error)
-        return ended_with(step, answer.value)
+        return answered(step, answer)
 
     # The end.
 
