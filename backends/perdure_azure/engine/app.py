@@ -1,16 +1,10 @@
-"""Imports an emitted project in this process, and calls its functions as the Functions host does."""
+"""Calls the functions of an emitted project as the Functions host does."""
 
 import asyncio
 import base64
-import importlib
 import inspect
 import json
-import sys
 import types
-import warnings
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
@@ -18,43 +12,7 @@ from azure.durable_functions.internal.converters import ActivityTriggerConverter
 from azure.functions.meta import Datum
 from durabletask.internal import helpers
 
-__all__ = ["App", "imported"]
-
-RUNTIME = ("perdure/", "perdure_azure/")
-
-
-@contextmanager
-def imported(files: Mapping[str, str | bytes], folder: Path) -> Generator[types.ModuleType]:
-    """The module `function_app` of a project, while its modules are the ones `import` finds."""
-    names = _written(files, folder)
-    hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
-    sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Auth level is not applied")
-            module = importlib.import_module("function_app")
-        yield module
-    finally:
-        sys.path.remove(str(folder))
-        for name in names:
-            sys.modules.pop(name, None)
-        sys.modules.update(hidden)
-
-
-def _written(files: Mapping[str, str | bytes], folder: Path) -> set[str]:
-    """Write what is not the runtime, which this process has; the names of all modules in it."""
-    names: set[str] = set()
-    for path, content in files.items():
-        if path.startswith(RUNTIME):
-            continue
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.encode() if isinstance(content, str) else content)
-        if path.endswith(".py"):
-            parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
-            names |= {".".join(parts[: length + 1]) for length in range(len(parts))}
-    return names
+__all__ = ["App"]
 
 
 @final

@@ -20,6 +20,8 @@ class Compiled(NamedTuple):
     """`module:qualname` of the flow."""
     steps: tuple[str, ...]
     """The names of its steps, as scripts know them."""
+    modules: tuple[str, ...]
+    """The dotted names of the modules that the flow reaches."""
     files: Mapping[str, str | bytes]
 
 
@@ -36,4 +38,4 @@ def compiled(file: Path, name: str | None) -> Compiled:
     if not report.ok:
         raise RefusedError(analysis)
     steps = tuple(step.name for step in analysis.steps.values())
-    return Compiled(str(analysis.entry), steps, files)
+    return Compiled(str(analysis.entry), steps, tuple(analysis.modules), files)

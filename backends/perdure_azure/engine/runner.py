@@ -21,9 +21,10 @@ from perdure.testing.scripts import Attempt, RunsBody
 from perdure.trace import End, Trace, TraceEntry, error_json
 
 from perdure_azure.durable import CANCEL_EVENT
-from perdure_azure.engine.app import App, imported
+from perdure_azure.engine.app import App
 from perdure_azure.engine.backend import VirtualBackend
 from perdure_azure.engine.compiled import compiled
+from perdure_azure.engine.files import imported_from
 from perdure_azure.envelope import unpack
 from perdure_azure.names import function_name
 from perdure_azure.orchestration import Episode, flow_input
@@ -42,7 +43,11 @@ def run_flow(request: Request) -> Result:
     """Compile the flow of the request for Azure, and run it."""
     project = compiled(request.file, request.flow)
     request.scripts.check_names(project.steps)
-    with TemporaryDirectory() as folder, imported(project.files, Path(folder)) as module:
+    with (
+        TemporaryDirectory() as folder,
+        imported_from(project.files, Path(folder), ["function_app"]) as modules,
+    ):
+        module = modules["function_app"]
         flow = _flow_of(module, project.entry)
         return _run(module, flow, function_name(project.entry), request)
 

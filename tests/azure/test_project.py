@@ -1,0 +1,129 @@
+"""The emitted project: its goldens, its bytes, and that it is complete."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from perdure.backend import load_target
+from perdure.diagnostics import Report
+from perdure.driver import check_source
+from perdure.frontend.loader import RefusedError
+
+from perdure_azure.engine.compiled import compiled
+from tests.conformance.test_conformance import ROOT
+
+GOLDEN = Path(__file__).with_name("golden")
+EXAMPLES = ("agent", "research", "saga", "triage")
+RUNTIME = ("perdure/", "perdure_azure/")
+
+
+def files_of(example: str) -> Mapping[str, str | bytes]:
+    return compiled(ROOT / "examples" / f"{example}.py", None).files
+
+
+def own(files: Mapping[str, str | bytes]) -> dict[str, str]:
+    """What is written for the project; the runtime's files by name only."""
+    runtime = [path for path in files if path.startswith(RUNTIME)]
+    texts = {
+        path: content for path, content in files.items() if isinstance(content, str) and content
+    }
+    return {**texts, "runtime": "".join(f"{path}\n" for path in sorted(runtime))}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_emitted_as_its_golden_says(example: str, update: bool) -> None:
+    folder = GOLDEN / example
+    files = own(files_of(example))
+    if update:
+        for path, text in files.items():
+            target = folder / f"{path}.txt"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="\n")
+    found = {
+        path.relative_to(folder).as_posix().removesuffix(".txt"): path.read_text("utf-8")
+        for path in folder.rglob("*.txt")
+    }
+    assert files == found
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_compiling_twice_gives_the_same_bytes(example: str) -> None:
+    assert list(files_of(example).items()) == list(files_of(example).items())
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_project_imports_with_nothing_but_itself_and_the_sdk(
+    example: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("azure.durable_functions", reason="version 2 needs Python 3.13")
+    for path, content in files_of(example).items():
+        target = tmp_path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+    (site,) = {str(Path(path)) for path in sys.path if path.endswith("site-packages")}
+    # -S: the environment's own perdure is found through a .pth file, which is not read.
+    code = (
+        f"import sys; sys.path[:] = ['.', *sys.path[1:], {site!r}]\n"
+        "import function_app, perdure, perdure_azure, json\n"
+        "names = sorted(f.get_function_name() for f in function_app.app.get_functions())\n"
+        "print(json.dumps([perdure.__file__, perdure_azure.__file__, names]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-W", "error", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    perdure, azure, names = json.loads(done.stdout)
+    assert Path(perdure).is_relative_to(tmp_path)
+    assert Path(azure).is_relative_to(tmp_path)
+    assert f"examples_{example}__{example}" in names
+
+
+def test_the_target_is_found_by_its_name() -> None:
+    target = load_target("azure")
+    assert target is not None
+    assert (target.name, target.family) == ("azure", "code")
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("    await reply('message', 1)\n", 6),
+        ("    other = await start(f, 1)\n", 6),
+        ("    other = f.run('x')\n    await other.send('go', 1)\n", 7),
+        ("    other = f.run('x')\n    await other.cancel()\n", 7),
+    ],
+)
+def test_operations_between_runs_are_refused_at_their_line(
+    body: str, line: int, tmp_path: Path
+) -> None:
+    source = "from perdure import flow, reply, start\n\n\n@flow\nasync def f(n: int) -> None:\n"
+    file = tmp_path / "flows.py"
+    file.write_text(source + body)
+    with pytest.raises(RefusedError) as refused:
+        compiled(file, "f")
+    found = refused.value.analysis.report.diagnostics
+    assert [(each.rule.code, each.span.line if each.span else 0) for each in found] == [
+        ("PDR390", line)
+    ]
+
+
+def test_an_older_python_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.perdure]\npython = "3.12"\n')
+    file = tmp_path / "flows.py"
+    file.write_text("from perdure import flow\n\n\n@flow\nasync def f() -> None: ...\n")
+    with pytest.raises(RefusedError) as refused:
+        compiled(file, "f")
+    assert [each.rule.code for each in refused.value.analysis.report.diagnostics] == ["PDR305"]
+
+
+def test_refusals_above_are_of_the_target_alone() -> None:
+    text = "from perdure import flow, reply\n\n\n@flow\nasync def f() -> None:\n"
+    report: Report = check_source(text + "    await reply('message', 1)\n")
+    assert report.ok
