@@ -3,8 +3,6 @@
 Importing this package loads nothing: each public name is fetched on first use.
 """
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -81,15 +79,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-class _Package(ModuleType):
-    """`perdure.flow` is the decorator, also where the module of that name has been imported:
-    the import system binds submodules on their package, which would hide it."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name == "flow" and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -2,21 +2,24 @@
 
 Comes out of the front end, goes into code targets and into the lowering to Machine IR.
 
-Control that holds no operation stays Python: a `Pure` statement keeps its `ast` nodes whole, with facts
-about them. Control that holds operations is spelled out (`If`, `Loop`, `Try`, ...). The form is A-normal
-only at operations: every operation is a statement that binds at most one slot, and temporaries named
-`_1`, `_2`, ... keep Python's order of evaluation around it (`total += await f()` reads `total` first).
+Control that holds no operation stays Python: a `Pure` statement keeps its `ast` nodes whole, with
+facts about them. Control that holds operations is spelled out (`If`, `For`, `Try`, ...). The form
+is A-normal only at operations: every operation is a statement that binds at most one slot, and
+temporaries named `_1`, `_2`, ... keep Python's order of evaluation around it
+(`total += await f()` reads `total` first).
 
-Expressions are `ast.expr` nodes without `await` and without operations; they and the code of `Pure` are the
-*instrumented* ones: a read of the clock is `__perdure__.now(...)`, `print` is `__perdure__.print(...)`.
-They are shared and must never be mutated. Slots are the names of locals; two variables that Python keeps
-apart (a comprehension's and the function's) have different names.
+Expressions are `ast.expr` nodes without `await` and without operations; they and the code of `Pure`
+are the *instrumented* ones: a read of the clock is `__perdure__.now(...)`, `print` is
+`__perdure__.print(...)`. They are shared and must never be mutated. Slots are the names of locals;
+two variables that Python keeps apart (a comprehension's and the function's) have different names.
+
+Nodes are named tuples: frozen dataclasses cost a small compile a third of its time, at import.
+Two nodes with equal fields are equal, so whoever means one place in the tree uses `id`.
 """
 
 import ast
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import final
+from typing import NamedTuple, final
 
 from perdure.source import Span
 
@@ -25,8 +28,7 @@ type Slot = str
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """A function or class of a module: `flows.triage:classify`; nested ones `mod:outer.inner`."""
 
     module: str
@@ -37,8 +39,7 @@ class Ref:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a piece of pure code does to slots; conservative."""
 
     reads: frozenset[Slot] = frozenset()
@@ -73,8 +74,7 @@ class OpKind(StrEnum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument as written: `x`, `name=x`, `*xs` (star "*"), `**kw` (star "**")."""
 
     value: Expr
@@ -83,8 +83,7 @@ class Argument:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Pure:
+class Pure(NamedTuple):
     """Statements without operations, run by CPython as they stand."""
 
     code: tuple[ast.stmt, ...]
@@ -93,16 +92,16 @@ class Pure:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(NamedTuple):
     """`target = await operation(arguments)`: recorded once, keyed by scope path and label.
 
-    `callee` is the expression called, where it is not one known function: the subscript of a TABLE. For
-    VALUE it gives the coroutine value or task that is awaited (a local, `__perdure__.call(...)`), and there are no
-    arguments; `label` is "" where only the value knows it. `candidates` are the steps, flows and helpers it
-    may be: exactly one for STEP and FLOW, the members for TABLE, all that can flow here for VALUE (empty: unknown).
-    Operands of natives are in `arguments` under the names of their signature
-    (`event`: name, type, timeout; `sleep`: duration or until, result of `asyncio.sleep`; `reply`: name, value; `progress`: value; `send`, `ask`,
+    `callee` is the expression called, where it is not one known function: the subscript of a
+    TABLE. For VALUE it gives the coroutine value or task that is awaited (a local,
+    `__perdure__.call(...)`), and there are no arguments; `label` is "" where only the value knows
+    it. `candidates` are the steps, flows and helpers it may be: exactly one for STEP and FLOW, the
+    members for TABLE, all that can flow here for VALUE (empty: unknown). Operands of natives are in
+    `arguments` under the names of their signature (`event`: name, type, timeout; `sleep`: duration
+    or until, result of `asyncio.sleep`; `reply`: name, value; `progress`: value; `send`, `ask`,
     `cancel`, `result`: handle first; `start`: flow first when it is not in `candidates`).
     """
 
@@ -120,9 +119,8 @@ class Op:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Call:
-    """`target = await helper(arguments)`: an undecorated project coroutine function, compiled in."""
+class Call(NamedTuple):
+    """`target = await helper(arguments)`: an undecorated coroutine function, compiled in."""
 
     helper: Ref
     label: str
@@ -141,12 +139,11 @@ class ForkKind(StrEnum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """One branch, closure-converted: `body` reads `params` and `captures`, and ends in `value`.
 
-    `name` is the keyword in `race(name=...)`, the index as text otherwise. Arguments were evaluated before the
-    fork, into the captured temporaries.
+    `name` is the keyword in `race(name=...)`, the index as text otherwise. Arguments were evaluated
+    before the fork, into the captured temporaries.
     """
 
     name: str
@@ -158,14 +155,14 @@ class Branch:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Fork:
+class Fork(NamedTuple):
     """`target = await gather|race|quorum(...)`.
 
-    Static: `branches` as written, `over` is None. Map: exactly one branch, run once for each item of `over`, an
-    expression that gives a list; the item (a tuple when the branch has several params) binds its params; a branch
-    without params runs once per item and ignores it. A race over computed names is a map whose items are pairs of
-    name and coroutine value; its first param is the name.
+    Static: `branches` as written, `over` is None. Map: exactly one branch, run once for each item
+    of `over`, an expression that gives a list; the item (a tuple when the branch has several
+    params) binds its params; a branch without params runs once per item and ignores it. A race over
+    computed names is a map whose items are pairs of name and coroutine value; its first param is
+    the name.
     """
 
     kind: ForkKind
@@ -183,8 +180,7 @@ class Fork:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """`name = group.create_task(...)`: a branch of the group that starts here."""
 
     group: str
@@ -194,9 +190,8 @@ class Task:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Group:
-    """`async with TaskGroup() as name:` joins at its end what `Task` statements of `body` started."""
+class Group(NamedTuple):
+    """`async with TaskGroup() as name:` joins at its end what `Task`s of `body` started."""
 
     label: str
     name: Slot | None
@@ -205,8 +200,7 @@ class Group:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """`async with timeout(delay)`; also `wait_for`. `absolute` is `timeout_at`."""
 
     label: str
@@ -218,8 +212,7 @@ class Deadline:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(NamedTuple):
     """`except type as name:`; `type` None is the bare one."""
 
     type: Expr | None
@@ -229,8 +222,7 @@ class Handler:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(NamedTuple):
     """`try` with operations somewhere inside; `star` for `except*`."""
 
     body: "Block"
@@ -242,8 +234,7 @@ class Try:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class If:
+class If(NamedTuple):
     """A test (pure; awaits in it were taken out) and two blocks."""
 
     label: str
@@ -255,8 +246,7 @@ class If:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """`case pattern if guard:`; the guard is pure here (guards with operations become `If`)."""
 
     label: str
@@ -267,8 +257,7 @@ class Case:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """`match subject:` with operations in its cases."""
 
     label: str
@@ -279,8 +268,7 @@ class Match:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class While:
+class While(NamedTuple):
     """`while test:`; `before` is what the test needs computed (operations taken out of it)."""
 
     label: str
@@ -293,8 +281,7 @@ class While:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class For:
+class For(NamedTuple):
     """`for target in iterable:` with operations in it: a cursor on the live container."""
 
     label: str
@@ -317,8 +304,7 @@ class ExitKind(StrEnum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """`return value`, `break`, `continue`, `raise value from cause`."""
 
     kind: ExitKind
@@ -329,9 +315,8 @@ class Exit:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class With:
-    """`with`/`async with` on the project's own context managers, compiled in where they hold operations."""
+class With(NamedTuple):
+    """`with`/`async with` on the project's own context managers, where they hold operations."""
 
     manager: Expr
     helper: Ref | None
@@ -343,9 +328,8 @@ class With:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Unlowered:
-    """Part of the language that the reference and the local engine run, but no lowering takes apart yet.
+class Unlowered(NamedTuple):
+    """What the reference and the local engine run, but no lowering takes apart yet.
 
     A target that meets it refuses the line with PDR390; it is never lowered as something else.
     """
@@ -376,9 +360,8 @@ type Block = tuple[Stmt, ...]
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of a flow or helper; annotation and default as written (`None`: there is none)."""
+class Parameter(NamedTuple):
+    """A parameter of a flow or helper; annotation and default as written (`None`: none)."""
 
     name: Slot
     annotation: Expr | None
@@ -388,9 +371,8 @@ class Parameter:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A flow (`kind` "flow") or a helper with operations ("helper"), with all that its body does."""
+class Function(NamedTuple):
+    """A flow (`kind` "flow") or a helper with operations ("helper"), with all its body does."""
 
     ref: Ref
     kind: str
@@ -401,12 +383,12 @@ class Function:
     """All locals and temporaries."""
     span: Span
     captures: frozenset[Slot] = frozenset()
-    """Slots of the enclosing function that a nested one reads or writes by reference; no members of `slots`."""
+    """Slots of the enclosing function that a nested one reads or writes by reference; no members of
+    `slots`."""
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class StepInfo:
+class StepInfo(NamedTuple):
     """What a target must know of a step; durations are in seconds, None is the default."""
 
     ref: Ref
@@ -420,13 +402,12 @@ class StepInfo:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """One flow with everything it reaches, ready for a target."""
 
     entry: Ref
     functions: tuple[Function, ...]
-    """The entry flow first, then helpers with operations, child flows; in order of first mention."""
+    """The entry flow first, then helpers with operations, child flows, as first mentioned."""
     steps: tuple[StepInfo, ...]
     sources: tuple[tuple[str, str], ...]
     """(path from the project root, text) of each project module reached, by path."""

@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def _program(name: str, root: Path) -> Program:
 
 def _with_body(program: Program, change: Callable[[Block], Block]) -> Program:
     first, *rest = program.functions
-    return replace(program, functions=(replace(first, body=change(first.body)), *rest))
+    return program._replace(functions=(first._replace(body=change(first.body)), *rest))
 
 
 def _code(text: str) -> tuple[ast.stmt, ...]:
@@ -35,7 +34,7 @@ def _awaits(body: Block) -> Block:
 
 
 def _no_span(body: Block) -> Block:
-    return (replace(body[0], span=Span("", 0, 0, 0, 0)), *body[1:])
+    return (body[0]._replace(span=Span("", 0, 0, 0, 0)), *body[1:])
 
 
 def _twice(body: Block) -> Block:
@@ -47,7 +46,7 @@ def _break(body: Block) -> Block:
 
 
 def _forgotten_reads(body: Block) -> Block:
-    return tuple(replace(each, facts=NONE) if isinstance(each, Op) else each for each in body)
+    return tuple(each._replace(facts=NONE) if isinstance(each, Op) else each for each in body)
 
 
 def _unbound_temporary(body: Block) -> Block:
@@ -56,7 +55,7 @@ def _unbound_temporary(body: Block) -> Block:
 
 def _open_branch(body: Block) -> Block:
     def opened(fork: Fork) -> Fork:
-        return replace(fork, branches=tuple(replace(b, captures=()) for b in fork.branches))
+        return fork._replace(branches=tuple(b._replace(captures=()) for b in fork.branches))
 
     return tuple(opened(each) if isinstance(each, Fork) else each for each in body)
 

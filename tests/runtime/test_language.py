@@ -1,10 +1,10 @@
 """The public language outside a run: plain Python, plain asyncio."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -195,10 +195,12 @@ def test_a_retry_is_a_frozen_value() -> None:
         Retry(attempts=0)
 
 
-def test_the_module_of_the_flow_ir_does_not_hide_the_decorator() -> None:
-    __import__("perdure.flow")
-    assert getattr(perdure, "flow") is flow  # noqa: B009  # checkers see the module
-    assert sys.modules["perdure.flow"] is not flow
+def test_no_module_of_the_package_hides_a_public_name() -> None:
+    package = Path(perdure.__file__).parent
+    modules = {path.stem for path in package.glob("*.py")} | {
+        path.name for path in package.iterdir()
+    }
+    assert not modules & set(perdure.__all__)
     assert "flow" in dir(perdure)
     with pytest.raises(AttributeError, match="no attribute 'flwo'"):
         getattr(perdure, "flwo")  # noqa: B009  # checkers know that it is not there

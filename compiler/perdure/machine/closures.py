@@ -9,7 +9,6 @@ Functions that their callee is done with (`sorted(..., key=lambda ...)`) do not 
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
 
 from perdure.ir import Slot
 from perdure.machine import ir
@@ -32,7 +31,7 @@ def refuse_rebound(machines: Machines) -> Machines:
         for scope in scopes(machine.root)
         for refusal in _scope(scope)
     ]
-    return replace(machines, refusals=tuple(dict.fromkeys((*machines.refusals, *found))))
+    return machines._replace(refusals=tuple(dict.fromkeys((*machines.refusals, *found))))
 
 
 def _scope(scope: Scope) -> Iterator[Refusal]:

@@ -5,8 +5,7 @@ Comes in: the function around it. Goes out: a `Context` for each nested place.
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, final
+from typing import NamedTuple, Protocol, final
 
 from perdure.ir import Facts, Function, Program, Ref, Slot
 from perdure.machine.ir import Frame, Pc
@@ -32,8 +31,7 @@ class Leave(Protocol):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """Immutable: a nested place gets a changed copy."""
 
     frame: Frame

@@ -6,8 +6,7 @@ back there.
 """
 
 import ast
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from perdure.ir import Block, Call, Facts, Fork, Function, Ref, Slot, Task
 from perdure.machine import ir
@@ -24,8 +23,7 @@ __all__ = ["Helpers"]
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class _Site:
+class _Site(NamedTuple):
     """One of several calls: where it goes on, and under which name."""
 
     name: str
@@ -38,8 +36,7 @@ class _Site:
 
 
 @final
-@dataclass(slots=True)
-class _Shared:
+class _Shared(NamedTuple):
     """A helper that several calls share."""
 
     function: Function
@@ -49,7 +46,7 @@ class _Shared:
     caller: Slot
     value: Slot
     error: Slot
-    sites: list[_Site] = field(default_factory=list[_Site])
+    sites: list[_Site]
 
 
 @final
@@ -163,6 +160,7 @@ class Helpers:
             draft.slot(f"{name} caller"),
             draft.slot(f"{name} value"),
             draft.slot(f"{name} error"),
+            [],
         )
 
     def _body(self, shared: _Shared) -> None:

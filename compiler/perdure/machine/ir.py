@@ -28,8 +28,8 @@ state whose `pc`/entry is `at`. Nothing of it depends on an engine.
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import final
+from types import MappingProxyType
+from typing import Final, NamedTuple, Never, final
 
 from perdure.ir import Argument, Facts, Fork, Op, Parameter, Ref, Slot, StepInfo
 from perdure.source import Span
@@ -82,10 +82,11 @@ __all__ = [
 type Pc = str
 """A node of one scope; unique in its scope."""
 
+NOTHING: Final[Mapping[Pc, Never]] = MappingProxyType({})
+
 
 @final
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """What this lowering cannot take apart: `what` in a few words, for PDR390."""
 
     what: str
@@ -93,17 +94,20 @@ class Refusal:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One function's locals inside a scope: which slot each of its names is.
 
-    The flow's own names are slots as they stand; a helper's `x` is the slot `helper.x`.
+    The flow's own names are slots as they stand; a helper's `x` is the slot `helper.x`. One frame
+    is made for each function of a machine, so frames are compared by identity.
     """
 
-    ref: Ref
-    """The function, whose module gives the globals of its code."""
-    names: Mapping[str, Slot]
-    """Locals of the function and of the functions it is nested in."""
+    __slots__ = ("names", "ref")
+
+    def __init__(self, ref: Ref, names: Mapping[str, Slot]) -> None:
+        self.ref = ref
+        """The function, whose module gives the globals of its code."""
+        self.names = names
+        """Locals of the function and of the functions it is nested in."""
 
     def slot(self, name: str) -> Slot:
         """The slot of a local; temporaries of the lowering are their own slot."""
@@ -114,8 +118,7 @@ class Frame:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Statements:
+class Statements(NamedTuple):
     """Python statements as the user wrote them; a bare `raise` in them raises the slot `active`."""
 
     code: tuple[ast.stmt, ...]
@@ -124,8 +127,7 @@ class Statements:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(NamedTuple):
     """`slot = value`, of a constant (return addresses, pending exits)."""
 
     slot: Slot
@@ -133,8 +135,7 @@ class Keep:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(NamedTuple):
     """`slot = value`, of an expression of the frame or (value a str) of another slot."""
 
     slot: Slot
@@ -143,8 +144,7 @@ class Bind:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Iterate:
+class Iterate(NamedTuple):
     """`slot = cursor(iterable)`, at the head of a `for`."""
 
     slot: Slot
@@ -153,16 +153,14 @@ class Iterate:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Unbind:
+class Unbind(NamedTuple):
     """`del` of slots, no error for those that are not bound."""
 
     slots: tuple[Slot, ...]
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(NamedTuple):
     """The arguments of a helper's call become its parameters; its other locals are unbound."""
 
     parameters: tuple[Parameter, ...]
@@ -180,8 +178,7 @@ type Code = Statements | Keep | Bind | Iterate | Unbind | Enter
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(NamedTuple):
     """Exits "then" and "else"."""
 
     test: ast.expr
@@ -189,8 +186,7 @@ class Test:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class MatchCases:
+class MatchCases(NamedTuple):
     """`match subject:`; one exit for each case, in order, then "no case"."""
 
     subject: ast.expr
@@ -200,8 +196,7 @@ class MatchCases:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(NamedTuple):
     """The next item of the cursor is bound to `target`: exits "item" and "done"."""
 
     cursor: Slot
@@ -210,8 +205,7 @@ class Advance:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class MatchErrors:
+class MatchErrors(NamedTuple):
     """Which `except` clause takes the exception in `slot`; one exit for each, then "no clause"."""
 
     slot: Slot
@@ -221,8 +215,7 @@ class MatchErrors:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(NamedTuple):
     """The exit named by the text in `slot`: where a helper returns to, how a `finally` goes on."""
 
     slot: Slot
@@ -235,8 +228,7 @@ type Choice = Test | MatchCases | Advance | MatchErrors | Switch
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Straight pure Python. An exception in it goes to `handler` (None: the scope fails), in all
     nodes.
     """
@@ -250,8 +242,7 @@ class Block:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """One way out of a decision."""
 
     name: str
@@ -259,8 +250,7 @@ class Exit:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A pure question with named exits; `name` is unique in the scope and shown by the
     orchestrator.
     """
@@ -274,8 +264,7 @@ class Decision:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Catch:
+class Catch(NamedTuple):
     """Where a handler begins: the exception was put into `slot`. Never raises."""
 
     pc: Pc
@@ -285,8 +274,7 @@ class Catch:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One durable operation; its result is bound to `target`, its error goes to `handler`."""
 
     pc: Pc
@@ -301,8 +289,7 @@ class Operation:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class ForkNode:
+class ForkNode(NamedTuple):
     """A fork; each branch is a scope. `race` of events and sleeps alone has `alternatives` and no
     branches.
     """
@@ -319,8 +306,7 @@ class ForkNode:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(NamedTuple):
     """The scope ends with a value: an expression, a slot, or None."""
 
     pc: Pc
@@ -332,8 +318,7 @@ class Return:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Raise:
+class Raise(NamedTuple):
     """`raise value from cause`; without a handler the scope ends failed."""
 
     pc: Pc
@@ -346,8 +331,7 @@ class Raise:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Reraise:
+class Reraise(NamedTuple):
     """Raises again the exception in `slot`."""
 
     pc: Pc
@@ -360,8 +344,7 @@ type Node = Block | Decision | Catch | Operation | ForkNode | Return | Raise | R
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(NamedTuple):
     """One contestant of an `Await`: an event (with its own timeout, perhaps) or a sleep.
 
     `name` is the winner's name in `winner, value = await race(...)`: the keyword, or the index as
@@ -377,8 +360,7 @@ class Alternative:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """To the state `to`, which is entered `at` that pc, after binding what comes along to `bind`.
 
     After a site (and the `Choose`s that follow it) it is entered `at` the pc that the site
@@ -394,8 +376,7 @@ class Edge:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(NamedTuple):
     """The site reported `raised == handler` ("" when the scope fails)."""
 
     handler: Pc
@@ -403,8 +384,7 @@ class Raised:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A site: drive from `at` to `pc`, run the operation, bind its result, drive on to the next
     stop.
 
@@ -425,8 +405,7 @@ class Run:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A site without an operation: drive from `at` to the next stop. All it raises is in
     `on_raise`.
 
@@ -443,8 +422,7 @@ class Route:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Choose:
+class Choose(NamedTuple):
     """The orchestrator's own choice by what the last site reported; no Python runs.
 
     First by `raised` (late errors, as data; whoever takes such an edge clears what was reported,
@@ -460,8 +438,7 @@ class Choose:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(NamedTuple):
     """A native wait; the site before reported its operands (`duration` or `until`)."""
 
     name: str
@@ -473,8 +450,7 @@ class Sleep:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Await:
+class Await(NamedTuple):
     """Wait for the first of the alternatives.
 
     `prologue`: it is entered like a site, `at` its own pc: a site evaluates the operands and
@@ -497,8 +473,7 @@ class Await:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Spawn:
+class Spawn(NamedTuple):
     """A fork: branches with states of their own; the site before reported the operands.
 
     Static: `branches` as written. Map: one branch, run for each item of the operand `over`, bound
@@ -516,8 +491,7 @@ class Spawn:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(NamedTuple):
     """A child flow; the site before reported the operands (the callee and its arguments)."""
 
     name: str
@@ -529,8 +503,7 @@ class Child:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """The scope ends with the `value` that the last site reported."""
 
     name: str
@@ -538,8 +511,7 @@ class Done:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """The scope ends with the `error` that came along."""
 
     name: str
@@ -550,8 +522,7 @@ type State = Run | Route | Choose | Sleep | Await | Spawn | Child | Done | Faile
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """One flat graph: the flow body, or one branch of a fork."""
 
     id: str
@@ -565,21 +536,19 @@ class Scope:
     """Of a branch: slots of the enclosing scope it reads, copied at its start."""
     repeating: frozenset[str] = frozenset()
     """Labels whose occurrences are counted, because they may run more than once in the scope."""
-    live: Mapping[Pc, frozenset[Slot]] = field(default_factory=dict[Pc, frozenset[Slot]])
+    live: Mapping[Pc, frozenset[Slot]] = NOTHING
     """Slots that cross when a site stops at a pc (after the operands were evaluated, at a native
     one).
     """
-    bound: Mapping[Pc, frozenset[Slot]] = field(default_factory=dict[Pc, frozenset[Slot]])
+    bound: Mapping[Pc, frozenset[Slot]] = NOTHING
     """Slots that are bound on every way to a pc."""
-    settled: Mapping[Pc, Pc] = field(default_factory=dict[Pc, Pc])
+    settled: Mapping[Pc, Pc] = NOTHING
     """Pure nodes whose run belongs to one later site: the pc of its operation, or the id of a
     `Route`
     that holds a loop ("loop " and the pc of its head). A site stops at them, unless it is that
     site.
     """
-    decisions: Mapping[Pc, tuple[str, Mapping[str, str]]] = field(
-        default_factory=dict[Pc, "tuple[str, Mapping[str, str]]"]
-    )
+    decisions: Mapping[Pc, tuple[str, Mapping[str, str]]] = NOTHING
     """For a decision node that is visible: the decision's name, and what is recorded for each exit
     (exits that stay in a loop are missing)."""
     start: Edge | None = None
@@ -588,8 +557,7 @@ class Scope:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """One flow as a machine."""
 
     ref: Ref
@@ -602,8 +570,7 @@ class Machine:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Machines:
+class Machines(NamedTuple):
     """A program for a machine target: the entry flow's machine first, then its child flows'."""
 
     machines: tuple[Machine, ...]

@@ -9,7 +9,6 @@ where several call it.
 """
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from perdure.ir import (
@@ -302,7 +301,7 @@ class Lowering:
 
 
 def _in_loop(context: Context, head: "Pc", after: "Pc") -> Context:
-    return replace(context, brk=lambda: after, cont=lambda: head)
+    return context._replace(brk=lambda: after, cont=lambda: head)
 
 
 def _names(value: ast.expr | None) -> frozenset[str]:

@@ -6,8 +6,6 @@ decision needs rides behind the operation before it; what stands between two nat
 before a decision, is a `Route`.
 """
 
-from dataclasses import replace
-
 from perdure.machine import ir
 from perdure.machine.graph import edges
 from perdure.machine.ir import Machine, Machines, Node, Pc, Scope
@@ -21,11 +19,11 @@ __all__ = ["place"]
 
 def place(machines: Machines) -> Machines:
     """All machines with their states."""
-    return replace(machines, machines=tuple(map(_machine, machines.machines)))
+    return machines._replace(machines=tuple(map(_machine, machines.machines)))
 
 
 def _machine(machine: Machine) -> Machine:
-    return replace(machine, root=_scope(machine.root, Names(), frozenset()))
+    return machine._replace(root=_scope(machine.root, Names(), frozenset()))
 
 
 def _scope(scope: Scope, names: Names, captured: frozenset[str]) -> Scope:
@@ -37,8 +35,7 @@ def _scope(scope: Scope, names: Names, captured: frozenset[str]) -> Scope:
     regions = regions_of(nodes)
     states = States(scope.id, nodes, regions, names)
     start, found = states.make(scope.entry)
-    return replace(
-        scope,
+    return scope._replace(
         nodes=nodes,
         live=_live(nodes, slots),
         bound=slots.bound,
@@ -57,7 +54,7 @@ def _branches(node: Node, names: Names, slots: Slots) -> Node:
     branches = tuple(
         _scope(branch, names, captured & frozenset(branch.captures)) for branch in node.branches
     )
-    return replace(node, branches=branches)
+    return node._replace(branches=branches)
 
 
 def _live(nodes: dict[Pc, Node], slots: Slots) -> dict[Pc, frozenset[str]]:

@@ -4,7 +4,6 @@ Comes in: nodes and where pure code leads. Goes out: the first edge and the stat
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import assert_never, final
 
 from perdure.ir import OpKind, Slot
@@ -215,7 +214,7 @@ class States:
     def _add_late(self, name: str, late: set[Pc]) -> None:
         state = self._states[name]
         if isinstance(state, ir.Choose):
-            self._states[name] = replace(state, raised=self._raised(late))
+            self._states[name] = state._replace(raised=self._raised(late))
 
     def _native(self, node: ir.Operation | ir.ForkNode, name: str) -> State:
         following = self._enter(node.ok, node.target)

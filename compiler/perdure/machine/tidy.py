@@ -6,7 +6,6 @@ After:   start: block a, b -> if kind               if kind: decision
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import assert_never
 
 from perdure.ir import Slot
@@ -37,26 +36,26 @@ def tidy(draft: Draft, entry: Pc, given: frozenset[Slot]) -> tuple[Pc, dict[Pc, 
 def renamed(node: Node, names: dict[Pc, Pc]) -> Node:
     """The node with all its pcs replaced; a handler it can never reach is dropped."""
     if isinstance(node, ir.Catch):
-        return replace(node, pc=names[node.pc], next=names[node.next])
+        return node._replace(pc=names[node.pc], next=names[node.next])
     found = handler_of(node)
     handler = None if found is None else names[found]
     pc = names[node.pc]
     match node:
         case ir.Block():
-            return replace(node, pc=pc, next=names[node.next], handler=handler)
+            return node._replace(pc=pc, next=names[node.next], handler=handler)
         case ir.Decision():
-            exits = tuple(replace(exit, to=names[exit.to]) for exit in node.exits)
-            return replace(node, pc=pc, exits=exits, handler=handler)
+            exits = tuple(exit._replace(to=names[exit.to]) for exit in node.exits)
+            return node._replace(pc=pc, exits=exits, handler=handler)
         case ir.Operation():
-            return replace(node, pc=pc, ok=names[node.ok], handler=handler)
+            return node._replace(pc=pc, ok=names[node.ok], handler=handler)
         case ir.ForkNode():
-            return replace(node, pc=pc, ok=names[node.ok], handler=handler)
+            return node._replace(pc=pc, ok=names[node.ok], handler=handler)
         case ir.Return():
-            return replace(node, pc=pc, handler=handler)
+            return node._replace(pc=pc, handler=handler)
         case ir.Raise():
-            return replace(node, pc=pc, handler=handler)
+            return node._replace(pc=pc, handler=handler)
         case ir.Reraise():
-            return replace(node, pc=pc, handler=handler)
+            return node._replace(pc=pc, handler=handler)
         case _:
             assert_never(node)
 
@@ -126,7 +125,7 @@ def _merged(entry: Pc, nodes: dict[Pc, Node]) -> dict[Pc, Node]:
             del result[after]
             after = follower.next
         if after != node.next:
-            result[pc] = replace(node, code=tuple(code), next=after, handler=handler)
+            result[pc] = node._replace(code=tuple(code), next=after, handler=handler)
     return result
 
 

@@ -9,7 +9,6 @@ says where its end goes on.
 
 import ast
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
 from perdure.ir import Facts, Handler, Slot, Try
@@ -47,7 +46,7 @@ def _with_handlers(
         low.block(statement.orelse, orelse, next, context)
         return
     catch, orelse = low.draft.fresh(), low.draft.fresh()
-    low.block(statement.body, entry, orelse, replace(context, handler=catch))
+    low.block(statement.body, entry, orelse, context._replace(handler=catch))
     low.block(statement.orelse, orelse, next, context)
     _handlers(low, statement, catch, next, context)
 
@@ -70,7 +69,7 @@ def _handlers(low: "Lowering", statement: Try, catch: "Pc", next: "Pc", context:
         which, choice, tuple(exits), context.handler, context.frame, statement.handlers[0].span
     )
     low.draft.add(node, f"which {title}")
-    inside = replace(context, active=error)
+    inside = context._replace(active=error)
     for handler, clause, body in zip(statement.handlers, clauses, bodies, strict=True):
         low.draft.hints[body] = clause.replace("except", "handle", 1)
         _handler(low, handler, body, next, inside)
@@ -110,12 +109,12 @@ def _handler(low: "Lowering", handler: Handler, entry: "Pc", next: "Pc", context
 def _with_final(low: "Lowering", statement: Try, entry: "Pc", next: "Pc", context: Context) -> None:
     span = statement.span
     final = _Final(low, context, span)
-    inner = replace(statement, final=())
-    around = replace(final.inside(context), copied=context.copied)
+    inner = statement._replace(final=())
+    around = final.inside(context)._replace(copied=context.copied)
     once = context.copied
     normal = final.leave("end", lambda: next)() if once else final.normal
     _with_handlers(low, inner, entry, normal, around)
-    inside = replace(context, active=None, copied=True)
+    inside = context._replace(active=None, copied=True)
 
     def copy(pc: "Pc", after: "Pc", _: Context) -> None:
         low.block(statement.final, pc, after, inside)
@@ -146,7 +145,7 @@ class _Final:
         """The context of the region."""
         brk = None if context.brk is None else self.leave("break", context.brk)
         cont = None if context.cont is None else self.leave("continue", context.cont)
-        return replace(context, handler=self.catch, brk=brk, cont=cont, ret=self.ret)
+        return context._replace(handler=self.catch, brk=brk, cont=cont, ret=self.ret)
 
     def leave(self, name: str, out: Jump) -> Jump:
         """A jump that goes through the copy first."""

@@ -5,7 +5,6 @@ fail.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from perdure.ir import Slot
 from perdure.machine import ir
@@ -37,12 +36,12 @@ def _any_handler(node: Node) -> Pc | None:
 def _raising(node: Node) -> Node:
     match node:
         case ir.Block():
-            return replace(node, code=tuple(map(_raising_code, node.code)))
+            return node._replace(code=tuple(map(_raising_code, node.code)))
         case ir.Decision(choice=ir.Test() as test):
-            facts = replace(test.facts, may_raise=True)
-            return replace(node, choice=replace(test, facts=facts))
+            facts = test.facts._replace(may_raise=True)
+            return node._replace(choice=test._replace(facts=facts))
         case ir.Return():
-            return replace(node, facts=replace(node.facts, may_raise=True))
+            return node._replace(facts=node.facts._replace(may_raise=True))
         case _:
             return node
 
@@ -50,6 +49,6 @@ def _raising(node: Node) -> Node:
 def _raising_code(code: ir.Code) -> ir.Code:
     match code:
         case ir.Statements() | ir.Bind():
-            return replace(code, facts=replace(code.facts, may_raise=True))
+            return code._replace(facts=code.facts._replace(may_raise=True))
         case _:
             return code

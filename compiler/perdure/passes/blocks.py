@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import assert_never
 
 from perdure.ir import (
@@ -40,10 +39,9 @@ def rewrite_blocks(program: Program, rewrite: Rewrite) -> Program:
     def deep(block: Block) -> Block:
         return rewrite(tuple(_inside(statement, deep) for statement in block))
 
-    return replace(
-        program,
+    return program._replace(
         functions=tuple(
-            replace(function, body=deep(function.body)) for function in program.functions
+            function._replace(body=deep(function.body)) for function in program.functions
         ),
     )
 
@@ -115,43 +113,41 @@ def _inside(statement: Stmt, deep: Rewrite) -> Stmt:
         case Pure() | Op() | Call() | Exit() | Unlowered():
             return statement
         case Fork(branches=branches):
-            return replace(statement, branches=tuple(_branch(each, deep) for each in branches))
+            return statement._replace(branches=tuple(_branch(each, deep) for each in branches))
         case Task(branch=branch):
-            return replace(statement, branch=_branch(branch, deep))
+            return statement._replace(branch=_branch(branch, deep))
         case Group(body=body) | Deadline(body=body) | With(body=body):
-            return replace(statement, body=deep(body))
+            return statement._replace(body=deep(body))
         case Try():
-            return replace(
-                statement,
+            return statement._replace(
                 body=deep(statement.body),
                 handlers=tuple(_handler(each, deep) for each in statement.handlers),
                 orelse=deep(statement.orelse),
                 final=deep(statement.final),
             )
         case If(then=then, orelse=orelse):
-            return replace(statement, then=deep(then), orelse=deep(orelse))
+            return statement._replace(then=deep(then), orelse=deep(orelse))
         case Match(cases=cases):
-            return replace(statement, cases=tuple(_case(each, deep) for each in cases))
+            return statement._replace(cases=tuple(_case(each, deep) for each in cases))
         case While():
-            return replace(
-                statement,
+            return statement._replace(
                 before=deep(statement.before),
                 body=deep(statement.body),
                 orelse=deep(statement.orelse),
             )
         case For(body=body, orelse=orelse):
-            return replace(statement, body=deep(body), orelse=deep(orelse))
+            return statement._replace(body=deep(body), orelse=deep(orelse))
         case _:
             assert_never(statement)
 
 
 def _branch(branch: Branch, deep: Rewrite) -> Branch:
-    return replace(branch, body=deep(branch.body))
+    return branch._replace(body=deep(branch.body))
 
 
 def _handler(handler: Handler, deep: Rewrite) -> Handler:
-    return replace(handler, body=deep(handler.body))
+    return handler._replace(body=deep(handler.body))
 
 
 def _case(case: Case, deep: Rewrite) -> Case:
-    return replace(case, body=deep(case.body))
+    return case._replace(body=deep(case.body))
