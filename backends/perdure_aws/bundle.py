@@ -28,11 +28,11 @@ FORMAT = 1
 
 RUNTIME = (
     "__init__",
-    "_lazy",
     "durations",
     "errors",
     "language",
     "operations",
+    "plain",
     "trace",
     "codec",
     "runtime",
@@ -40,6 +40,8 @@ RUNTIME = (
     "store",
 )
 """Modules and packages of `perdure` that run in a bundle."""
+LEFT_OUT = frozenset({"store/sqlite.py"})
+"""Of these packages: what only this machine's own engine uses."""
 TARGET = (
     "__init__",
     "bodies",
@@ -92,6 +94,6 @@ def _python(folder: Path, package: str, names: tuple[str, ...]) -> Iterator[tupl
         root = folder / name
         files = sorted(root.rglob("*.py")) if root.is_dir() else [root.with_suffix(".py")]
         for file in files:
-            if file.is_file():
-                inside = file.relative_to(folder).as_posix()
+            inside = file.relative_to(folder).as_posix()
+            if inside not in LEFT_OUT:
                 yield f"{package}/{inside}", file.read_bytes().replace(b"\r\n", b"\n")

@@ -1,7 +1,9 @@
 """How a site fails its Task: by an exception whose class name Step Functions matches.
 
-Lambda reports `errorType` (the class name) and `errorMessage` (the text) of what a handler
-raises. The text is JSON that the catcher takes apart: {"next": state} or {"error": encoded}.
+Lambda reports `errorType` and `errorMessage` of what a handler raises: `etype.__name__` and
+`str(value)` (aws-lambda-python-runtime-interface-client, awslambdaric/bootstrap.py,
+handle_event_request). The text is JSON that the catcher takes apart: {"next": state} or
+{"error": encoded}.
 """
 
 import json

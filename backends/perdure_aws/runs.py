@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
-from perdure.codec import Json, decode_error, encode_slots
+from perdure.codec import Json, decode_error, decode_slots, encode_error
+from perdure.errors import InvalidInput
 from perdure.language import Flow as UserFlow
 from perdure.runtime.engine import Completed, LogRecord, Outcome
-from perdure.runtime.values import decode_arguments
+from perdure.runtime.values import encode_input
 from perdure.store.protocol import End, RunRecord, RunStore, Status, Versions
 from perdure.store.runs import claim_run, digest_of, end_run
+from perdure_aws.failures import failure
 from perdure_aws.state import State, fields, text
 
 if TYPE_CHECKING:
@@ -49,21 +51,27 @@ def begin(
     versions: Versions,
     now: float,
 ) -> State:
-    """The first state of a run: claim its id, take its input apart."""
+    """The first state of a run: claim its id, take its input apart.
+
+    The input may be plain JSON, as a webhook has it; one that does not fit ends the execution.
+    """
     run = fields(data["run"])
+    try:
+        given = encode_input(flow, decode_slots(dict(fields(data["input"]))))
+    except InvalidInput as error:
+        raise failure("InvalidInput", {"next": {"error": encode_error(error)}}) from None
     record = RunRecord(
         run=text(run["id"]),
         flow=flow.__perdure_ref__,
-        input_digest=digest_of(data["input"]),
-        input=data["input"],
+        input_digest=digest_of(given),
+        input=given,
         versions=versions,
         seed=text(run["seed"]),
         started=now,
         target="aws",
     )
     claimed, _ = claim_run(store, record)
-    bound = decode_arguments(flow, fields(data["input"]))
-    return State(claimed.run, claimed.seed, entry, encode_slots(dict(bound.arguments)))
+    return State(claimed.run, claimed.seed, entry, given)
 
 
 def end_of_run(store: RunStore, run: str, outcome: Outcome, now: float) -> None:

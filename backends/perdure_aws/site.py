@@ -125,7 +125,9 @@ class Visit:
             return State.read(data)
         host = self.host
         entry = host.table.scopes[""].entry
-        return begin(host.store, host.flow, data, entry=entry, versions=host.versions, now=entered)
+        state = begin(host.store, host.flow, data, entry=entry, versions=host.versions, now=entered)
+        state.again = None if "again" not in data else fields(data["again"])
+        return state
 
     # --- what a site does -----------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from perdure.project import Project
 from perdure_aws.asl import Definition, definition
 from perdure_aws.bundle import bundle_files, zip_of
 from perdure_aws.checks import check
+from perdure_aws.imported import Imported
 from perdure_aws.layout import pretty
 from perdure_aws.limits import LIMITS
 from perdure_aws.policies import Policies
@@ -39,6 +40,9 @@ class AwsTarget:
         row.name: Limit(row.value, row.unit, row.source, row.compiler) for row in LIMITS
     }
 
+    def __init__(self) -> None:
+        self._imported: Imported | None = None
+
     def check(self, machines: Machines, report: Report) -> None:
         """Report what Step Functions cannot take, at its line."""
         check(machines, report)
@@ -58,13 +62,21 @@ class AwsTarget:
             "codec": CODEC_VERSION,
             "state": STATE_VERSION,
         }
-        files = bundle_files(dict(program.sources), {module_name(machine.ref): sites}, about)
+        files = bundle_files(
+            self._sources(program, project), {module_name(machine.ref): sites}, about
+        )
         return {
             "definition.asl.json": pretty(document),
             "sites.py": sites,
             "source-map.json": pretty(source_map(built, machine)),
             "bundle.zip": zip_of(files),
         }
+
+    def _sources(self, program: Program, project: Project) -> dict[str, str]:
+        """The files of one project are read once for all flows of a compile."""
+        if self._imported is None or self._imported.project is not project:
+            self._imported = Imported(project)
+        return self._imported.sources(program.sources)
 
 
 def source_map(built: Definition, machine: Machine) -> dict[str, Json]:
