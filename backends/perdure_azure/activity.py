@@ -1,7 +1,7 @@
 """One attempt of a step, as an activity: the outcome crosses as a value, errors included.
 
-What an activity raises would reach the orchestrator as text. So a step's own error is part of what the activity
-returns; one that fails all the same was lost, and is attempted again.
+What an activity raises would reach the orchestrator as text. So a step's own error is part of
+what the activity returns; one that fails all the same was lost, and is attempted again.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ from perdure.durations import due
 from perdure.operations import ThisStep
 from perdure.runtime.bodies import Attempted, raised, run_attempt
 from perdure.runtime.engine import Completed, Failed, Outcome
-
 from perdure_azure.envelope import pack, unpack
 from perdure_azure.watch import watcher
 
@@ -89,5 +88,3 @@ async def _limited(
             return await run_attempt(step, arguments, this)
     except TimeoutError as error:
         return raised(error)
-
-

@@ -1,7 +1,7 @@
 """`function_app.py`, and the files that stand around it.
 
-One orchestrator for the flow, one activity for each step. The functions are plain: what a flow does stands in the
-printed modules, what an operation does in `perdure_azure.orchestration`.
+One orchestrator for the flow, one activity for each step. The functions are plain: what a flow
+does stands in the printed modules, what an operation does in `perdure_azure.orchestration`.
 """
 
 import json

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import perdure
-
 import perdure_azure
 
 __all__ = ["runtime_files"]

@@ -1,4 +1,4 @@
-"""What Durable Functions cannot take, or this target does not run exactly yet: refused at its line."""
+"""What Durable Functions cannot take, or this target does not run exactly yet: refused."""
 
 import ast
 from collections.abc import Iterator

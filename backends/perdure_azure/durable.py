@@ -1,8 +1,8 @@
 """Durable tasks as futures of an event loop: what one episode of an orchestration waits for.
 
-The SDK resumes an orchestrator at each event of its history, one at a time. `Durable` keeps what was asked for
-in order, sets the futures of all that is done by then, and knows when an instant of engine time is over: a timer
-that is due at once comes after everything that was stored before it.
+The SDK resumes an orchestrator at each event of its history, one at a time. `Durable` keeps what
+was asked for in order, sets the futures of all that is done by then, and knows when an instant of
+engine time is over: a timer that is due at once comes after everything that was stored before it.
 """
 
 import asyncio

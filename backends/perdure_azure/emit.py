@@ -1,14 +1,15 @@
-"""Prints the Flow IR back as Python: the same structure, names and order as the flow's author wrote.
+"""Prints the Flow IR back as Python: the structure, names and order that the author wrote.
 
-A `Function` of the Flow IR comes in; the statements of an `async def` go out, in which each operation is one
-call of `__perdure__` (`perdure.runtime.calls`), so that the meaning of a fork or a deadline is the one that every
-engine shares. Trees of the IR are shared and never changed.
+A `Function` of the Flow IR comes in; the statements of an `async def` go out, in which each
+operation is one call of `__perdure__` (`perdure.runtime.calls`), so that the meaning of a fork or
+a deadline is the one that every engine shares. Trees of the IR are shared and never changed.
 
-    Op STEP classify -> kind      kind = await __perdure__.call(__sites__[0], classify, issue)
-    Fork ALL over items           _3 = await __perdure__.gather(__sites__[1], *[... for _2 in items])
-    Deadline in "5m"              async with __perdure__.timeout(__sites__[2], '5m'):
+    Op STEP classify -> kind  kind = await __perdure__.call(__sites__[0], classify, issue)
+    Fork ALL over items       _3 = await __perdure__.gather(__sites__[1], *[... for _2 in items])
+    Deadline in "5m"          async with __perdure__.timeout(__sites__[2], '5m'):
 
-A statement that begins with an operation follows a mark (`mark_of`), which the printer of modules turns into a comment.
+A statement that begins with an operation follows a mark (`mark_of`), which the printer of modules
+turns into a comment.
 """
 
 import ast
@@ -170,8 +171,8 @@ class _Printer:
             case While():
                 return self._while(statement)
             case For(target=target, iterable=iterable):
-                body, orelse = self._body(statement.body), self.block(statement.orelse)
-                return [ast.For(target, iterable, body, orelse)]
+                inner, after = self._body(statement.body), self.block(statement.orelse)
+                return [ast.For(target, iterable, inner, after)]
             case Exit():
                 return [_exit(statement)]
             case With():
@@ -370,9 +371,9 @@ def _arguments(
         at = len(positional)
         if argument.star == "*":
             positional.append(ast.Starred(argument.value, ast.Load()))
-        elif argument.name is None and argument.star is None:
-            positional.append(argument.value)
-        elif not keywords and by_position[at : at + 1] == (argument.name,):
+        elif (argument.name is None and argument.star is None) or (
+            not keywords and by_position[at : at + 1] == (argument.name,)
+        ):
             positional.append(argument.value)
         else:
             keywords.append(ast.keyword(argument.name, argument.value))

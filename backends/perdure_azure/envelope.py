@@ -1,12 +1,12 @@
 """What crosses between orchestrations and activities: `{"v": 1, "data": "<JSON text>"}`.
 
-The codec's data travels as text, because hosts take JSON apart on the way: dates in strings are rewritten, keys
-reordered.
+The codec's data travels as text, because hosts take JSON apart on the way: dates in strings are
+rewritten, keys reordered.
 """
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 from perdure.codec.text import Json
 
@@ -22,11 +22,15 @@ def pack(data: Mapping[str, Json]) -> dict[str, Json]:
 
 def unpack(envelope: object) -> dict[str, Json]:
     """The data of an envelope; ValueError if it is none, or newer than this."""
-    if not isinstance(envelope, dict):
+    if not _is_object(envelope):
         raise ValueError(f"not an envelope of perdure: {envelope!r}")
-    fields: dict[str, object] = envelope
-    version, text = fields.get("v"), fields.get("data")
+    version, text = envelope.get("v"), envelope.get("data")
     if version != VERSION or not isinstance(text, str):
         raise ValueError(f"envelope version {version!r}: this perdure reads {VERSION}")
     data: dict[str, Json] = json.loads(text)
     return data
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, object]]:
+    """JSON objects have text as keys."""
+    return isinstance(value, dict)

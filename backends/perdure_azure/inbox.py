@@ -1,7 +1,8 @@
 """The inbox of a run: events first in, first out per name; each goes to one wait.
 
-The engine keeps events until the run waits for their name; from the first wait on there is always one open with
-the engine, and what comes is kept here, so that a wait that lost a race never swallows an event.
+The engine keeps events until the run waits for their name; from the first wait on there is always
+one open with the engine, and what comes is kept here, so that a wait that lost a race never
+swallows an event.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Names of functions in an Azure app: letters, digits and `_`, the same for a step wherever it is called."""
+"""Names of functions in an Azure app: letters, digits and `_`, one for each step."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -22,4 +22,9 @@ def activity_name(step: "Step[..., Any]") -> str:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"\W", lambda found: "_" if found[0] == "." else f"_{ord(found[0]):x}_", name, flags=re.ASCII)
+    return re.sub(
+        r"\W",
+        lambda found: "_" if found[0] == "." else f"_{ord(found[0]):x}_",
+        name,
+        flags=re.ASCII,
+    )

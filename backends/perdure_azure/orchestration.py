@@ -1,8 +1,9 @@
 """An orchestrator: the flow's coroutine on an event loop whose waits are durable tasks.
 
-Every episode runs the flow from its first line; the SDK gives back what the history has. When nothing is ready
-any more the orchestrator yields what the flow waits for. At the end of an episode the SDK drops the generator:
-the flow's coroutines are then cancelled in silence, without any operation being scheduled or logged.
+Every episode runs the flow from its first line; the SDK gives back what the history has. When
+nothing is ready any more the orchestrator yields what the flow waits for. At the end of an
+episode the SDK drops the generator: the flow's coroutines are then cancelled in silence, without
+any operation being scheduled or logged.
 """
 
 import asyncio
@@ -13,7 +14,6 @@ from perdure.codec.text import Json
 from perdure.reference.loop import VirtualLoop
 from perdure.runtime.engine import Completed, Failed, LogRecord
 from perdure.trace import End, TraceEntry, error_json
-
 from perdure_azure.durable import CANCEL_EVENT, Context, Durable, DurableTask
 from perdure_azure.envelope import pack, unpack
 from perdure_azure.run import OrchestrationRun
@@ -32,7 +32,7 @@ MOST_CALLBACKS = 10_000
 
 
 class FlowFailed(Exception):  # noqa: N818  # it is shown in the portal as what happened
-    """The flow raised: the type and message of its error; the whole error is in the custom status."""
+    """The flow raised: type and message of its error; all of it is in the custom status."""
 
 
 @final
@@ -103,7 +103,7 @@ def orchestrate(
     flow: "Flow[..., Any]",
     functions: "FunctionTable | None" = None,
 ) -> Generator[DurableTask, object, Json]:
-    """Run a flow as the body of an orchestrator: `return (yield from orchestrate(context, flow))`."""
+    """Run a flow as the body of an orchestrator: `return (yield from orchestrate(...))`."""
     data = unpack(context.get_input())
     arguments = data["arguments"]
     if not isinstance(arguments, dict):

@@ -1,13 +1,14 @@
 """The project's modules as an Azure app runs them.
 
-A program of the Flow IR and the analysis it was built from come in; the text of each module goes out. Flows and
-helpers are printed from the IR; other functions that flows reach are instrumented; every other line is as the
-author wrote it, comments and all. Line numbers in the user's file stand in comments, and in `__sites__`.
+A program of the Flow IR and the analysis it was built from come in; the text of each module goes
+out. Flows and helpers are printed from the IR; other functions that flows reach are instrumented;
+every other line is as the author wrote it, comments and all. Line numbers in the user's file
+stand in comments, and in `__sites__`.
 """
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import final
 
 from perdure.diagnostics import InternalError
@@ -28,9 +29,7 @@ _MARKED = re.compile(rf"^( *)(?:'|\"\"\"){re.escape(MARK)}(.*?)(?:'|\"\"\")$")
 def print_modules(program: Program, analysis: Analysis) -> dict[str, str]:
     """The text of each module by its path, in the order of paths."""
     modules = sorted(analysis.modules.values(), key=lambda module: module.source.path)
-    return {
-        module.source.path: _Module(module, program, analysis).text() for module in modules
-    }
+    return {module.source.path: _Module(module, program, analysis).text() for module in modules}
 
 
 @final
@@ -90,7 +89,10 @@ class _Module:
             changed = True
             start = _start(node)
             parts += [_between(lines, done, start), printed]
-            done = (node.end_lineno or node.lineno, _column(lines, node.end_lineno, node.end_col_offset))
+            done = (
+                node.end_lineno or node.lineno,
+                _column(lines, node.end_lineno, node.end_col_offset),
+            )
         if not changed:
             return source
         parts.append(_between(lines, done, (len(lines) + 1, 0)))
@@ -136,7 +138,7 @@ class _Module:
         return instrument.statements([mine], self._analysis)[0]
 
     def _name_of(self, ref: Ref, function: Function) -> ast.expr:
-        """How `function` calls what `ref` names: as the module knows it, unless a local hides that."""
+        """How `function` calls what `ref` names: as its module does, unless a local hides that."""
         name = str(ref.qualname) if ref.module == self._module.name else self._imported.get(ref)
         nested = ref in self._functions and "." in ref.qualname
         if nested:
@@ -166,7 +168,7 @@ class _Module:
         return "".join([*lines, *self._tail()])
 
     def _tail(self) -> Iterator[str]:
-        yield "\n"
+        yield "\n\n"
         for line in sorted(self._extra.values()):
             yield line + "\n"
         yield "from perdure.runtime.site import Site as __Site__\n\n"
@@ -208,9 +210,13 @@ def _lies_in(site: Site, span: Span) -> bool:
 def _start(node: ast.stmt) -> tuple[int, int]:
     """Line and column where a statement at the top begins, its decorators included."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return (min([node.lineno, *(each.lineno for each in decorators)]), 0) if decorators else (
-        node.lineno,
-        node.col_offset,
+    return (
+        (min([node.lineno, *(each.lineno for each in decorators)]), 0)
+        if decorators
+        else (
+            node.lineno,
+            node.col_offset,
+        )
     )
 
 

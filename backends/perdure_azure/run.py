@@ -1,7 +1,8 @@
 """One run in an orchestration: `perdure.runtime.engine.Run` on durable tasks.
 
-Nothing is recorded here: the engine keeps the history, and when it replays that, every operation comes to the same
-end again. A child flow runs in the orchestration of its parent, as a run of its own.
+Nothing is recorded here: the engine keeps the history, and when it replays that, every operation
+comes to the same end again. A child flow runs in the orchestration of its parent, as a run of its
+own.
 """
 
 import asyncio
@@ -31,7 +32,6 @@ from perdure.runtime.reads import child_seed
 from perdure.runtime.retries import LOST_IN_A_ROW, delay_before_next
 from perdure.runtime.values import failed
 from perdure.trace import End, TraceEntry, error_json, outcome_json, sleep_arguments
-
 from perdure_azure.activity import AttemptCall, attempted_outcome, call_of
 from perdure_azure.durable import LostError
 from perdure_azure.inbox import Inbox
@@ -40,7 +40,6 @@ from perdure_azure.names import activity_name
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
     from perdure.language import Flow
-
     from perdure_azure.orchestration import Episode
 
 __all__ = ["OrchestrationRun"]
@@ -117,14 +116,13 @@ class OrchestrationRun:
         """Attempts by the step's policy. An attempt under way at a cancel of the run ends first."""
         await self._alive()
         begun = _Begun(call.op, "step", call.name, dict(call.arguments))
-        outcome: Outcome | None
         work = self._episode.loop.create_task(self._attempts_of(call))
         try:
             outcome = await asyncio.shield(work)
         except asyncio.CancelledError as error:
-            outcome = await self._ended_first(work) if CANCEL_RUN in error.args else None
+            ended = await self._ended_first(work) if CANCEL_RUN in error.args else None
             work.cancel()
-            self._end(begun, outcome)
+            self._end(begun, ended)
             raise
         self._end(begun, outcome)
         return outcome
@@ -221,7 +219,7 @@ class OrchestrationRun:
             self._episode.log(record)
 
     async def settle(self, depth: int) -> None:
-        """Until all has come that is due at this instant. Children lie deeper than their parents."""
+        """Until all has come that is due at this instant; children lie deeper than parents."""
         await self._alive()
         await self._episode.durable.settle(depth + 1000 * self._id.count("/"))
 

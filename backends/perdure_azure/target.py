@@ -1,8 +1,8 @@
 """The target `azure`: from a program to an Azure Functions project.
 
-    function_app.py, host.json, requirements.txt
-    <project modules>     flows and helpers printed from the Flow IR, all else as written
-    perdure/, perdure_azure/   the runtime
+function_app.py, host.json, requirements.txt
+<project modules>     flows and helpers printed from the Flow IR, all else as written
+perdure/, perdure_azure/   the runtime
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,9 +30,10 @@ class AzureTarget:
     """See `perdure.backend.CodeTarget`."""
 
     family: Literal["code"] = "code"
-    name = "azure"
+    name: str = "azure"
     limits: Limits = LIMITS
-    keeps_whole_statements = True
+    oldest_python: tuple[int, int] = (3, LIMITS["python_minor"].value)
+    keeps_whole_statements: bool = True
     """`Unlowered` statements are code, and are printed like all other code."""
 
     def check(self, program: Program, report: Report) -> None:
@@ -73,9 +74,7 @@ def _analysis(program: Program, workspace: Workspace) -> Analysis:
             if str(folder) != "." and package.is_file():
                 workspace.load(package)
     entry = next(path for path, _ in program.sources if path == program.functions[0].span.file)
-    analysis = analyse(
-        project, project.root / entry, program.entry.qualname, workspace=workspace
-    )
+    analysis = analyse(project, project.root / entry, program.entry.qualname, workspace=workspace)
     if not analysis.ok:
         raise InternalError("a program that was built is refused", during="lower for azure")
     return analysis

@@ -1,4 +1,7 @@
-"""What a test sees of orchestrations and activities: a watcher in a context variable, none in production."""
+"""What a test sees of orchestrations and activities: its watcher is in a context variable.
+
+There is none in production.
+"""
 
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
@@ -7,7 +10,6 @@ if TYPE_CHECKING:
     from perdure.codec.text import Json
     from perdure.language import Step
     from perdure.runtime.bodies import Attempted
-
     from perdure_azure.activity import AttemptCall
     from perdure_azure.orchestration import Episode
 

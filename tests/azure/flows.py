@@ -72,6 +72,8 @@ async def everything(names: list[str]) -> list[object]:
                 continue
             case other if other.endswith("!"):
                 seen.append(other)
+            case _:
+                pass
     return seen
 
 

@@ -1,5 +1,6 @@
 """What the tests of printed flows share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from perdure.testing import after
@@ -8,7 +9,7 @@ FLOWS = Path(__file__).with_name("flows.py")
 NAMES = ["p", "q", "r"]
 
 
-def steps() -> dict[str, object]:
+def steps() -> dict[str, Callable[..., object]]:
     """Scripts for `everything`; each name of `flaky` fails once."""
     tried: set[str] = set()
 
@@ -17,8 +18,10 @@ def steps() -> dict[str, object]:
         tried.add(name)
         return name.upper() if again else ValueError(name)
 
-    return {
-        "work": lambda name: f"{name}!",
-        "flaky": flaky,
-        "slow": lambda name: after("2m", name),
-    }
+    def work(name: str) -> str:
+        return f"{name}!"
+
+    def slow(name: str) -> object:
+        return after("2m", name)
+
+    return {"work": work, "flaky": flaky, "slow": slow}

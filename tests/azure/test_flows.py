@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
 from perdure.testing import Result, run
 from perdure.trace import compare
-
 from tests.azure.scripts import FLOWS, NAMES, steps
 
 pytest.importorskip("azure.durable_functions", reason="version 2 needs Python 3.13")
@@ -35,9 +35,7 @@ def test_every_kind_of_node_runs_as_in_the_reference() -> None:
 @pytest.mark.parametrize("cancel", ["30m", "90m", None])
 def test_a_cancelled_run_cleans_up_with_operations(cancel: str | None) -> None:
     events = [("20m", "p", "x")]
-    result = both(
-        "unwilling", {"names": NAMES}, unscripted="run", cancel=cancel, events=events
-    )
+    result = both("unwilling", {"names": NAMES}, unscripted="run", cancel=cancel, events=events)
     assert result.status == ("failed" if cancel is None else "cancelled") or cancel == "90m"
 
 

@@ -1,18 +1,18 @@
-"""What is printed from the Flow IR means the same as the instrumented module: both run on the reference."""
+"""What is printed from the Flow IR means what the instrumented module does, on the reference."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+
+from perdure.durations import seconds_of
 from perdure.language import Flow
 from perdure.reference.runner import run_loaded
 from perdure.runtime.functions import ModuleFunctions
 from perdure.testing import Result
 from perdure.testing.request import Request, ScriptedEvent
 from perdure.testing.scripts import Scripts
-from perdure.durations import seconds_of
 from perdure.trace import compare
-
 from perdure_azure.engine.compiled import compiled
 from perdure_azure.engine.files import imported_from
 from tests.azure.scripts import FLOWS, NAMES, steps
@@ -49,8 +49,7 @@ def run_printed(case: Case) -> Result:
         TemporaryDirectory() as folder,
         imported_from(project.files, Path(folder), [*project.modules]) as modules,
     ):
-        flow = getattr(modules[module], qualname)
-        assert isinstance(flow, Flow)
+        flow: Flow[..., object] = getattr(modules[module], qualname)
         return run_loaded(flow, request, ModuleFunctions(modules))
 
 

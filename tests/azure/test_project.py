@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from perdure.backend import load_target
 from perdure.diagnostics import Report
 from perdure.driver import check_source
 from perdure.frontend.loader import RefusedError
-
 from perdure_azure.engine.compiled import compiled
 from tests.conformance.test_conformance import ROOT
 
@@ -95,7 +95,7 @@ def test_the_target_is_found_by_its_name() -> None:
     ("body", "line"),
     [
         ("    await reply('message', 1)\n", 6),
-        ("    other = await start(f, 1)\n", 6),
+        ("    other = await f.start(1)\n", 6),
         ("    other = f.run('x')\n    await other.send('go', 1)\n", 7),
         ("    other = f.run('x')\n    await other.cancel()\n", 7),
     ],
@@ -103,7 +103,7 @@ def test_the_target_is_found_by_its_name() -> None:
 def test_operations_between_runs_are_refused_at_their_line(
     body: str, line: int, tmp_path: Path
 ) -> None:
-    source = "from perdure import flow, reply, start\n\n\n@flow\nasync def f(n: int) -> None:\n"
+    source = "from perdure import flow, reply\n\n\n@flow\nasync def f(n: int) -> None:\n"
     file = tmp_path / "flows.py"
     file.write_text(source + body)
     with pytest.raises(RefusedError) as refused:

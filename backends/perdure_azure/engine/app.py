@@ -53,7 +53,7 @@ class App:
             response.failureDetails.CopyFrom(helpers.new_failure_details(error))
         else:
             text = result.value if isinstance(result.value, str) else json.dumps(result.value)
-            response.result.CopyFrom(helpers.get_string_value(text))
+            response.result.value = text
         return response
 
     def close(self) -> None:

@@ -1,8 +1,9 @@
 """durabletask's in-memory backend in virtual time, driven by calls instead of threads.
 
-Microsoft's servicer keeps the history, buffers events and turns actions into work; only what needs real time or
-another thread is replaced. `GetWorkItems` is asked until it has nothing; it never waits, because its context says
-after one turn that nobody listens any more. Time stands in each `orchestratorStarted` event.
+Microsoft's servicer keeps the history, buffers events and turns actions into work; only what
+needs real time or another thread is replaced. `GetWorkItems` is asked until it has nothing; it
+never waits, because its context says after one turn that nobody listens any more. Time stands in
+each `orchestratorStarted` event.
 """
 
 import heapq
@@ -18,7 +19,7 @@ from durabletask.testing.in_memory_backend import (
     InMemoryOrchestrationBackend,
     OrchestrationInstance,
 )
-from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyped]  # no stubs
 
 __all__ = ["VirtualBackend"]
 

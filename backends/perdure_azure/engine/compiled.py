@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from perdure.backend import Artifacts
 from perdure.diagnostics import Report
 from perdure.driver import FlowName, analyse, build_program, emit, find_flows, open_project
 from perdure.frontend.loader import RefusedError
-
-from perdure_azure.target import AzureTarget
+from perdure_azure import backend
 
 __all__ = ["Compiled", "compiled"]
 
@@ -34,7 +34,7 @@ def compiled(file: Path, name: str | None) -> Compiled:
         raise ValueError(f"{file}: name one of its flows")
     analysis = analyse(workspace, found[0])
     program = build_program(analysis, report) if report.ok else None
-    files = emit(program, AzureTarget(), workspace.project, report) if program else {}
+    files: Artifacts = emit(program, backend, workspace.project, report) if program else {}
     if not report.ok:
         raise RefusedError(analysis)
     steps = tuple(step.name for step in analysis.steps.values())

@@ -1,4 +1,4 @@
-"""Runs one test request: compiled in memory, imported, driven on the in-memory backend until its end."""
+"""Runs one test request: compiled, imported, driven on the in-memory backend to its end."""
 
 import json
 from functools import partial
@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
+
 from perdure.codec import decode_slots
 from perdure.codec.text import Json
 from perdure.durations import due
@@ -19,7 +20,6 @@ from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, START, Request, Result
 from perdure.testing.scripts import Attempt, RunsBody
 from perdure.trace import End, Trace, TraceEntry, error_json
-
 from perdure_azure.durable import CANCEL_EVENT
 from perdure_azure.engine.app import App
 from perdure_azure.engine.backend import VirtualBackend
@@ -33,7 +33,6 @@ from perdure_azure.watch import watcher
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
     from perdure.language import Flow, Step
-
     from perdure_azure.activity import AttemptCall
 
 __all__ = ["run_flow"]
