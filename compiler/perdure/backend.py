@@ -74,6 +74,8 @@ class CodeTarget(Protocol):
     family: Literal["code"]
     name: str
     limits: Limits
+    oldest_python: tuple[int, int]
+    """The oldest Python that the engine's runtime takes; a project that pins an older one is refused."""
     keeps_whole_statements: bool
     """Whether it prints what the IR keeps whole (`Unlowered`); else the driver refuses that."""
 

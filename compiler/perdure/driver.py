@@ -243,6 +243,16 @@ def _emit_code(
         if isinstance(stmt, Unlowered) and not target.keeps_whole_statements:
             _not_lowered(stmt.what, stmt.span, target.name, report)
         pending.extend(inner for block in children(stmt) for inner in block)
+    if project.python < target.oldest_python:
+        needed = ".".join(map(str, target.oldest_python))
+        report.error(
+            rules.PYTHON_NOT_OFFERED,
+            None,
+            target=target.name,
+            needed=f"{needed} or newer",
+            pinned=project.settings.python,
+            offered=needed,
+        )
     target.check(program, report)
     return target.lower(program, project) if report.ok else {}
 
