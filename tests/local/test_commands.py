@@ -2,13 +2,19 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from perdure.testing import run as run_in_virtual_time
 from tests.local.project import command, popen, write_project
 
+MINOR = sys.version_info.minor + 1
+OTHER_PYTHON = f'[tool.perdure]\npython = "3.{MINOR}"\n'
 FLOW = '''
 import asyncio
 from dataclasses import dataclass
@@ -192,3 +198,29 @@ def test_the_store_can_be_elsewhere(root: Path, monkeypatch: pytest.MonkeyPatch)
     (root / "pyproject.toml").write_text('[tool.perdure]\nstore = "state/x.db"\n')
     command(root, *REVIEW, code=4)
     assert (root / "state" / "x.db").exists()
+
+
+def test_a_project_for_another_python_is_not_started(tmp_path: Path) -> None:
+    root = write_project(tmp_path, app=FLOW)
+    (root / "pyproject.toml").write_text(OTHER_PYTHON)
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for arguments in (("run", "app.py:review", "title=a"), ("run", "app.py:review", "--detach")):
+        out = command(root, *arguments, code=2)
+        assert f"is for Python 3.{MINOR}, this is {running}: run it with Python 3.{MINOR}" in out
+        assert f'write `python = "{running}"` under `[tool.perdure]`' in out
+    assert not (root / ".perdure").exists()
+    started = "import asyncio; from app import review; asyncio.run(review.start('a'))"
+    done = subprocess.run(
+        [sys.executable, "-c", started], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"is for Python 3.{MINOR}" in done.stderr
+    assert not (root / ".perdure").exists()
+    assert run_in_virtual_time(f"{root / 'app.py'}:nap", target="local").result == "rested"
+
+
+def test_the_starter_is_pinned_to_the_python_that_made_it(tmp_path: Path) -> None:
+    command(tmp_path, "init", "agent")
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    settings = tomllib.loads((tmp_path / "agent" / "pyproject.toml").read_text("utf-8"))
+    assert settings["tool"]["perdure"]["python"] == running

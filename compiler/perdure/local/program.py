@@ -53,7 +53,7 @@ class Refused(Exception):  # noqa: N818
 
 
 class WrongPython(Exception):  # noqa: N818
-    """The run was started under another minor version of Python."""
+    """The project is pinned to another minor version of Python, or the run began under one."""
 
 
 class SourceCopy(NamedTuple):
@@ -164,8 +164,7 @@ class Checked(NamedTuple):
 
     def versions(self, store: SqliteStore) -> Versions:
         """Keep the source copy; what a run that starts now is started with."""
-        python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        return Versions(__version__, python, CODEC, store.put_blob(self.copy.encoded()))
+        return Versions(__version__, _running(), CODEC, store.put_blob(self.copy.encoded()))
 
 
 def load_program(name: FlowName) -> Program:
@@ -178,10 +177,15 @@ def load_program(name: FlowName) -> Program:
 
 
 def check_program(name: FlowName) -> Checked:
-    """Check a flow and copy its source; Refused says what is wrong."""
+    """Check a flow and copy its source.
+
+    Refused says what is wrong; WrongPython that the project is pinned to another Python.
+    """
     report = Report()
     workspace = open_project(name.path, report)
     project = workspace.project
+    if report.ok:
+        _check_pin(project)
     flows = find_flows(workspace, name) if report.ok else ()
     if len(flows) > 1:
         _report_several(report, project, name, [flow.ref.qualname for flow in flows])
@@ -200,6 +204,22 @@ def check_program(name: FlowName) -> Checked:
         files[SETTINGS_FILE] = settings
     copy = SourceCopy(project.display(file), flows[0].ref.qualname, files)
     return Checked(project, analysis, copy)
+
+
+def _check_pin(project: Project) -> None:
+    """A flow means what its project's Python makes of it, so no other may run it."""
+    pinned, running = project.settings.python, _running()
+    if pinned == running:
+        return
+    raise WrongPython(
+        f"the project in {project.root} is for Python {pinned}, this is {running}: run it with"
+        f' Python {pinned}, or write `python = "{running}"` under `[tool.perdure]` in its'
+        f" {SETTINGS_FILE}"
+    )
+
+
+def _running() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _report_several(report: Report, project: Project, name: FlowName, flows: list[str]) -> None:
@@ -227,11 +247,10 @@ def load_stored(
     store: SqliteStore, record: RunRecord, root: Path
 ) -> tuple[Program, tuple[str, ...]]:
     """Load the flow of a run with the source it began with; which files have changed since."""
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if record.versions.python != python:
+    if record.versions.python != _running():
         raise WrongPython(
             f"run {record.run} was started under Python {record.versions.python}, this is"
-            f" {python}: resume it with Python {record.versions.python}"
+            f" {_running()}: resume it with Python {record.versions.python}"
         )
     copy = read_copy(store, record)
     changed = tuple(copy.changed_files(root))

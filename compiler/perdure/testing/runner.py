@@ -37,6 +37,8 @@ def run(
     `after("2s", x)` takes time. `unscripted="run"` runs the bodies of other steps.
     `events`: (when, name, payload), `when` counted from the start; `cancel="1d"` asks the run
     to cancel then. `seed` picks the interleaving of what runs in parallel.
+
+    Any supported Python will do: the pin of `[tool.perdure]` is for runs that last.
     """
     file, _, name = flow.partition(":") if not re.match(r"^[A-Za-z]:[\\/]", flow) else _drive(flow)
     request = Request(
