@@ -1,6 +1,11 @@
 """What every test can ask for."""
 
+import os
+
 import pytest
+
+# Under `uv run pytest` the commands that perdure prints would start with `uv run`.
+os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

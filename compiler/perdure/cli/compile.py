@@ -117,7 +117,8 @@ def _say(
     for one in compiled:
         place = folder / one.target / one.flow
         changed = sum(place in change.path.parents for change in changes)
-        files = f"{len(one.artifacts)} files, {changed} changed" if changed else "unchanged"
+        # The manifest is a file too.
+        files = f"{len(one.artifacts) + 1} files, {changed} changed" if changed else "unchanged"
         click.echo(f"{one.flow} -> {_shown(place)} ({files})")
 
 

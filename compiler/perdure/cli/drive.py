@@ -13,6 +13,7 @@ import click
 
 from perdure.cli import exits
 from perdure.cli.arguments import sample
+from perdure.cli.called import typed
 from perdure.cli.output import emit_report
 from perdure.cli.plain import plain
 from perdure.codec.text import Json
@@ -41,6 +42,8 @@ def load_file(name: FlowName) -> Program | int:
     """The flow of a file, or the exit code after its problems are written."""
     try:
         return load_program(name)
+    except WrongPython as error:
+        raise click.UsageError(str(error)) from None
     except Refused as refused:
         emit_report(refused.report, "text", refused.root)
     except UserImportError as error:
@@ -126,7 +129,7 @@ class Driver:
         except Busy as busy:
             self._engine.close()
             raise click.UsageError(
-                f"{busy}; `perdure show {record.run} --follow` watches it"
+                f"{busy}; `{typed()} show {record.run} --follow` watches it"
             ) from None
         self._top.ended.add_done_callback(lambda _: loop.call_soon(self._after_end))
         self._engine.on_quiet = self._quiet
@@ -181,7 +184,7 @@ class Driver:
             if self._left_waiting:
                 self._announce_left(record)
                 return exits.WAITING
-            say(f"run {record.run} is interrupted; go on with:\n  perdure resume {record.run}")
+            say(f"run {record.run} is interrupted; go on with:\n  {typed()} resume {record.run}")
             return exits.INTERRUPTED
         if record.end.status is Status.COMPLETED:
             value = plain(record.end.value)
@@ -192,7 +195,7 @@ class Driver:
             say(f"run {record.run} is cancelled")
         else:
             say(f"error: run {record.run} failed: {error_text(record.end.error)}")
-            say(f"  perdure show {record.run}")
+            say(f"  {typed()} show {record.run}")
         return exits.REFUSED
 
     def _announce_left(self, record: RunRecord) -> None:
@@ -229,11 +232,11 @@ def _waiting_text(run: str, state: OperationState, program: Program) -> list[str
     place = f" at {state.site.file}:{state.site.line}" if state.site else ""
     until = f" until {_moment(state.due)}" if state.due is not None else ""
     if state.kind == "sleep":
-        return [f"run {run} sleeps{place}{until}; later: perdure resume {run}"]
+        return [f"run {run} sleeps{place}{until}; later: {typed()} resume {run}"]
     if state.kind == "ask":
         return [f"run {run} waits{place} for an answer to `{state.name}`"]
     types = program.event_types().get(state.name, [None])
-    command = " ".join(["perdure send", run, state.name, *sample(types[0])])
+    command = " ".join([typed(), "send", run, state.name, *sample(types[0])])
     return [
         f"run {run} waits{place} for the event `{state.name}`{until}; wake it with:",
         f"  {command}",

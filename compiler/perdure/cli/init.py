@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perdure.cli import exits
+from perdure.cli.called import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,5 +83,5 @@ def _say_next(folder: Path, made: list[Path]) -> None:
         click.echo(f"  cd {folder.as_posix()}")
     for path in flows[:1]:
         file = path.relative_to(folder).as_posix()
-        click.echo(f"  perdure run {file}")
-        click.echo(f"  perdure compile {file} --target aws")
+        click.echo(f"  {typed()} run {file}")
+        click.echo(f"  {typed()} compile {file} --target aws")
