@@ -106,3 +106,16 @@ async def inbox() -> list[str]:
     got.append(await event("c", str))
     got.append(await event("b", str))
     return got
+
+
+@flow
+async def kept_whole(name: str) -> list[str]:
+    """Holds a statement that the IR does not take apart."""
+    got: list[str] = []
+    try:
+        async with asyncio.timeout(3) as deadline:
+            got.append(await work(name))
+            await sleep("1h")
+    except TimeoutError:
+        got.append(f"late {deadline.expired()}")
+    return got

@@ -69,3 +69,8 @@ def test_an_episode_that_is_over_ends_in_silence(monkeypatch: pytest.MonkeyPatch
     both("unwilling", {"names": NAMES}, unscripted="run", events=[("1m", "p", "x")])
     gc.collect()
     assert noise == []
+
+
+def test_a_statement_that_the_ir_keeps_whole_runs_all_the_same() -> None:
+    result = both("kept_whole", {"name": "x"}, unscripted="run")
+    assert result.result == ["x!", "late True"]
