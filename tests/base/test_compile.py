@@ -86,8 +86,8 @@ def test_each_flow_has_its_folder_for_the_targets_of_the_environments(
     code, out, err = perdure("compile")
     assert (code, err) == (0, "")
     assert out == (
-        "one -> compiled/printed/one (2 files, 3 changed)\n"
-        "two -> compiled/printed/two (2 files, 3 changed)\n"
+        "one -> compiled/printed/one (3 files, 3 changed)\n"
+        "two -> compiled/printed/two (3 files, 3 changed)\n"
     )
     assert _files(tmp_path / "compiled") == [
         "printed/one/data/empty.bin",
