@@ -5,35 +5,28 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 
 from perdure.errors import LimitExceeded
 from perdure.store.protocol import Key, RunStore
 from perdure_aws.dynamodb import PART_BYTES, DynamoStore, table_definition
+from perdure_aws.engine.stores import SECRETS
+from tests.conformance.test_conformance import CASES, check_end, compare, outcome
 from tests.store.suite import StoreSuite, check_interleavings
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-SECRETS = {
-    "AWS_ACCESS_KEY_ID": "none",
-    "AWS_SECRET_ACCESS_KEY": "none",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
-
 
 @pytest.fixture(scope="module")
 def client() -> Iterator["DynamoDBClient"]:
-    before = {name: os.environ.get(name) for name in SECRETS}
-    os.environ.update(SECRETS)
     # Any: moto has no types, and the stubs know boto3's client by the name of its service.
     moto: Any = import_module("moto")
     boto3: Any = import_module("boto3")
-    with moto.mock_aws():
+    with patch.dict(os.environ, SECRETS), moto.mock_aws():
         yield boto3.client("dynamodb")
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
 COUNT = iter(range(1_000_000))
@@ -200,3 +193,13 @@ def test_the_table_is_paid_by_request_and_keyed_as_the_protocol_says() -> None:
     assert made.get("BillingMode") == "PAY_PER_REQUEST"
     keys = [key["AttributeName"] for key in made.get("KeySchema", ())]
     assert keys == ["partition", "sort"]
+
+
+WAITING = [case.id for case in CASES.values() if case.kinds & {"event", "race"}][::3]
+
+
+@pytest.mark.parametrize("case_id", WAITING)
+def test_runs_that_wait_are_kept_in_dynamodb(case_id: str) -> None:
+    expected, got = outcome(case_id, "reference"), outcome(case_id, "aws/moto+dynamodb")
+    assert compare(expected.whole_trace, got.whole_trace) == []
+    check_end(CASES[case_id], got)

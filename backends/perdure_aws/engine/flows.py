@@ -26,8 +26,7 @@ from perdure.runtime.engine import LogRecord
 from perdure.runtime.values import encode_input, failed
 from perdure.store.inbox import put_event
 from perdure.store.match import match, rung
-from perdure.store.protocol import Versions
-from perdure.store.sqlite import SqliteStore
+from perdure.store.protocol import RunStore, Versions
 from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedEvent
 from perdure.testing.scripts import Attempt as ScriptedAttempt
@@ -39,6 +38,7 @@ from perdure_aws.engine import engine
 from perdure_aws.engine.bundles import Loaded, active_bundle
 from perdure_aws.engine.interface import START, Execution, LambdaContext, Simulation
 from perdure_aws.engine.spans import Spans
+from perdure_aws.engine.stores import STORES
 from perdure_aws.failures import SiteFailure, told
 from perdure_aws.operations import Attempt
 from perdure_aws.site import Host, invoke
@@ -93,18 +93,20 @@ def compiled(name: FlowName) -> tuple[Program, Machines, Mapping[str, bytes | st
 
 @contextmanager
 def _simulated(request: Request, loaded: Loaded) -> Generator["Test"]:
-    store = SqliteStore(":memory:")
-    try:
-        yield Test(request, loaded, store)
-    finally:
-        store.close()
+    """`engine="moto+dynamodb"` keeps the run in DynamoDB's form of the store, also on moto.
+
+    SQLite's is the default: it takes milliseconds where moto's DynamoDB takes a second.
+    """
+    name, _, kept_in = (request.engine or "moto").partition("+")
+    with STORES[kept_in]() as store:
+        yield Test(request, loaded, store, name)
 
 
 @final
 class Test:
     """One test run: the simulation, the store, the script, and what the sites reported."""
 
-    def __init__(self, request: Request, loaded: Loaded, store: SqliteStore) -> None:
+    def __init__(self, request: Request, loaded: Loaded, store: RunStore, name: str) -> None:
         self.request = request
         self.loaded = loaded
         self.store = store
@@ -113,7 +115,7 @@ class Test:
         self.failure: BaseException | None = None
         self.under_way = 0
         self.cancelled = False
-        self.simulation: Simulation = engine(request.engine or "moto").simulation(
+        self.simulation: Simulation = engine(name).simulation(
             functions={"${Sites}": self.handle}, seed=request.seed
         )
         for number, event in enumerate(request.events):
