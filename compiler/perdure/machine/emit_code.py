@@ -16,7 +16,7 @@ from perdure.machine.effects import Effects, effects
 from perdure.machine.escapes import raising
 from perdure.machine.globals import ModuleNames, loaded_names
 from perdure.machine.graph import handler_of, successors
-from perdure.machine.ir import Frame, Node, Scope
+from perdure.machine.ir import NOTHING, Frame, Node, Scope
 from perdure.machine.text import expression, statements
 from perdure.machine.trees import CALLS, fork_operands, reference, trees
 
@@ -124,8 +124,7 @@ class Body:
         self.s = names.s
         self.effects = Effects() if isinstance(node, ir.Catch) else effects(node)
         self.frame = None if isinstance(node, ir.Catch | ir.Reraise) else node.frame
-        named = dict[str, Slot]() if self.frame is None else self.frame.names
-        self.local_of: dict[Slot, str] = {slot: name for name, slot in named.items()}
+        self.local_of = NOTHING if self.frame is None else self.frame.local_of
 
     def lines(self) -> list[str]:
         """Loads, the code, stores."""

@@ -35,6 +35,7 @@ from perdure.ir import Argument, Facts, Fork, Op, Parameter, Ref, Slot, StepInfo
 from perdure.source import Span
 
 __all__ = [
+    "NOTHING",
     "Advance",
     "Alternative",
     "Await",
@@ -101,13 +102,15 @@ class Frame:
     is made for each function of a machine, so frames are compared by identity.
     """
 
-    __slots__ = ("names", "ref")
+    __slots__ = ("local_of", "names", "ref")
 
     def __init__(self, ref: Ref, names: Mapping[str, Slot]) -> None:
         self.ref = ref
         """The function, whose module gives the globals of its code."""
         self.names = names
         """Locals of the function and of the functions it is nested in."""
+        self.local_of: Mapping[Slot, str] = {slot: name for name, slot in names.items()}
+        """Which local a slot is here."""
 
     def slot(self, name: str) -> Slot:
         """The slot of a local; temporaries of the lowering are their own slot."""
@@ -541,7 +544,7 @@ class Scope(NamedTuple):
     one).
     """
     bound: Mapping[Pc, frozenset[Slot]] = NOTHING
-    """Slots that are bound on every way to a pc."""
+    """Of the slots that may be read from a pc on: those that are bound on every way there."""
     settled: Mapping[Pc, Pc] = NOTHING
     """Pure nodes whose run belongs to one later site: the pc of its operation, or the id of a
     `Route`

@@ -20,8 +20,8 @@ __all__ = ["Slots", "slots_of"]
 
 @final
 class Slots(NamedTuple):
-    """`live` and `bound` before each node, `after`: live once an operation's operands are
-    evaluated.
+    """`live` before each node, `after`: live once an operation's operands are evaluated; `bound`:
+    those of both that are bound on every way to the node.
     """
 
     live: Mapping[Pc, frozenset[Slot]]
@@ -40,11 +40,15 @@ def slots_of(
     kills = {pc: bits.of(one.binds | one.unbinds) for pc, one in found.items()}
     live = _live(nodes, bits, reads, kills)
     after = {
-        pc: bits.names(_after(node, nodes, bits, live))
+        pc: _after(node, nodes, bits, live)
         for pc, node in nodes.items()
         if isinstance(node, ir.Operation | ir.ForkNode)
     }
-    bound = bound_slots(nodes, entry, bits, found, params | captured)
+    # Nobody asks about the others, and all together they grow with the square of the flow.
+    bound = {
+        pc: value & (live[pc] | after.get(pc, 0))
+        for pc, value in bound_slots(nodes, entry, bits, found, params | captured).items()
+    }
     cache: dict[int, frozenset[Slot]] = {}
 
     def names(value: int) -> frozenset[Slot]:
@@ -54,7 +58,7 @@ def slots_of(
 
     return Slots(
         {pc: names(value) for pc, value in live.items()},
-        after,
+        {pc: names(value) for pc, value in after.items()},
         {pc: names(value) for pc, value in bound.items()},
         found,
     )
