@@ -83,6 +83,34 @@ class ModuleGraph:
             self._follow(module)
         return module
 
+    def closure(self, start: Module) -> tuple[Module, ...]:
+        """The module, the packages it lies in, and every project module they may import.
+
+        What has to be there when the module is imported: in the order of their paths.
+        """
+        found: dict[str, Module] = {}
+        pending = [start]
+        while pending:
+            module = pending.pop()
+            if module.name in found:
+                continue
+            found[module.name] = module
+            names = [name for name, _ in self._imported_files(module)]
+            for name in (*_with_packages(module.name), *names):
+                other = self._loaded(name)
+                if other is not None:
+                    pending.append(other)
+        return tuple(sorted(found.values(), key=lambda module: module.source.path))
+
+    def _loaded(self, name: str) -> Module | None:
+        """The project module of that name, read now if it was not."""
+        if name not in self._modules:
+            path = self.file_of(name)
+            module = None if path is None else self._read(name, path)
+            if module is not None:
+                self._follow(module)
+        return self._modules.get(name)
+
     def _follow(self, start: Module) -> None:
         pending = [iter(self._imported_files(start))]
         while pending:

@@ -175,6 +175,8 @@ class Analysis:
         self.project = project
         self.entry = entry
         self.report = report
+        self.closure: tuple[Module, ...] = ()
+        """The project modules that importing the entry module needs, by path."""
         self.modules: dict[str, Module] = {}
         """By name, every project module reached, entry module first."""
         self.functions: dict[Ref, FunctionInfo] = {}

@@ -84,6 +84,7 @@ def _analyse(workspace: Workspace, entry: Func, analysis: Analysis) -> None:
     after.check(walk)
     for module in walk.modules.values():
         workspace.check_heads(module)
+    analysis.closure = workspace.graph.closure(entry.module)
 
 
 def flows_of(workspace: Workspace, module: Module) -> tuple[Func, ...]:

@@ -32,8 +32,7 @@ def build(analysis: "Analysis") -> Program:
         if info.kind in (FunctionKind.FLOW, FunctionKind.HELPER)
         and isinstance(info.node, ast.AsyncFunctionDef)
     ]
-    modules = sorted(analysis.modules.values(), key=lambda module: module.source.path)
-    sources = tuple((module.source.path, module.source.text) for module in modules)
+    sources = tuple((module.source.path, module.source.text) for module in analysis.closure)
     return Program(
         entry=analysis.entry,
         functions=tuple(functions),
