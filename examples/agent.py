@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 
 from examples.model import ask
-
 from perdure import Retry, Step, flow, step
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from examples.model import ask
-
 from perdure import Retry, flow, gather, step
 
 POLITE = Retry(attempts=3, delay="2s", backoff=2.0)

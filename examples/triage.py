@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from examples.model import ask
-
 from perdure import Retry, event, flow, step
 
 POLITE = Retry(attempts=4, delay="1s", max_delay="30s")
