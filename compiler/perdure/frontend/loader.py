@@ -10,6 +10,7 @@ import ast
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import os
 import sys
 import types
 from collections.abc import Generator, Iterable, Sequence
@@ -151,13 +152,17 @@ class _Finder:
         origin: object = getattr(module, "__file__", None)
         root = self.project.root
         if isinstance(origin, str):
+            # Of thousands of modules few lie in the project, and making a Path is slow.
+            if not origin.startswith(os.path.join(root, "")):
+                return False
             path = Path(origin)
             inside = path.is_relative_to(root) and self.project.module_name(path) == name
             return inside and "site-packages" not in path.parts
         spec: object = getattr(module, "__spec__", None)
         places: Iterable[str] | None = getattr(spec, "submodule_search_locations", None)
-        folder = root.joinpath(*name.split("."))
-        return places is not None and str(folder) in [*places]
+        if places is None:
+            return False
+        return str(root.joinpath(*name.split("."))) in [*places]
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
