@@ -15,7 +15,6 @@ it goes to. The name of a user's exception is no handler's name: it ends the exe
 its error.
 """
 
-import math
 from collections.abc import Iterator
 from typing import assert_never, final
 
@@ -39,11 +38,13 @@ from perdure.machine.ir import (
     State,
 )
 from perdure.source import Span
+from perdure_aws import asl_waits as waits
 from perdure_aws import expressions as jsonata
-from perdure_aws.error_names import AGAIN, CANCELLED, LOST, WON, raised
+from perdure_aws.asl_waits import INVOKE, LOST_ATTEMPTS, ROUTE_SECONDS
+from perdure_aws.error_names import AGAIN, LOST, WON, raised
 from perdure_aws.expressions import INPUT, RESULT, expression
 from perdure_aws.names import StateNames
-from perdure_aws.policies import MARGIN, Policies, literal_limit
+from perdure_aws.policies import MARGIN, Policies
 
 __all__ = ["SITES", "Definition", "definition"]
 
@@ -51,10 +52,6 @@ type States = dict[str, Json]
 
 SITES = "${Sites}"
 """Stands for the ARN of the function's pinned version; the deployment substitutes it."""
-INVOKE = "arn:aws:states:::lambda:invoke"
-ROUTE_SECONDS = 60
-LOST_ATTEMPTS = 4
-"""Repeats of an attempt that was lost: with the first, five in a row (DESIGN §3)."""
 
 
 @final
@@ -77,15 +74,20 @@ class Definition:
         }
 
     def graph(
-        self, scope: Scope, branch: int | None = None, wins: str | None = None
+        self,
+        scope: Scope,
+        branch: int | None = None,
+        wins: str | None = None,
+        *,
+        guarded: bool = False,
     ) -> dict[str, Json]:
         """`StartAt` and `States` of a scope.
 
         `branch` is its index in a Parallel, None elsewhere; `wins` the fork's kind when the end
-        of this branch may end the fork.
+        of this branch may end the fork; `guarded`: a handler around the fork takes its errors.
         """
         assert scope.start is not None, "a machine is emitted after its states were placed"
-        emitter = ScopeStates(self, scope, branch, wins)
+        emitter = ScopeStates(self, scope, branch, wins, guarded=guarded)
         for state in scope.states:
             emitter.add(state)
         return {"StartAt": self.names.of(scope, scope.start.to), "States": emitter.states}
@@ -106,8 +108,15 @@ class ScopeStates:
     """The states of one scope."""
 
     def __init__(
-        self, whole: Definition, scope: Scope, branch: int | None, wins: str | None
+        self,
+        whole: Definition,
+        scope: Scope,
+        branch: int | None,
+        wins: str | None,
+        *,
+        guarded: bool,
     ) -> None:
+        self._guarded = guarded
         self.whole = whole
         self.scope = scope
         self.branch = branch
@@ -121,22 +130,22 @@ class ScopeStates:
             case Run():
                 self._run(state)
             case Route():
-                self._put(state, self._site(state, ROUTE_SECONDS))
+                self.put(state, self._site(state, ROUTE_SECONDS))
             case Choose():
-                self._put(state, self._choose(state))
+                self.put(state, self._choose(state))
             case Sleep():
-                self._put(state, self._sleep(state))
+                waits.sleep(self, state)
             case Await():
-                self._await(state)
+                waits.wait(self, state)
             case Spawn():
-                self._put(state, self._spawn(state))
+                self.put(state, self._spawn(state))
             case Child():
                 raise AssertionError("checked: child flows are refused before lowering")
             case Done():
                 if self._is_entered(state.name):
-                    self._put(state, self._done())
+                    self.put(state, self._done())
             case Failed():
-                self._put(state, self._failed())
+                self.put(state, self._failed())
             case _:
                 assert_never(state)
 
@@ -152,18 +161,10 @@ class ScopeStates:
                 {"ErrorEquals": [AGAIN], "Output": _said("next"), "Next": wait},
                 *catchers,
             ]
-            self._put(state, site)
-            self._extra(
-                wait,
-                state,
-                {
-                    "Type": "Wait",
-                    "Timestamp": expression(f"{INPUT}.again.until"),
-                    "Next": self._name(state.name),
-                },
-            )
+            self.put(state, site)
+            waits.before_retry(self, state, wait)
         else:
-            self._put(state, site)
+            self.put(state, site)
 
     def _site(self, state: Run | Route, seconds: int, group: str | None = None) -> dict[str, Json]:
         """A Task that invokes a site, with where its failures lead."""
@@ -179,7 +180,7 @@ class ScopeStates:
         if self._takes_late_errors(state.next):
             asked["late"] = True
         return {
-            **self._task(state.name, INVOKE, group, **asked),
+            **self.task(state, state.name, INVOKE, group, **asked),
             "TimeoutSeconds": seconds + (MARGIN if isinstance(state, Route) else 0),
             "Retry": [lost],
             "Catch": self._catchers(state),
@@ -187,13 +188,17 @@ class ScopeStates:
         }
 
     def _catchers(self, state: Run | Route) -> list[Json]:
-        return [*self._raised(state.on_raise), self._lost(state.on_error, state.name)]
+        return [*self.raised(state.on_raise), self._lost(state.on_error, state.name)]
 
-    def _task(self, name: str, resource: str, group: str | None, **more: Json) -> dict[str, Json]:
+    def task(
+        self, state: State, name: str, resource: str, group: str | None, **more: Json
+    ) -> dict[str, Json]:
+        """A Task that invokes the sites function."""
         payload: dict[str, Json] = {
             "flow": str(self.whole.machine.ref),
             "scope": self.scope.id,
             "site": name,
+            "line": place(state.span),
             **more,
             **({} if self.wins is None else {"wins": self.wins, "branch": self.branch}),
             "next": expression(self._entry(name)),
@@ -219,38 +224,38 @@ class ScopeStates:
             return {"Output": expression(f"{RESULT}.Payload.next"), "End": True}
         if isinstance(self.by_name[edge.to], Done) and self.wins is None:
             value = expression(f"{RESULT}.Payload.next.value")
-            return {"Output": value if self._is_root else {"value": value}, "End": True}
+            return {"Output": value if self.is_root else {"value": value}, "End": True}
         return {
             "Output": expression(f"{RESULT}.Payload.next"),
-            "Next": self._name(edge.to),
+            "Next": self.name(edge.to),
         }
 
-    def _raised(self, ways: tuple[Raised, ...]) -> list[Json]:
+    def raised(self, ways: tuple[Raised, ...]) -> list[Json]:
         """Catchers of a site's own failures. At the root, one without a handler ends the run."""
         return [
             {
                 "ErrorEquals": [raised(way.handler)],
                 "Output": _said("next"),
-                "Next": self._name(way.edge.to),
+                "Next": self.name(way.edge.to),
             }
             for way in ways
-            if way.handler or not self._is_root
+            if way.handler or not self.is_root
         ]
 
     def _lost(self, edge: Edge, name: str) -> dict[str, Json]:
         error = encode_error(StepLost(f"{name}: {LOST_ATTEMPTS + 1} attempts were lost"))
         return {
             "ErrorEquals": list(LOST),
-            **self._with_error(edge, jsonata.literal(error)),
+            **self.with_error(edge, jsonata.literal(error)),
         }
 
-    def _with_error(self, edge: Edge, error: str, **more: str) -> dict[str, Json]:
+    def with_error(self, edge: Edge, error: str, **more: str) -> dict[str, Json]:
         """`Output` and `Next` that take an error (an expression) along an edge."""
         if isinstance(self.by_name[edge.to], Failed):
             output = expression(f"$merge([{INPUT}, {{'error': {error}}}])")
         else:
             output = jsonata.along(edge.at, edge.bind, "error", error, **more)
-        return {"Output": output, "Next": self._name(edge.to)}
+        return {"Output": output, "Next": self.name(edge.to)}
 
     # --- states of the engine's own -------------------------------------------------------------
 
@@ -259,7 +264,7 @@ class ScopeStates:
             {
                 "Condition": expression(jsonata.equals(f"{INPUT}.raised", way.handler)),
                 "Output": expression(f"$merge([{INPUT}, {{'raised': null}}])"),
-                "Next": self._name(way.edge.to),
+                "Next": self.name(way.edge.to),
             }
             for way in state.raised
         ]
@@ -269,72 +274,13 @@ class ScopeStates:
             rules.append(
                 {
                     "Condition": expression(jsonata.equals(decided, name)),
-                    "Next": self._name(edge.to),
+                    "Next": self.name(edge.to),
                 }
             )
-        last = self._name(exits[-1][1].to) if exits else None
+        last = self.name(exits[-1][1].to) if exits else None
         if not rules and last is not None:
             return {"Type": "Pass", "Next": last}
         return {"Type": "Choice", "Choices": rules, **({"Default": last} if last else {})}
-
-    def _sleep(self, state: Sleep) -> dict[str, Json]:
-        return {
-            "Type": "Wait",
-            "Timestamp": expression(f"{INPUT}.operands.until"),
-            "Output": jsonata.along(
-                state.next.at, state.next.bind, "slept", f"{INPUT}.operands.record"
-            ),
-            "Next": self._name(state.next.to),
-        }
-
-    def _await(self, state: Await) -> None:
-        """A Task with a token; when its time is up, a site settles what came by the deadline."""
-        over = self.whole.names.extra(f"{state.name}: time is up")
-        received = {
-            "Output": jsonata.along(
-                state.next.at, state.next.bind, "received", "true", origin=state.pc
-            ),
-            "Next": self._name(state.next.to),
-        }
-        self._put(
-            state,
-            {
-                **self._task(
-                    state.name,
-                    INVOKE + ".waitForTaskToken",
-                    None,
-                    wait=state.pc,
-                    token=expression("$states.context.Task.Token"),
-                ),
-                **_time_limit(state),
-                "Catch": [
-                    *self._raised(state.on_raise),
-                    {
-                        "ErrorEquals": [CANCELLED],
-                        **self._with_error(state.on_error, jsonata.cancelled(), origin=state.pc),
-                    },
-                    {"ErrorEquals": ["States.Timeout"], "Output": expression(INPUT), "Next": over},
-                ],
-                **received,
-            },
-        )
-        self._extra(
-            over,
-            state,
-            {
-                **self._task(state.name, INVOKE, None, over=state.pc),
-                "TimeoutSeconds": ROUTE_SECONDS,
-                "Retry": [{"ErrorEquals": list(LOST), "MaxAttempts": LOST_ATTEMPTS}],
-                "Catch": [
-                    {
-                        "ErrorEquals": [raised("")],
-                        **self._with_error(state.on_error, jsonata.cause("error"), origin=state.pc),
-                    }
-                ],
-                "Output": received["Output"],
-                "Next": self._name(state.next.to),
-            },
-        )
 
     def _spawn(self, state: Spawn) -> dict[str, Json]:
         machine = self.whole
@@ -347,9 +293,10 @@ class ScopeStates:
                 origin=state.pc,
                 kind=str(state.fork.kind),
             ),
-            "Next": self._name(state.next.to),
+            "Next": self.name(state.next.to),
         }
         wins = None if state.fork.kind is ForkKind.ALL else str(state.fork.kind)
+        guarded = self.is_guarded(state.on_error)
         if wins:
             won = "$parse($states.errorOutput.Cause)"
             onward["Catch"] = [
@@ -363,12 +310,15 @@ class ScopeStates:
                         origin=state.pc,
                         kind=str(state.fork.kind),
                     ),
-                    "Next": self._name(state.next.to),
+                    "Next": self.name(state.next.to),
                 }
             ]
         branches = expression(f"{INPUT}.operands.branches")
         if state.fork.over is None:
-            graphs: list[Json] = [machine.graph(b, n, wins) for n, b in enumerate(state.branches)]
+            graphs: list[Json] = [
+                machine.graph(scope, number, wins, guarded=guarded)
+                for number, scope in enumerate(state.branches)
+            ]
             return {"Type": "Parallel", "Arguments": branches, "Branches": graphs, **onward}
         limit = (
             {}
@@ -381,7 +331,7 @@ class ScopeStates:
             **limit,
             "ItemProcessor": {
                 "ProcessorConfig": {"Mode": "INLINE"},
-                **machine.graph(state.branches[0], None, wins),
+                **machine.graph(state.branches[0], None, wins, guarded=guarded),
             },
             **onward,
         }
@@ -392,13 +342,13 @@ class ScopeStates:
         if self.wins is not None:
             return self._won()
         value = expression(f"{INPUT}.value")
-        return {"Type": "Succeed", "Output": value if self._is_root else {"value": value}}
+        return {"Type": "Succeed", "Output": value if self.is_root else {"value": value}}
 
     def _failed(self) -> dict[str, Json]:
         if self.wins == ForkKind.RACE:
             return self._won()
         error = f"{INPUT}.error"
-        if self._is_root:
+        if self.is_root:
             name = f"$split({error}.type, ':')[1]"
             return {
                 "Type": "Fail",
@@ -414,8 +364,13 @@ class ScopeStates:
     # --- small things ---------------------------------------------------------------------------
 
     @property
-    def _is_root(self) -> bool:
+    def is_root(self) -> bool:
+        """Whether this is the flow's body, not a branch."""
         return self.scope is self.whole.machine.root
+
+    def is_guarded(self, on_error: Edge) -> bool:
+        """Whether code of the flow would run for an error raised there."""
+        return self._guarded or not isinstance(self.by_name[on_error.to], Failed)
 
     def _takes_late_errors(self, edge: Edge | None) -> bool:
         """Whether a Choice follows that sorts out what was raised after the operation."""
@@ -428,13 +383,16 @@ class ScopeStates:
             edge.to == name for state in self.scope.states for edge in _transitions(state)
         )
 
-    def _name(self, state: str) -> str:
+    def name(self, state: str) -> str:
+        """The name in the definition of a state of this scope."""
         return self.whole.names.of(self.scope, state)
 
-    def _put(self, state: State, body: dict[str, Json]) -> None:
-        self._extra(self._name(state.name), state, body)
+    def put(self, state: State, body: dict[str, Json]) -> None:
+        """Add the state."""
+        self.extra(self.name(state.name), state, body)
 
-    def _extra(self, name: str, state: State, body: dict[str, Json]) -> None:
+    def extra(self, name: str, state: State, body: dict[str, Json]) -> None:
+        """Add a state that only Step Functions needs beside the one it belongs to."""
         kind = body.pop("Type")
         self.states[name] = {"Type": kind, "Comment": place(state.span), **body}
         self.whole.origins[name] = (self.scope.id, state.span)
@@ -467,11 +425,3 @@ def _said(name: str) -> str:
 
 def _pascal(group: str) -> str:
     return "".join(part.capitalize() for part in group.replace("-", "_").split("_"))
-
-
-def _time_limit(state: Await) -> dict[str, Json]:
-    """The literal limit of a wait that no site prepared, else what the site before computed."""
-    if not state.prologue:
-        return {"TimeoutSeconds": expression(f"{INPUT}.operands.timeout")}
-    limits = [limit for a in state.alternatives if (limit := literal_limit(a.op)) is not None]
-    return {"TimeoutSeconds": max(1, math.floor(min(limits)))} if limits else {}

@@ -51,11 +51,14 @@ TARGET = (
     "failures",
     "handler",
     "joins",
+    "keep",
     "operands",
     "operations",
     "runs",
     "site",
+    "site_waits",
     "state",
+    "visit",
     "waits",
 )
 """Modules of `perdure_aws` that run in a bundle."""

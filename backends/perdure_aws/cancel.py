@@ -5,12 +5,13 @@ import json
 
 from perdure.codec import encode_error
 from perdure.store.match import close, live_waiters
-from perdure.store.protocol import RunStore
+from perdure.store.protocol import FORMAT, Key, RunStore
+from perdure.store.records import partition_of
 from perdure.store.runs import request_cancel
 from perdure_aws.error_names import CANCELLED
 from perdure_aws.waits import Bell
 
-__all__ = ["cancel", "cancel_wait"]
+__all__ = ["cancel", "cancel_wait", "spare"]
 
 
 def cancel(store: RunStore, run: str, bell: Bell) -> bool:
@@ -18,11 +19,22 @@ def cancel(store: RunStore, run: str, bell: Bell) -> bool:
     record = request_cancel(store, run)
     if record.end is not None:
         return False
-    tokens = [waiter.token for waiter in live_waiters(store, run) if waiter.token is not None]
+    ended = False
     for waiter in live_waiters(store, run):
-        close(store, run, waiter.path)
-    ended = [cancel_wait(bell, token) for token in tokens]
-    return any(ended)
+        if store.get(_spared(run, waiter.path)) is None:
+            close(store, run, waiter.path)
+            if waiter.token is not None:
+                ended |= cancel_wait(bell, waiter.token)
+    return ended
+
+
+def spare(store: RunStore, run: str, path: str) -> None:
+    """The wait at this path belongs to the cleanup: a second cancel does not end it."""
+    store.put_if_absent(_spared(run, path), {"format": FORMAT})
+
+
+def _spared(run: str, path: str) -> Key:
+    return Key(partition_of(run), f"spared/{path}")
 
 
 def cancel_wait(bell: Bell, token: str) -> bool:

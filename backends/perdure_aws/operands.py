@@ -5,6 +5,7 @@ CPython. An operation that a site performs stays live Python; one of Step Functi
 JSON in the state.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ __all__ = [
     "by_name",
     "moment",
     "wait_of",
+    "whole_seconds",
 ]
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -136,7 +138,8 @@ class Prepare:
         when, arguments = _sleep_until(operands, self._now())
         path = self._counts.enter(node.label)
         record: dict[str, Json] = {"path": path, "label": node.label, "arguments": arguments}
-        return {"until": moment(when), "record": record}
+        left = whole_seconds(when - self._now())
+        return {"until": moment(when), "seconds": left, "record": record}
 
     # --- forks ----------------------------------------------------------------------------------
 
@@ -178,7 +181,7 @@ class Prepare:
         run = self._counts.run
         captured = encode_slots(slots, ordered=True, functions=run.functions)
         state = State(run.id, run.seed, scope.entry, captured, path)
-        return state.write()
+        return state.write(fresh=True)
 
 
 def wait_of(operands: Mapping[str, Json]) -> Wait:
@@ -193,6 +196,11 @@ def wait_of(operands: Mapping[str, Json]) -> Wait:
         tuple(contestants),
         bool(operands["race"]),
     )
+
+
+def whole_seconds(left: float) -> int:
+    """A time limit of a Task: at least a second; the site that follows waits for the rest."""
+    return max(1, math.floor(left))
 
 
 def moment(time: float) -> str:

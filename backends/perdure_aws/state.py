@@ -4,13 +4,16 @@
     at         the pc where the next site begins
     scope      {"path", "counts", "reads", "clocks"}: where operations get their keys from
     slots      the live values, one heap
+    fresh      of a branch that has not begun
+    cancelled  the CancelledError was delivered
     raised     the handler an exception led to, where a Choice must know
     decisions  the ways taken, for the Choices that follow
     operands   what the native state that follows needs
     value, error, won   how the scope ends
     along      what a native state sends to the next site: {"bind": slot, one of
-               "error" "received" "slept" "outcomes" "won"}
-    again      of a step to be tried again: {"attempt", "until", "entered"}
+               "error" "received" "slept" "paused" "outcomes" "won"}
+    again      of a step to be tried again: {"attempt", "until", "seconds", "entered", "path"}
+    kept       instead of all that only sites read: the digest of a blob in the run store
 
 The input of a run is {"run", "input"}; the input of a branch is a whole state, made by the site
 before.
@@ -44,6 +47,8 @@ class State:
     counts: dict[str, int] = field(default_factory=dict[str, int])
     reads: int = 0
     clocks: int = 0
+    fresh: bool = False
+    """A branch that has not begun."""
     cancelled: bool = False
     """The CancelledError was delivered; cleanup is not cancelled again."""
     along: Mapping[str, Json] | None = None
@@ -66,6 +71,7 @@ class State:
             counts={name: _integer(n) for name, n in fields(scope["counts"]).items()},
             reads=_integer(scope["reads"]),
             clocks=_integer(scope["clocks"]),
+            fresh=bool(data.get("fresh", False)),
             cancelled=bool(data.get("cancelled", False)),
             along=_optional(data.get("along")),
             again=_optional(data.get("again")),

@@ -40,6 +40,7 @@ from perdure_aws.engine.interface import START, Execution, LambdaContext, Simula
 from perdure_aws.engine.spans import Spans
 from perdure_aws.engine.stores import STORES
 from perdure_aws.failures import SiteFailure, told
+from perdure_aws.keep import unkept
 from perdure_aws.operations import Attempt
 from perdure_aws.site import Host, invoke
 from perdure_aws.state import fields, text
@@ -154,6 +155,7 @@ class Test:
         return reply
 
     def _reported(self, said: Mapping[str, Json]) -> None:
+        said = unkept(self.store, said)
         records, logs = said.get("records"), said.get("logs")
         if isinstance(records, list):
             self.records.extend(fields(record) for record in records)

@@ -1,0 +1,137 @@
+"""Waits as states: for events, for time, before another attempt.
+
+    await event("approval", ...)   "approval"              Task with a token
+                                   "approval: time is up"  Task that looks once more, then times out
+    await sleep("1d")              "sleep"                 Wait; a Task with a token where cleanup
+                                                           is pending, or branches run beside it
+    retry                          "retry classify"        likewise
+
+A Wait cannot be interrupted: whoever cancels a run that is in one stops the execution. So it stands
+only where no handler of the flow would see the CancelledError.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+from perdure.codec import Json
+from perdure.machine.ir import Await, Run, Sleep
+from perdure_aws import expressions as jsonata
+from perdure_aws.error_names import CANCELLED, LOST, raised
+from perdure_aws.expressions import INPUT, expression
+from perdure_aws.policies import literal_limit
+
+if TYPE_CHECKING:
+    from perdure_aws.asl import ScopeStates
+
+__all__ = ["INVOKE", "LOST_ATTEMPTS", "ROUTE_SECONDS", "before_retry", "sleep", "wait"]
+
+INVOKE = "arn:aws:states:::lambda:invoke"
+WITH_TOKEN = f"{INVOKE}.waitForTaskToken"
+ROUTE_SECONDS = 60
+LOST_ATTEMPTS = 4
+"""Repeats of an attempt that was lost: with the first, five in a row (DESIGN §3)."""
+TOKEN = expression("$states.context.Task.Token")
+
+
+def sleep(scope: "ScopeStates", state: Sleep) -> None:
+    """A native Wait, or a wait that a cancel can end."""
+    if scope.is_root and not scope.is_guarded(state.on_error):
+        until = expression(f"{INPUT}.operands.until")
+        scope.put(state, {"Type": "Wait", "Timestamp": until, **_slept(scope, state, "slept")})
+        return
+    slept = _slept(scope, state, "paused")
+    scope.put(
+        state,
+        {
+            **scope.task(state, state.name, WITH_TOKEN, None, pause="operands", token=TOKEN),
+            "TimeoutSeconds": expression(f"{INPUT}.operands.seconds"),
+            "Catch": [
+                {
+                    "ErrorEquals": [CANCELLED],
+                    **scope.with_error(state.on_error, jsonata.cancelled(), origin=state.pc),
+                },
+                {"ErrorEquals": ["States.Timeout"], **slept},
+            ],
+            **slept,
+        },
+    )
+
+
+def _slept(scope: "ScopeStates", state: Sleep, name: str) -> dict[str, Json]:
+    record = f"{INPUT}.operands.record"
+    edge = state.next
+    return {
+        "Output": jsonata.along(edge.at, edge.bind, name, record, origin=state.pc),
+        "Next": scope.name(edge.to),
+    }
+
+
+def before_retry(scope: "ScopeStates", state: Run, name: str) -> None:
+    """Until the next attempt; the site that makes it sees whether the run was cancelled."""
+    again = scope.name(state.name)
+    if not scope.is_guarded(state.on_error):
+        until = expression(f"{INPUT}.again.until")
+        scope.extra(name, state, {"Type": "Wait", "Timestamp": until, "Next": again})
+        return
+    onward: dict[str, Json] = {"Output": expression(INPUT), "Next": again}
+    scope.extra(
+        name,
+        state,
+        {
+            **scope.task(state, name, WITH_TOKEN, None, pause="again", token=TOKEN),
+            "TimeoutSeconds": expression(f"{INPUT}.again.seconds"),
+            "Catch": [{"ErrorEquals": [CANCELLED, "States.Timeout"], **onward}],
+            **onward,
+        },
+    )
+
+
+def wait(scope: "ScopeStates", state: Await) -> None:
+    """A Task with a token; when its time is up, a site settles what came by the deadline."""
+    over = scope.whole.names.extra(f"{state.name}: time is up")
+    received: dict[str, Json] = {
+        "Output": jsonata.along(
+            state.next.at, state.next.bind, "received", "true", origin=state.pc
+        ),
+        "Next": scope.name(state.next.to),
+    }
+    scope.put(
+        state,
+        {
+            **scope.task(state, state.name, WITH_TOKEN, None, wait=state.pc, token=TOKEN),
+            **_time_limit(state),
+            "Catch": [
+                *scope.raised(state.on_raise),
+                {
+                    "ErrorEquals": [CANCELLED],
+                    **scope.with_error(state.on_error, jsonata.cancelled(), origin=state.pc),
+                },
+                {"ErrorEquals": ["States.Timeout"], "Output": expression(INPUT), "Next": over},
+            ],
+            **received,
+        },
+    )
+    scope.extra(
+        over,
+        state,
+        {
+            **scope.task(state, state.name, INVOKE, None, over=state.pc),
+            "TimeoutSeconds": ROUTE_SECONDS,
+            "Retry": [{"ErrorEquals": list(LOST), "MaxAttempts": LOST_ATTEMPTS}],
+            "Catch": [
+                {
+                    "ErrorEquals": [raised("")],
+                    **scope.with_error(state.on_error, jsonata.cause("error"), origin=state.pc),
+                }
+            ],
+            **received,
+        },
+    )
+
+
+def _time_limit(state: Await) -> dict[str, Json]:
+    """The literal limit of a wait that no site prepared, else what the site before computed."""
+    if not state.prologue:
+        return {"TimeoutSeconds": expression(f"{INPUT}.operands.timeout")}
+    limits = [limit for a in state.alternatives if (limit := literal_limit(a.op)) is not None]
+    return {"TimeoutSeconds": max(1, math.floor(min(limits)))} if limits else {}

@@ -1,0 +1,216 @@
+"""Waits, as the sites before, in and after them see them.
+
+A wait is registered by the site that runs under its task token, decided in the run store, and read
+by the site that comes next. Sleeps that a cancel can interrupt are waits for nothing but time.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from perdure.codec import Json, conform_json, decode, encode, encode_error
+from perdure.codec.descriptors import from_json
+from perdure.runtime.engine import Completed, Outcome
+from perdure.runtime.values import failed as outcome_of
+from perdure.runtime.values import result_of
+from perdure.store.match import close, get_waiter, register
+from perdure.store.protocol import Waiter, WaiterState
+from perdure_aws import waits
+from perdure_aws.cancel import cancel_wait, spare
+from perdure_aws.error_names import raised
+from perdure_aws.failures import failure
+from perdure_aws.operands import Wait, by_name, wait_of
+from perdure_aws.state import fields, text
+
+if TYPE_CHECKING:
+    from perdure_aws.visit import Visit
+
+__all__ = ["end_pause", "failed", "paused", "received", "register_wait", "slept", "time_is_up"]
+
+
+def register_wait(visit: "Visit", pc: str, token: str) -> None:
+    """Register the wait at `pc`; nobody reads the reply."""
+    wait = _new_wait(visit, pc)
+    host, run = visit.host, visit.state.run
+    if visit.state.cancelled:
+        spare(host.store, run, wait.path)
+    waits.start(
+        host.store,
+        run,
+        wait.path,
+        wait.contestants,
+        now=visit.run.time,
+        token=token,
+        bell=host.bell,
+    )
+    _cancel_if_asked(visit, token)
+
+
+def paused(visit: "Visit", kind: str, token: str) -> None:
+    """A wait for time alone: registered so that a cancel finds it.
+
+    What is less than a second is waited for here: Step Functions counts whole ones.
+    """
+    host, run = visit.host, visit.state.run
+    timing = fields(fields(visit.event["next"])[kind])
+    path, left = _pause_path(timing), _until(timing) - host.now()
+    if visit.state.cancelled:
+        spare(host.store, run, path)
+    register(host.store, Waiter(run, path, (), since=visit.run.time, token=token))
+    _cancel_if_asked(visit, token)
+    if left < 1:
+        host.sleep(max(0.0, left))
+        host.bell.ring(token)
+
+
+def slept(visit: "Visit", record: Mapping[str, Json]) -> None:
+    """A sleep is over, by time or by a cancel."""
+    operands = visit.state.operands or {}
+    if visit.is_cancelled():
+        record_sleep(visit, record, None)
+        raise asyncio.CancelledError
+    if visit.along_is("paused"):
+        end_pause(visit, operands)
+    record_sleep(visit, record, Completed(None))
+
+
+def end_pause(visit: "Visit", timing: Mapping[str, Json]) -> None:
+    """A wait for time was ended by Step Functions, in whole seconds: the rest, and its waiter."""
+    left = _until(timing) - visit.host.now()
+    path = _pause_path(timing)
+    waiter = get_waiter(visit.host.store, visit.state.run, path)
+    if waiter is None:  # a Wait of Step Functions' own
+        return
+    is_cancelled = waiter.state is not WaiterState.LIVE
+    if left > 0 and not is_cancelled:
+        visit.host.sleep(left)
+    close(visit.host.store, visit.state.run, path)
+
+
+def time_is_up(visit: "Visit", pc: str) -> None:
+    """Settle a wait whose token has run out; an event that was there in time still wins."""
+    wait = _known_wait(visit, pc)
+    host, run = visit.host, visit.state.run
+    due = waits.first_due(wait.contestants)
+    if due is not None and host.now() < due:
+        host.sleep(due - host.now())
+    waits.settle(host.store, run, wait.path, host.now())
+    ended = waits.decided(host.store, run, wait.path, wait.contestants)
+    if ended is None:
+        raise RuntimeError(f"the wait {wait.path!r} is over, and not decided")
+    if ended.timed_out and wait.contestants[ended.contestant].event is not None:
+        _record_event(visit, pc, wait, ended.contestant, outcome_of(TimeoutError()))
+        error = encode_error(TimeoutError(), ordered=True)
+        says: dict[str, Json] = {"error": error, "records": list(visit.records.lines)}
+        raise failure(raised(""), says)
+
+
+def failed(visit: "Visit", origin: str, error: BaseException) -> None:
+    """A wait ended with an error: what its own site would have counted and recorded."""
+    operands = visit.state.operands or {}
+    is_cancelled = isinstance(error, asyncio.CancelledError)
+    visit.state.cancelled |= is_cancelled
+    if visit.node(origin).kind != "wait" and "record" in operands:
+        record_sleep(visit, fields(operands["record"]), None)
+        return
+    wait = _known_wait(visit, origin)
+    if not is_cancelled:
+        return
+    for index, contestant in enumerate(wait.contestants):
+        if contestant.event is not None:
+            _record_event(visit, origin, wait, index, None)
+
+
+def received(visit: "Visit", pc: str) -> object:
+    """What the wait at `pc` gives: an event's payload, or a race's winner and value."""
+    wait = _known_wait(visit, pc)
+    ended = waits.decided(visit.host.store, visit.state.run, wait.path, wait.contestants)
+    if ended is None:
+        raise RuntimeError(f"the wait {wait.path!r} went on without a decision")
+    contestant, detail = wait.contestants[ended.contestant], wait.details[ended.contestant]
+    if contestant.event is None:
+        for other, its_detail in zip(wait.contestants, wait.details, strict=True):
+            if other.event is None and other.due == contestant.due:
+                record_sleep(visit, {**its_detail, "contestant": other.name}, Completed(None))
+        return contestant.name, None
+    payload = decode(ended.payload)
+    declared = detail["type"]
+    if declared is not None:
+        payload = conform_json(payload, from_json(declared), "payload")
+    outcome = Completed(encode(payload))
+    _record_event(visit, pc, wait, ended.contestant, outcome)
+    value = result_of(outcome)
+    return (contestant.name, value) if wait.is_race else value
+
+
+def record_sleep(visit: "Visit", record: Mapping[str, Json], outcome: Outcome | None) -> None:
+    """A line of the trace; `outcome` None: cancelled."""
+    visit.records.add(
+        text(record["path"]),
+        "sleep",
+        "sleep",
+        fields(record["arguments"]),
+        outcome,
+        label=text(record["label"]),
+        time=visit.run.time,
+        contestant=record.get("contestant"),
+    )
+
+
+def _new_wait(visit: "Visit", pc: str) -> Wait:
+    """The wait to register: operands of the site before, or evaluated by this one."""
+    if visit.node(pc).kind != "wait":
+        return wait_of(visit.state.operands or {})
+    stop = visit.site.drive(visit.state.at, pc)
+    if not isinstance(stop.value, Wait):
+        raise visit.failed(stop)
+    return stop.value
+
+
+def _known_wait(visit: "Visit", pc: str) -> Wait:
+    """The wait that was registered, as it was then.
+
+    Evaluating its operands changes no slot, so whoever comes by does it again, at the time of
+    the wait.
+    """
+    node = visit.node(pc)
+    if node.kind != "wait":
+        return wait_of(visit.state.operands or {})
+    path = visit.counts.peek(node.label)
+    registered = get_waiter(visit.host.store, visit.state.run, path)
+    entered = visit.run.time
+    visit.run.time = entered if registered is None else registered.since
+    try:
+        return visit.prepare.wait(node, by_name(node.code(visit.slots)))
+    finally:
+        visit.run.time = entered
+
+
+def _record_event(visit: "Visit", pc: str, wait: Wait, index: int, outcome: Outcome | None) -> None:
+    contestant = wait.contestants[index]
+    visit.records.add(
+        text(wait.details[index]["path"]),
+        "event",
+        contestant.event or "",
+        {},
+        outcome,
+        label=visit.node(pc).label,
+        time=visit.run.time,
+        contestant=contestant.name if wait.is_race else None,
+    )
+
+
+def _cancel_if_asked(visit: "Visit", token: str) -> None:
+    """A wait that begins when the run was cancelled already ends at once."""
+    if visit.is_cancelled():
+        cancel_wait(visit.host.bell, token)
+
+
+def _until(timing: Mapping[str, Json]) -> float:
+    return datetime.fromisoformat(text(timing["until"])).timestamp()
+
+
+def _pause_path(timing: Mapping[str, Json]) -> str:
+    record = timing.get("record")
+    return text(timing["path"]) if record is None else text(fields(record)["path"])

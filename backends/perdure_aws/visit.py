@@ -1,0 +1,293 @@
+"""One entry of a site into a scope of a run: from the state that arrived to the one that leaves.
+
+It decodes the state, drives the flow's code, binds what came along, and writes the next state.
+What a site does in between is in `perdure_aws.site`; waits are in `perdure_aws.site_waits`.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import final
+
+from perdure.codec import Json, decode_error, decode_slots, encode, encode_slots
+from perdure.codec.functions import FunctionTable
+from perdure.errors import LimitExceeded
+from perdure.language import Flow as UserFlow
+from perdure.runtime.engine import Completed, Outcome
+from perdure.runtime.scope import Scope as Counts
+from perdure.runtime.values import failed
+from perdure.sites import Flow, Operation, Site, Slots, Stop
+from perdure.store.protocol import RunStore, Versions
+from perdure.store.runs import get_run
+from perdure_aws import joins, site_waits, waits
+from perdure_aws.error_names import AGAIN, raised
+from perdure_aws.failures import SiteFailure, failure
+from perdure_aws.keep import CAUSE_CHARACTERS, keep, short, unkept
+from perdure_aws.operands import EngineOperands, Prepare, moment, whole_seconds
+from perdure_aws.operations import Again, Records, StepRunner
+from perdure_aws.runs import SiteRun, begin, end_of_run
+from perdure_aws.state import State, fields, text
+
+__all__ = ["Host", "Visit"]
+
+PAYLOAD_BYTES = 245_000
+"""What a site hands on at most: Step Functions takes 262,144 bytes, with what it adds itself."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a site works with: the flow, the run store, who runs steps, time, doorbells."""
+
+    flow: UserFlow[..., object]
+    table: Flow
+    store: RunStore
+    steps: StepRunner
+    bell: waits.Bell
+    versions: Versions
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+    functions: FunctionTable
+    """Names the nested functions of the emitted module."""
+
+
+@final
+class Visit:
+    """One entry into a scope of a run, from the state that arrived to the one that leaves."""
+
+    def __init__(self, host: Host, event: Mapping[str, Json]) -> None:
+        self.host = host
+        self.event = event
+        self.scope_id = text(event["scope"])
+        self.scope = host.table.scopes[self.scope_id]
+        data = unkept(host.store, fields(event["next"]))
+        entered = datetime.fromisoformat(text(event["entered"])).timestamp()
+        self.state = state = self._arrived(data, entered)
+        if state.again is not None:
+            entered = float(str(state.again["entered"]))
+        self.entered = entered
+        self.run = SiteRun(state.run, state.seed, entered, host.functions)
+        # Pure code reads clock, seed and logs of its run; every operation is the site's to do.
+        self.counts = Counts(self.run, state.path)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        self.counts.counts.update(state.counts)
+        self.counts.reads, self.counts.clocks = state.reads, state.clocks
+        self.slots = Slots(decode_slots(_slots(state.slots), functions=host.functions))
+        prepare = Prepare(host.table, self.scope_id, self.slots, self.counts, lambda: self.run.time)
+        self.prepare = prepare
+        self.site = Site(self.scope, self.slots, prepare)
+        self.records = Records()
+
+    def _arrived(self, data: Mapping[str, Json], entered: float) -> State:
+        if "input" not in data:
+            return State.read(data)
+        host = self.host
+        entry = host.table.scopes[""].entry
+        state = begin(host.store, host.flow, data, entry=entry, versions=host.versions, now=entered)
+        state.again = None if "again" not in data else fields(data["again"])
+        return state
+
+    # --- driving --------------------------------------------------------------------------------
+
+    def drive(self, target: str | None) -> Stop:
+        """From where the state says, after binding what came along."""
+        if self.state.fresh and self.is_cancelled():
+            # A branch that was still queued: none of its code has run, none runs now.
+            return Stop("failed", self.state.at, {}, "", None, asyncio.CancelledError())
+        along = self.state.along
+        if along is None:
+            return self.site.drive(self.state.at, target)
+        bind = along.get("bind")
+        slot = None if bind is None else text(bind)
+        if "error" in along:
+            error = decode_error(along["error"])
+            if along.get("origin") is not None:
+                site_waits.failed(self, text(along["origin"]), error)
+            self.site.bind(slot, error)
+            return self.site.drive(self.state.at, target)
+        try:
+            value = self._came_along(along)
+        except BaseException as error:  # the flow's own
+            if isinstance(error, asyncio.CancelledError):
+                self.is_cancelled()
+            return self.site.fail(text(along["origin"]), error)
+        self.site.bind(slot, value)
+        return self.site.drive(self.state.at, target)
+
+    def _came_along(self, along: Mapping[str, Json]) -> object:
+        """The value of the native operation before; its error is raised."""
+        if self.along_is("slept") or self.along_is("paused"):
+            site_waits.slept(self, fields(along.get("slept", along.get("paused"))))
+            return None
+        if "received" in along:
+            return site_waits.received(self, text(along["origin"]))
+        if "won" in along:
+            return joins.won(
+                dict(unkept(self.host.store, fields(along["won"]))), text(along["kind"])
+            )
+        if self.is_cancelled():
+            raise asyncio.CancelledError
+        outcomes = along["outcomes"]
+        assert isinstance(outcomes, list), "the branches of a fork end as a list"
+        if along["kind"] == "quorum":
+            raise joins.quorum_failed(outcomes)
+        operands = self.state.operands or {}
+        return joins.gathered(
+            outcomes, return_exceptions=bool(operands.get("return_exceptions", False))
+        )
+
+    def along_is(self, what: str) -> bool:
+        """Whether that came along."""
+        return self.state.along is not None and what in self.state.along
+
+    def node(self, pc: str) -> Operation:
+        """The operation at `pc`."""
+        node = self.scope.nodes[pc]
+        assert isinstance(node, Operation), f"{pc!r} is an operation"
+        return node
+
+    # --- cancelling -----------------------------------------------------------------------------
+
+    def is_cancelled(self) -> bool:
+        """Whether the flow must see a CancelledError here: once in each scope."""
+        if self.state.cancelled:
+            return False
+        self.state.cancelled = self.cancel_is_asked()
+        return self.state.cancelled
+
+    def cancel_is_asked(self) -> bool:
+        """Whether somebody has asked the run to cancel."""
+        record = get_run(self.host.store, self.state.run)
+        return record is not None and record.cancel is not None
+
+    # --- leaving --------------------------------------------------------------------------------
+
+    def reply(self, stop: Stop) -> Json:
+        """What a site answers: the next state, and what the run's trace gains."""
+        state = self._next(stop)
+        rest = self._rest()
+        if _size({"next": state, **rest}) > PAYLOAD_BYTES:
+            rest = {"kept": keep(self.host.store, rest)}
+        size = _size({"next": state, **rest})
+        if size > PAYLOAD_BYTES:
+            raise self._limit(
+                f"payload_bytes: {size} bytes of live values, and Step Functions carries 262144"
+            )
+        return {"next": state, **rest}
+
+    def failed(self, stop: Stop) -> SiteFailure:
+        """The Task fails: its name says where the flow goes on, or that the run has failed."""
+        handler = stop.raised or ""
+        is_end = not handler and not self.scope_id
+        name = type(stop.error).__name__ if is_end else raised(handler)
+        return self._fail(name, {"next": self._next(stop), **self._rest()})
+
+    def again(self, again: Again, path: str) -> SiteFailure:
+        """Another attempt: the same state, entered once more at its time."""
+        data = dict(fields(self.event["next"]))
+        data["again"] = {
+            "attempt": again.number,
+            "until": moment(again.until),
+            "seconds": whole_seconds(again.until - self.host.now()),
+            "entered": self.entered,
+            "path": f"{path}~{again.number}",
+        }
+        return self._fail(AGAIN, {"next": data})
+
+    def _fail(self, name: str, says: Mapping[str, Json]) -> SiteFailure:
+        told = short(self.host.store, says)
+        size = len(json.dumps(json.dumps(told)))
+        if size > CAUSE_CHARACTERS and name.startswith("perdure."):
+            return self._limit(
+                f"cause_characters: {size} characters of operands follow an exception,"
+                " and Step Functions carries 32768"
+            )
+        return failure(name, told)
+
+    def _limit(self, what: str) -> SiteFailure:
+        """The run ends: no handler of the flow sees this."""
+        error = LimitExceeded(f"{what} ({text(self.event['line'])})")
+        outcome = failed(error)
+        end_of_run(self.host.store, self.state.run, outcome, self.host.now())
+        return failure("LimitExceeded", {"next": {"error": outcome.error}})
+
+    def _rest(self) -> dict[str, Json]:
+        """Lines of the trace and of the log."""
+        return {
+            "records": list(self.records.lines),
+            "logs": [log._asdict() for log in self.run.logs],
+        }
+
+    def _next(self, stop: Stop) -> dict[str, Json]:
+        """The state for what comes next."""
+        more: dict[str, Json] = {}
+        if stop.decisions:
+            more["decisions"] = dict(stop.decisions)
+        if stop.raised is not None:
+            more["raised"] = stop.raised
+        match stop.kind:
+            case "native":
+                more["operands"] = self._operands(stop.value)
+            case "return":
+                more.update(self._ended(completed_or_failed(stop.value)))
+            case "failed":
+                assert stop.error is not None, "a scope that failed has an error"
+                more.update(self._ended(failed(stop.error)))
+            case _:
+                pass
+        crossing = (
+            {} if stop.kind in ("return", "failed") else self.scope.crossing(self.slots, stop.at)
+        )
+        state = self.state
+        state.at = stop.at
+        state.slots = encode_slots(crossing, ordered=True, functions=self.host.functions)
+        repeating = self.scope.repeating
+        state.counts = {n: c for n, c in self.counts.counts.items() if n in repeating}
+        state.reads, state.clocks = self.counts.reads, self.counts.clocks
+        return state.write(**more)
+
+    def _operands(self, value: object) -> Json:
+        assert isinstance(value, EngineOperands), "the driver stopped at an engine's operation"
+        data = value.data
+        if isinstance(data, dict) and "until" in data and self._is_late():
+            now = self.host.now()
+            return {**data, "until": moment(now), "seconds": 1}
+        return data
+
+    def _is_late(self) -> bool:
+        """Whether a native wait must not begin: the run was cancelled while this site ran."""
+        return not self.state.cancelled and self.cancel_is_asked()
+
+    def _ended(self, outcome: Outcome) -> dict[str, Json]:
+        """How the scope ends: its value or error; for a race, what the winning failure says."""
+        kind = "value" if isinstance(outcome, Completed) else "error"
+        data = outcome.value if isinstance(outcome, Completed) else outcome.error
+        ended: dict[str, Json] = {kind: data}
+        if not self.scope_id:
+            end_of_run(self.host.store, self.state.run, outcome, self.host.now())
+        if "wins" in self.event:
+            branch = self.event["branch"]
+            name = self.scope_id.rpartition("[")[2].rstrip("]")
+            won: dict[str, Json] = {"name": name, "index": branch, kind: data}
+            if _size(won) > CAUSE_CHARACTERS // 2:
+                won = {"name": name, "index": branch, "kept": keep(self.host.store, {kind: data})}
+            ended["won"] = json.dumps(won)
+        return ended
+
+
+def completed_or_failed(value: object) -> Outcome:
+    """The end of a scope that returned; a value that cannot cross is its error."""
+    try:
+        return Completed(encode(value, ordered=True, path="result"))
+    except (TypeError, ValueError) as error:
+        return failed(error)
+
+
+def _slots(data: Json) -> dict[str, Json]:
+    assert isinstance(data, dict), "slots are an object"
+    return data
+
+
+def _size(value: Json) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
