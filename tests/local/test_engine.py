@@ -11,6 +11,7 @@ from perdure.frontend.loader import LoadedFlow, load
 from perdure.local.log import Entry
 from perdure.local.virtual import run_flow
 from perdure.project import Project
+from perdure.testing import run as run_flow_of
 from perdure.testing.request import Request, Result, ScriptedEvent
 from perdure.testing.scripts import Scripts, after
 from perdure.trace import compare
@@ -247,7 +248,7 @@ def test_a_crash_after_any_entry_changes_nothing(app: Path, case: str) -> None:
         assert (result.status, result.result) == expected[case]
 
 
-@pytest.mark.parametrize("seconds", [0.5, 1.0, 2.5, 3600.0, 86400.0])
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 2.5, 3600.0, 86400.0])
 def test_cancelled_at_any_wait_the_flow_cleans_up(app: Path, seconds: float) -> None:
     slow_saga = {
         "reserve": held_slowly,
@@ -255,9 +256,10 @@ def test_cancelled_at_any_wait_the_flow_cleans_up(app: Path, seconds: float) -> 
     }
     result = sweep(app, "saga", arguments=ORDER, steps=slow_saga, cancel=seconds)
     released = [e.arguments["item"] for e in result.trace if e.name == "release"]
-    # The lambdas share one variable, as in Python. A step under way ends and is recorded, but
+    # A cancellation goes before what ends at its instant. The lambdas share one variable, as in
+    # Python. A step under way ends and is recorded, but
     # the flow never has its value.
-    expected = {0.5: [], 1.0: ["tent"]}.get(seconds, ["stove", "stove"])
+    expected = {0.5: [], 1.0: [], 1.5: ["tent"]}.get(seconds, ["stove", "stove"])
     assert released == [f"held {item}" for item in expected]
     assert result.status == "cancelled"
     reserved = [e.outcome for e in result.trace if e.name == "reserve"]
@@ -300,6 +302,24 @@ def test_retries_count_across_crashes(app: Path) -> None:
 def test_an_event_by_the_deadline_wins(app: Path, when: float, status: str) -> None:
     result = run(app, "saga", ORDER, events=[(when, "shipped", None)])
     assert result.status == status
+
+
+@pytest.mark.parametrize("when", [10.0, 10.5, 11.0])
+def test_an_event_wins_over_a_timer_of_its_instant_whatever_its_index(
+    tmp_path: Path, when: float
+) -> None:
+    text = """
+from perdure import event, flow, race, sleep
+
+
+@flow
+async def tie() -> str:
+    winner, _ = await race(late=sleep(11), word=event("word"))
+    return winner
+"""
+    root = write_project(tmp_path, ties=text)
+    result = run_flow_of(f"{root}/ties.py", target="local", events=[(when, "word", None)])
+    assert result.result == "word"
 
 
 def test_a_run_that_nobody_wakes_is_waiting(app: Path) -> None:

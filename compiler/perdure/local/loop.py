@@ -9,6 +9,7 @@ import asyncio
 import selectors
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ __all__ = ["EPOCH", "EngineLoop"]
 
 EPOCH: Final = 1_767_225_600.0
 """2026-01-01T00:00:00Z, where virtual time starts."""
+
+_STAND_BACK: Final = 1e-7
+"""Seconds before an instant at which its timers do not ring yet; less than clocks show."""
 
 
 @final
@@ -75,11 +79,26 @@ class EngineLoop(asyncio.SelectorEventLoop):
         self.stuck: Callable[[], None] = _stay
         """Called in virtual time when no timer is left that could ever wake anybody."""
         self._virtual_time = 0.0
+        self._digesting = False
+        """What just came from outside has not had all its consequences yet: timers stand back."""
         self._outside: deque[tuple[float, Callable[[], None]]] = deque()
 
     def time(self) -> float:
         """Seconds on the loop's clock."""
-        return self._virtual_time if self.virtual else super().time()
+        if not self.virtual:
+            return super().time()
+        return self._virtual_time - _STAND_BACK if self._digesting else self._virtual_time
+
+    def call_later[*Ts](
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Run a callback after a delay, counted from where virtual time really is."""
+        now = self._virtual_time if self.virtual else super().time()
+        return self.call_at(now + delay, callback, *args, context=context)
 
     def advance(self, seconds: float) -> None:
         """Move virtual time on."""
@@ -97,15 +116,22 @@ class EngineLoop(asyncio.SelectorEventLoop):
             return 0
         if not self.virtual or self.busy:
             return timeout
-        if self._outside and (timeout is None or self._outside[0][0] <= self.time() + timeout):
+        until = self._virtual_time if self._digesting else self._next(timeout)
+        if self._outside and self._outside[0][0] <= until:
             when, happen = self._outside.popleft()
             self._virtual_time = max(self._virtual_time, when)
+            self._digesting = True
             happen()
+        elif self._digesting:
+            self._digesting = False
         elif timeout is None:
             self.stuck()
         else:
             self.advance(timeout)
         return 0
+
+    def _next(self, timeout: float | None) -> float:
+        return float("inf") if timeout is None else self._virtual_time + timeout
 
 
 def _nothing() -> bool:
