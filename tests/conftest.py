@@ -18,3 +18,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update(request: pytest.FixtureRequest) -> bool:
     """Whether goldens are to be written anew."""
     return bool(request.config.getoption("--update"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Under the tests: on which engines the cases came to equal traces."""
+    ids = {
+        outcome: [report.nodeid for report in terminalreporter.getreports(outcome)]
+        for outcome in ("passed", "failed", "xfailed")
+    }
+    if any("tests/conformance/" in nodeid for found in ids.values() for nodeid in found):
+        from tests.conformance.matrix import table
+
+        for line in table(ids["passed"], ids["failed"], ids["xfailed"]):
+            terminalreporter.write_line(line)

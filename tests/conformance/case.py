@@ -27,3 +27,15 @@ class Case:
     """race, event, saga, loop, fork: what the case is there for."""
     timed: bool = False
     """Its answer hangs on time."""
+
+
+RACE = frozenset({"race"})
+EVENT = frozenset({"event"})
+SAGA = frozenset({"saga"})
+LOOP = frozenset({"loop"})
+FORK = frozenset({"fork"})
+
+
+def case_flow(name: str, function: str) -> str:
+    """A flow of tests/cases."""
+    return f"tests/cases/{name}.py:{function}"
