@@ -31,7 +31,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple, Never, final
 
-from perdure.ir import Argument, Facts, Fork, Op, Parameter, Ref, Slot, StepInfo
+from perdure.ir import Facts, Fork, Op, Parameter, Ref, Slot, StepInfo
+from perdure.machine.code import (
+    Advance,
+    Bind,
+    Choice,
+    Code,
+    Enter,
+    Frame,
+    Iterate,
+    Keep,
+    MatchCases,
+    MatchErrors,
+    Statements,
+    Switch,
+    Test,
+    Unbind,
+)
 from perdure.source import Span
 
 __all__ = [
@@ -92,139 +108,6 @@ class Refusal(NamedTuple):
 
     what: str
     span: Span
-
-
-@final
-class Frame:
-    """One function's locals inside a scope: which slot each of its names is.
-
-    The flow's own names are slots as they stand; a helper's `x` is the slot `helper.x`. One frame
-    is made for each function of a machine, so frames are compared by identity.
-    """
-
-    __slots__ = ("local_of", "names", "ref")
-
-    def __init__(self, ref: Ref, names: Mapping[str, Slot]) -> None:
-        self.ref = ref
-        """The function, whose module gives the globals of its code."""
-        self.names = names
-        """Locals of the function and of the functions it is nested in."""
-        self.local_of: Mapping[Slot, str] = {slot: name for name, slot in names.items()}
-        """Which local a slot is here."""
-
-    def slot(self, name: str) -> Slot:
-        """The slot of a local; temporaries of the lowering are their own slot."""
-        return self.names.get(name, name)
-
-
-# --- code of pure nodes -------------------------------------------------------------------------
-
-
-@final
-class Statements(NamedTuple):
-    """Python statements as the user wrote them; a bare `raise` in them raises the slot `active`."""
-
-    code: tuple[ast.stmt, ...]
-    facts: Facts
-    active: Slot | None = None
-
-
-@final
-class Keep(NamedTuple):
-    """`slot = value`, of a constant (return addresses, pending exits)."""
-
-    slot: Slot
-    value: str
-
-
-@final
-class Bind(NamedTuple):
-    """`slot = value`, of an expression of the frame or (value a str) of another slot."""
-
-    slot: Slot
-    value: ast.expr | Slot
-    facts: Facts
-
-
-@final
-class Iterate(NamedTuple):
-    """`slot = cursor(iterable)`, at the head of a `for`."""
-
-    slot: Slot
-    iterable: ast.expr
-    facts: Facts
-
-
-@final
-class Unbind(NamedTuple):
-    """`del` of slots, no error for those that are not bound."""
-
-    slots: tuple[Slot, ...]
-
-
-@final
-class Enter(NamedTuple):
-    """The arguments of a helper's call become its parameters; its other locals are unbound."""
-
-    parameters: tuple[Parameter, ...]
-    arguments: tuple[Argument, ...]
-    callee: Frame
-    own: tuple[Slot, ...]
-    """The helper's own slots: those that are no parameters begin unbound."""
-    facts: Facts
-
-
-type Code = Statements | Keep | Bind | Iterate | Unbind | Enter
-
-
-# --- what a decision asks -----------------------------------------------------------------------
-
-
-@final
-class Test(NamedTuple):
-    """Exits "then" and "else"."""
-
-    test: ast.expr
-    facts: Facts
-
-
-@final
-class MatchCases(NamedTuple):
-    """`match subject:`; one exit for each case, in order, then "no case"."""
-
-    subject: ast.expr
-    cases: tuple[tuple[str, ast.pattern, ast.expr | None], ...]
-    """(exit, pattern, guard)."""
-    facts: Facts
-
-
-@final
-class Advance(NamedTuple):
-    """The next item of the cursor is bound to `target`: exits "item" and "done"."""
-
-    cursor: Slot
-    target: ast.expr
-    facts: Facts
-
-
-@final
-class MatchErrors(NamedTuple):
-    """Which `except` clause takes the exception in `slot`; one exit for each, then "no clause"."""
-
-    slot: Slot
-    types: tuple[tuple[str, ast.expr | None], ...]
-    """(exit, type); type None is the bare `except`."""
-    facts: Facts
-
-
-@final
-class Switch(NamedTuple):
-    """The exit named by the text in `slot`: where a helper returns to, how a `finally` goes on."""
-
-    slot: Slot
-
-
-type Choice = Test | MatchCases | Advance | MatchErrors | Switch
 
 
 # --- nodes of the graph -------------------------------------------------------------------------
