@@ -17,7 +17,7 @@ from perdure.render import FORMATS, render
 if TYPE_CHECKING:
     from perdure.frontend.check import Workspace
 
-__all__ = ["emit_report", "format_option", "open_workspace", "relative_place"]
+__all__ = ["check_file", "emit_report", "format_option", "open_workspace", "relative_place"]
 
 output_format = click.option(
     "--output-format",
@@ -60,9 +60,23 @@ def open_workspace(path: Path, report: Report) -> "Workspace":
     """The project of a path; a path that does not exist is a wrong call."""
     from perdure.driver import open_project
 
+    _check_exists(path)
+    return open_project(path, report)
+
+
+def check_file(path: Path) -> None:
+    """Where one file is meant, another thing is a wrong call."""
+    _check_exists(path)
+    if path.is_dir():
+        raise click.UsageError(
+            f"`{path}` is a folder; name a file in it, and its flow if it has "
+            f"several: `{path / 'FILE.py'}:FLOW`"
+        )
+
+
+def _check_exists(path: Path) -> None:
     if not path.exists():
         raise click.UsageError(f"there is no file `{path}`{_nearest_file(path)}")
-    return open_project(path, report)
 
 
 def _nearest_file(path: Path) -> str:

@@ -1,12 +1,14 @@
 """`perdure run FILE[:FLOW] name=value ...`: run a flow here until its end."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_type_hints
 
 import click
 
 from perdure.cli.arguments import parse_pairs, read_json
+from perdure.cli.output import check_file
 from perdure.cli.store import open_store
 from perdure.errors import InvalidInput, RunConflict
 
@@ -31,7 +33,10 @@ def command(
     from perdure.local.engine import Start
     from perdure.runtime.values import encode_input
 
+    if identity is not None:
+        _check_id(identity)
     flow_name = split_flow(name)
+    check_file(flow_name.path)
     program = load_file(flow_name)
     if isinstance(program, int):
         return program
@@ -61,6 +66,15 @@ def command(
                 return program
             engine.functions = program.functions
     return Driver(engine, program, detach=detach).drive(record)
+
+
+def _check_id(identity: str) -> None:
+    """A run id is typed on command lines, and `/` leads from a run to its children."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:@-]*", identity):
+        raise click.UsageError(
+            f"`{identity}` is no run id: begin with a letter or digit, then also `.`, `_`, `:`, "
+            "`@` and `-`, as in `--id order-17`"
+        )
 
 
 def _input(

@@ -1,6 +1,7 @@
 """Which store a command means, and which run: what the verbs on runs share."""
 
 import os
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def open_store(start: Path, *, make: bool = False) -> Place:
         return Place(project, SqliteStore(path))
     except StoreTooNew as error:
         raise click.UsageError(str(error)) from None
+    except sqlite3.OperationalError as error:
+        raise click.UsageError(f"the store `{path}` cannot be opened: {error}") from None
+    except sqlite3.DatabaseError:
+        raise click.UsageError(
+            f"`{path}` is no store of runs; name another file with PERDURE_STORE, or the setting "
+            "`store` under `[tool.perdure]`"
+        ) from None
 
 
 def choose_run(store: SqliteStore, name: str) -> RunRecord:
