@@ -17,8 +17,23 @@ PACKAGES = {
 }
 BACKENDS = [name for name in PACKAGES if name.startswith("perdure_") and "templates" not in name]
 
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "compiler/perdure/frontend/known.py": "a table: what the standard library's names are",
+    "tests/aws_engine/test_engine.py": "small tests in a row around one recorder",
+    "tests/frontend/test_refusals.py": "a table of small programs, by the rule they break",
+    "tests/machine/test_flows.py": "a table of flows that has to be read as a whole",
+}
 """Files of more than 500 lines, each with the reason why they are not two."""
+
+LONG_FUNCTIONS: dict[str, str] = {
+    "backends/perdure_aws/asl.py:_spawn": "one state, with all its ways out",
+    "backends/perdure_aws/engine/moto_faults/services.py:lambdas_are_python_functions": (
+        "one patch, of two functions that share what they close over"
+    ),
+    "compiler/perdure/frontend/reader.py:statement": "one `match`, a line or two for each node",
+    "compiler/perdure/frontend/reader.py:expression": "one `match`, a line or two for each node",
+}
+"""Functions of more than 40 lines, each with the reason why they are not two."""
 
 HEAVY = ("asyncio", "dataclasses", "importlib.metadata", "inspect", "json", "re", "ast", "logging")
 """What `import perdure` must not load: it is in every cold start of every step."""
@@ -122,6 +137,29 @@ def test_files_stay_short_enough_to_read() -> None:
         if (lines := len(path.read_text("utf-8").splitlines())) > 500
     }
     assert set(long) == set(LONG_FILES), long
+
+
+def test_functions_fit_a_screen() -> None:
+    long = {
+        f"{path.relative_to(ROOT)}:{function.name}": lines
+        for folder in PACKAGES.values()
+        for path in _files(folder)
+        for function in _functions(path)
+        if (lines := _lines_of_code(function)) > 40
+    }
+    assert set(long) == set(LONG_FUNCTIONS), long
+
+
+def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def _lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How long the body is, after the docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
 def test_a_top_folder_is_never_a_package() -> None:
