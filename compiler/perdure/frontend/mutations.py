@@ -6,6 +6,7 @@ of `for item in items` changes `items`.
 """
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
 from perdure.frontend import known
@@ -96,25 +97,43 @@ def arguments_of(found: FoundCall, called: State) -> list[tuple[str, ast.expr]]:
     return given
 
 
-def roots(node: ast.expr, scope: Scope, seen: frozenset[str] = frozenset()) -> frozenset[str]:
+def roots(node: ast.expr, scope: Scope) -> frozenset[str]:
     """The names whose values an expression may be a part of; none for a fresh value."""
+    names: set[str] = set()
+    followed: set[tuple[str, int]] = set()
+    pending = [(node, scope)]
+    while pending:
+        value, scope = pending.pop()
+        if not isinstance(value, ast.Name):
+            pending += ((part, scope) for part in _parts(value))
+            continue
+        names.add(value.id)
+        where = scope.finding(value.id)
+        # Once each: a chain of names with two ways to each next one has 2^n ways in all.
+        if where is not None and (value.id, id(where)) not in followed:
+            followed.add((value.id, id(where)))
+            inner = where.parent if where.names is None and where.parent else where
+            pending += ((aliased, inner) for aliased in _aliased(value.id, where))
+    return frozenset(names)
+
+
+def _parts(node: ast.expr) -> Sequence[ast.expr]:
+    """The expressions whose values the value of this one may be, or be a part of."""
     match node:
-        case ast.Name(id=name):
-            return frozenset({name}) | _aliased(name, scope, seen)
         case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.Starred(value=value):
-            return roots(value, scope, seen)
+            return [value]
         case ast.NamedExpr(value=value):
-            return roots(value, scope, seen)
+            return [value]
         case ast.IfExp(body=body, orelse=orelse):
-            return roots(body, scope, seen) | roots(orelse, scope, seen)
+            return [body, orelse]
         case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
-            return _union(parts, scope, seen)
+            return parts
         case ast.Call(func=ast.Name(id=name), args=args) if name in _VIEWS:
-            return _union(args, scope, seen)
+            return args
         case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in _PARTS:
-            return roots(value, scope, seen)
+            return [value]
         case _:
-            return frozenset()
+            return []
 
 
 _VIEWS = frozenset({"enumerate", "zip", "reversed", "iter", "list", "tuple", "sorted", "filter"})
@@ -122,25 +141,13 @@ _VIEWS = frozenset({"enumerate", "zip", "reversed", "iter", "list", "tuple", "so
 _PARTS = frozenset({"values", "items", "get", "pop", "setdefault", "copy"})
 
 
-def _union(parts: list[ast.expr], scope: Scope, seen: frozenset[str]) -> frozenset[str]:
-    found: frozenset[str] = frozenset()
-    for part in parts:
-        found |= roots(part, scope, seen)
-    return found
-
-
-def _aliased(name: str, scope: Scope, seen: frozenset[str]) -> frozenset[str]:
-    if name in seen:
-        return frozenset()
-    where = scope.finding(name)
-    if where is None:
-        return frozenset()
-    found: frozenset[str] = frozenset()
-    inner = where.parent if where.names is None and where.parent else where
-    for binding in where.bindings[name]:
-        if binding.kind in (BindingKind.VALUE, BindingKind.ITEM) and binding.value is not None:
-            found |= roots(binding.value, inner, seen | {name})
-    return found
+def _aliased(name: str, where: Scope) -> list[ast.expr]:
+    """What is bound to a name, wherever that is."""
+    return [
+        binding.value
+        for binding in where.bindings[name]
+        if binding.kind in (BindingKind.VALUE, BindingKind.ITEM) and binding.value is not None
+    ]
 
 
 def _direct(walk: "Walk", state: State) -> Places:
