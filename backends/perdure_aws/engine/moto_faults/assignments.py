@@ -36,7 +36,7 @@ def assign_at_the_end(patches: Patches) -> None:
     and nothing is assigned when any of them fails.
 
     moto 5.2.5: variables are set at once, so Output sees the new ones and a failing Output leaves
-    them set (facts/aws.md §3a: [2,1] instead of [1,2]).
+    them set (seen: [2,1] instead of [1,2]).
     AWS: all expressions read the snapshot at entry, "x":"{% $y %}","y":"{% $x %}" swaps (AWS
     agent-toolkit skill); a failing Assign assigns nothing (sfnx docs/design.md, measured).
     """

@@ -41,7 +41,7 @@ def output_in_the_catch_scope(patches: Patches) -> None:
     execution; leaves half-built values on its stack for the next attempt; keeps one task token
     (and its answer) for all attempts; runs each attempt in a thread of its own in real time.
     AWS: "Retry/Catch apply to Assign and Output" (sfnx docs/design.md, measured; AWS agent-toolkit
-    skill). A token is used once (facts/aws.md §1.6), so an attempt has its own.
+    skill). A token is used once, so an attempt has its own.
     """
 
     def evaluate(self: ExecutionState, env: Environment) -> None:

@@ -35,7 +35,7 @@ def tokens_are_answered_once(patches: Patches) -> None:
     moto 5.2.5: its API drops the cause of SendTaskFailure; an answer after the timeout is
     accepted (`consumer_error` is never set), and any of several answers may win.
     AWS: SendTaskFailure has error and cause (botocore model); TaskTimedOut / InvalidToken for a
-    used or dead token (API reference SendTaskSuccess; facts/aws.md §1.6).
+    used or dead token (API reference SendTaskSuccess).
     """
 
     def wait(

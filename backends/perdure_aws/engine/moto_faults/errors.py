@@ -125,7 +125,7 @@ def reserved_names_are_not_guessed(patches: Patches) -> None:
     """A Fail state whose Error begins with `States.` ends the simulation with `EngineCannot`.
 
     moto 5.2.5: a ValueError of its own, as States.Runtime.
-    AWS: not known (the language reserves the prefix; facts/aws.md appendix A1 leaves it open).
+    AWS: not known (the language reserves the prefix; nothing documented settles it).
     """
 
     def named(error_name: str) -> CustomErrorName:

@@ -39,8 +39,8 @@ def lambdas_are_python_functions(patches: Patches) -> None:
     FunctionError with errorType, so that Catch by class name works.
 
     moto 5.2.5: needs Docker, or echoes the event.
-    AWS: the error's name is the exception's class name, the cause a JSON object (facts/aws.md
-    §1.6; docs: connect-lambda).
+    AWS: the error's name is the exception's class name, the cause a JSON object
+    (docs: connect-lambda).
     """
 
     def call(
@@ -90,7 +90,7 @@ def lambdas_are_python_functions(patches: Patches) -> None:
 def distributed_maps_are_refused(patches: Patches) -> None:
     """A distributed Map ends the simulation with `EngineCannot`.
 
-    moto 5.2.5: one whose children fail SUCCEEDS with [null,null] (facts/aws.md §3a).
+    moto 5.2.5: one whose children fail SUCCEEDS with [null,null].
     AWS: States.ExceedToleratedFailureThreshold.
     """
 
@@ -124,7 +124,7 @@ def other_services_need_moto(patches: Patches) -> None:
 def starting_executions_is_refused(patches: Patches) -> None:
     """`states:startExecution` ends the simulation with `EngineCannot`.
 
-    moto 5.2.5: `.sync:2` fails with a KeyError (facts/aws.md §3a), and a child would run in real
+    moto 5.2.5: `.sync:2` fails with a KeyError, and a child would run in real
     time in moto's own backend. AWS: the child's output.
     """
 
