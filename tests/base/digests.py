@@ -1,6 +1,7 @@
-"""Compile flows and print a digest of every artifact; run by `test_same_bytes` in other Pythons.
+"""Compile flows for every target and print a digest of each artifact.
 
-It needs nothing but the standard library and the three source roots on the path.
+`test_same_bytes` runs it in other Pythons: it needs nothing but the standard library and the three
+source roots on the path.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from perdure.render import render
 def main(root: Path, *names: str) -> int:
     report = Report()
     files = [FlowName(root / name) for name in names]
-    targets = [target for name in ("aws",) if (target := load_target(name))]
+    targets = [target for name in ("aws", "azure") if (target := load_target(name))]
     compiled = compile_flows(files, targets, open_project(root, report))
     sys.stderr.write(render(report, "text"))
     for one in compiled:

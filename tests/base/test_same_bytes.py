@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,12 @@ async def notify(text: str) -> None:
 """,
     "pyproject.toml": "",
 }
+FLOW = ("flows/order.py",)
+CASES = ("dt_01_travel_saga", "re_03_signup", "sf_07_stock", "sw_03_alarm", "tp_37_language")
+OURS = (
+    *(f"examples/{name}.py" for name in ("agent", "research", "saga", "triage")),
+    *(f"tests/cases/{name}.py" for name in CASES),
+)
 
 
 def _checkout(folder: Path, order: Callable[[list[str]], list[str]], end: str = "\n") -> Path:
@@ -65,10 +71,12 @@ def _checkout(folder: Path, order: Callable[[list[str]], list[str]], end: str = 
     return folder
 
 
-def _digests(checkout: Path, python: str = sys.executable, seed: str = "0") -> str:
+def _digests(
+    checkout: Path, python: str = sys.executable, seed: str = "0", flows: Sequence[str] = FLOW
+) -> str:
     roots = os.pathsep.join(str(ROOT / name) for name in ("compiler", "backends", "templates"))
     done = subprocess.run(
-        [python, str(ROOT / "tests" / "base" / "digests.py"), str(checkout), "flows/order.py"],
+        [python, str(ROOT / "tests" / "base" / "digests.py"), str(checkout), *flows],
         env={"PYTHONPATH": roots, "PYTHONHASHSEED": seed, "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
@@ -121,6 +129,9 @@ def test_the_oldest_python(tmp_path: Path, expected: str) -> None:
     if python is None:
         pytest.skip("no Python 3.12 on this machine; `.ci/run` names one in PERDURE_PYTHON_3_12")
     assert _digests(_checkout(tmp_path, sorted), python) == expected
+    ours = _digests(ROOT, flows=OURS)
+    assert ours.count(" definition.asl.json ") == ours.count(" function_app.py ") == len(OURS)
+    assert _digests(ROOT, python, flows=OURS) == ours
 
 
 def test_twice_in_one_process_in_two_orders(tmp_path: Path) -> None:
