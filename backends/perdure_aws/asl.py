@@ -41,7 +41,7 @@ from perdure.source import Span
 from perdure_aws import asl_waits as waits
 from perdure_aws import expressions as jsonata
 from perdure_aws.asl_waits import INVOKE, LOST_ATTEMPTS, ROUTE_SECONDS
-from perdure_aws.error_names import AGAIN, LOST, WON, raised
+from perdure_aws.error_names import AGAIN, LOST, WON, ended, raised
 from perdure_aws.expressions import INPUT, RESULT, expression
 from perdure_aws.names import StateNames
 from perdure_aws.policies import MARGIN, Policies
@@ -123,6 +123,10 @@ class ScopeStates:
         self.wins = wins
         self.states: States = {}
         self.by_name = {state.name: state for state in scope.states}
+        self._before: dict[str, list[Await | Sleep | Spawn]] = {}
+        for state in scope.states:
+            if isinstance(state, Await | Sleep | Spawn):
+                self._before.setdefault(state.next.to, []).append(state)
 
     def add(self, state: State) -> None:
         """Emit a state, and those that only Step Functions needs beside it."""
@@ -179,6 +183,9 @@ class ScopeStates:
         )
         if self._takes_late_errors(state.next):
             asked["late"] = True
+        handled = [n.pc for n in self._handled_before(state) if n.on_error.to == state.name]
+        if handled:
+            asked["handles"] = [*handled]
         return {
             **self.task(state, state.name, INVOKE, group, **asked),
             "TimeoutSeconds": seconds + (MARGIN if isinstance(state, Route) else 0),
@@ -188,7 +195,21 @@ class ScopeStates:
         }
 
     def _catchers(self, state: Run | Route) -> list[Json]:
-        return [*self.raised(state.on_raise), self._lost(state.on_error, state.name)]
+        return [
+            *self.raised(state.on_raise),
+            *self._ended(state),
+            self._lost(state.on_error, state.name),
+        ]
+
+    def _ended(self, state: Run | Route) -> Iterator[Json]:
+        """Catchers of what native operations ended with: the site after them finds it out."""
+        for native in self._handled_before(state):
+            if native.on_error.to != state.name:
+                yield {
+                    "ErrorEquals": [ended(native.pc)],
+                    "Output": _said("next"),
+                    "Next": self.name(native.on_error.to),
+                }
 
     def task(
         self, state: State, name: str, resource: str, group: str | None, **more: Json
@@ -242,6 +263,12 @@ class ScopeStates:
             if way.handler or not self.is_root
         ]
 
+    def _handled_before(self, state: Run | Route) -> Iterator[Await | Sleep | Spawn]:
+        """The native states that lead to a site, and whose errors a handler takes."""
+        for native in self._before.get(state.name, ()):
+            if not isinstance(self.by_name[native.on_error.to], Failed):
+                yield native
+
     def _lost(self, edge: Edge, name: str) -> dict[str, Json]:
         error = encode_error(StepLost(f"{name}: {LOST_ATTEMPTS + 1} attempts were lost"))
         return {
@@ -252,10 +279,18 @@ class ScopeStates:
     def with_error(self, edge: Edge, error: str, **more: str) -> dict[str, Json]:
         """`Output` and `Next` that take an error (an expression) along an edge."""
         if isinstance(self.by_name[edge.to], Failed):
-            output = expression(f"$merge([{INPUT}, {{'error': {error}}}])")
+            output = expression(f"$merge([{INPUT}, {{'error': {error}{self._lost_race(error)}}}])")
         else:
             output = jsonata.along(edge.at, edge.bind, "error", error, **more)
         return {"Output": output, "Next": self.name(edge.to)}
+
+    def _lost_race(self, error: str) -> str:
+        """What a branch of a race says that ends with an error no site saw."""
+        if self.wins != ForkKind.RACE:
+            return ""
+        name = jsonata.literal(self.scope.id.rpartition("[")[2].rstrip("]"))
+        said = f"{{'name': {name}, 'index': {self.branch}, 'error': {error}}}"
+        return f", 'won': $string({said})"
 
     # --- states of the engine's own -------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Names of the errors that sites fail with: what catchers match."""
 
-__all__ = ["AGAIN", "CANCELLED", "LOST", "WON", "raised"]
+__all__ = ["AGAIN", "CANCELLED", "LOST", "WON", "ended", "raised"]
 
 AGAIN = "perdure.Again"
 """The step failed and its policy wants another attempt, at the time in the cause."""
@@ -24,6 +24,11 @@ LOST = (
 
 Source: the retry list AWS recommends for lambda:invoke, and how runtimes report a crash.
 """
+
+
+def ended(origin: str) -> str:
+    """The error name of a site that found that the native operation at this pc has failed."""
+    return f"perdure.Ended[{origin}]"
 
 
 def raised(handler: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from perdure.codec import Json
 from perdure.store.protocol import RunStore
+from perdure_aws.state import fields
 
 __all__ = ["CAUSE_CHARACTERS", "keep", "short", "unkept"]
 
@@ -16,6 +17,7 @@ CAUSE_CHARACTERS = 30_000
 """Of a cause; Lambda adds the class name and a stack trace of a few lines."""
 IN_PLACE = ("raised", "decisions", "again", "operands", "error")
 """Members of a state that Step Functions itself reads."""
+IN_AGAIN = ("until", "seconds")
 
 
 def keep(store: RunStore, value: Mapping[str, Json]) -> str:
@@ -31,7 +33,7 @@ def unkept(store: RunStore, data: Mapping[str, Json]) -> Mapping[str, Json]:
     content = store.get_blob(str(digest))
     assert content is not None, f"{digest} was kept before it was named"
     found: dict[str, Json] = json.loads(content)
-    return {**found, **{name: value for name, value in data.items() if name != "kept"}}
+    return {**{name: value for name, value in data.items() if name != "kept"}, **found}
 
 
 def short(store: RunStore, says: Mapping[str, Json]) -> dict[str, Json]:
@@ -41,6 +43,8 @@ def short(store: RunStore, says: Mapping[str, Json]) -> dict[str, Json]:
     state = says.get("next")
     assert isinstance(state, Mapping), "a failing site hands on a state"
     small = {name: state[name] for name in IN_PLACE if name in state}
+    if "again" in small:
+        small["again"] = {n: v for n, v in fields(small["again"]).items() if n in IN_AGAIN}
     rest = {name: value for name, value in says.items() if name != "next"}
     next: dict[str, Json] = {"kept": keep(store, state), **small}
     return {"next": next, "kept": keep(store, rest)}

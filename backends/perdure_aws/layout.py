@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from perdure.codec import Json
 
-__all__ = ["pretty"]
+__all__ = ["compact", "pretty"]
 
 WIDTH = 100
 
@@ -13,6 +13,11 @@ WIDTH = 100
 def pretty(document: Mapping[str, Json]) -> str:
     """JSON text with two spaces per level; lists and objects that fit stay on their line."""
     return _layout(dict(document), 0, 0) + "\n"
+
+
+def compact(document: Mapping[str, Json]) -> str:
+    """JSON text without a space more than it needs."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
 def _layout(value: Json, indent: int, used: int) -> str:

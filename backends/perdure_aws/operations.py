@@ -16,13 +16,12 @@ from perdure.operations import ThisStep
 from perdure.runtime.bodies import Attempted
 from perdure.runtime.engine import Completed, Outcome
 from perdure.runtime.retries import delay_before_next
-from perdure.runtime.values import encode_arguments
 from perdure.store.inbox import events, get_reply, put_reply
 from perdure.store.protocol import Event, EventState, RunStore
 from perdure.store.runs import update_run
 from perdure.trace import outcome_json
 
-__all__ = ["Again", "Attempt", "Ended", "Records", "StepRunner", "perform_message", "perform_step"]
+__all__ = ["Again", "Attempt", "Records", "StepRunner", "attempt_step", "perform_message"]
 
 
 @final
@@ -47,19 +46,12 @@ class StepRunner(Protocol):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """The operation has an outcome, and is recorded."""
-
-    outcome: Outcome
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class Again:
-    """Another attempt, its number, not before `until`."""
+    """Another attempt, its number, not before `until`; `last`: how the one before ended."""
 
     number: int
     until: float
+    last: Outcome
 
 
 @final
@@ -98,20 +90,17 @@ class Records:
         )
 
 
-def perform_step(
+def attempt_step(
     runner: StepRunner,
     step: Step[..., object],
-    bound: Mapping[str, object],
+    arguments: Mapping[str, Json],
     *,
     run: str,
     path: str,
-    label: str,
     number: int,
     now: Callable[[], float],
-    records: Records,
-) -> Ended | Again:
+) -> Outcome | Again:
     """One attempt of the step, and what its policy makes of it."""
-    arguments = encode_arguments(step, bound)
     started = now()
     deadline = datetime.fromtimestamp(due(started, step.timeout), UTC)
     this = ThisStep(f"{run}/{path}", number, deadline, run)
@@ -119,18 +108,8 @@ def perform_step(
     if attempted.error is not None:
         delay = delay_before_next(step.retry, attempted.error, number)
         if delay is not None:
-            return Again(number + 1, due(now(), delay))
-    records.add(
-        path,
-        "step",
-        step.name,
-        arguments,
-        attempted.outcome,
-        label=label,
-        time=now(),
-        attempts=number,
-    )
-    return Ended(attempted.outcome)
+            return Again(number + 1, due(now(), delay), attempted.outcome)
+    return attempted.outcome
 
 
 def perform_message(

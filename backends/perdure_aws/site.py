@@ -13,12 +13,12 @@ import asyncio
 from collections.abc import Mapping
 
 from perdure.codec import Json
-from perdure.runtime.engine import Outcome
+from perdure.runtime.engine import Failed, Outcome
 from perdure.runtime.scope import current
 from perdure.runtime.values import encode_arguments, result_of
 from perdure_aws import site_waits
 from perdure_aws.operands import Message, StepCall
-from perdure_aws.operations import Again, perform_message, perform_step
+from perdure_aws.operations import Again, attempt_step, perform_message
 from perdure_aws.state import text
 from perdure_aws.visit import Host, Visit
 
@@ -100,35 +100,37 @@ def _operation(visit: Visit, pc: str, ready: object) -> Outcome:
 
 
 def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome:
-    """One attempt; no further one when the run was cancelled while it waited for its turn."""
-    label, again = visit.node(pc).label, visit.state.again
+    """One attempt; at a cancel of the run none follows, and the last one is the outcome."""
+    again, arguments = visit.state.again, encode_arguments(ready.step, ready.arguments)
     number = 1 if again is None else int(str(again["attempt"]))
-    if again is not None:
-        site_waits.end_pause(visit, again)
-        if visit.is_cancelled():
-            arguments = encode_arguments(ready.step, ready.arguments)
-            visit.records.add(
-                path,
-                "step",
-                ready.step.name,
-                arguments,
-                None,
-                label=label,
-                time=visit.host.now(),
-                attempts=number - 1,
-            )
-            raise visit.failed(visit.site.fail(pc, asyncio.CancelledError()))
-    ended = perform_step(
-        visit.host.steps,
-        ready.step,
-        ready.arguments,
-        run=visit.state.run,
-        path=path,
-        label=label,
-        number=number,
-        now=visit.host.now,
-        records=visit.records,
+    if again is not None and visit.cancel_is_asked() and not visit.state.cancelled:
+        outcome: Outcome = Failed(again["last"])
+        number -= 1
+    else:
+        if again is not None:
+            site_waits.end_pause(visit, again)
+        ended = attempt_step(
+            visit.host.steps,
+            ready.step,
+            arguments,
+            run=visit.state.run,
+            path=path,
+            number=number,
+            now=visit.host.now,
+        )
+        if isinstance(ended, Again):
+            if visit.state.cancelled or not visit.cancel_is_asked():
+                raise visit.again(ended, path)
+            ended = ended.last
+        outcome = ended
+    visit.records.add(
+        path,
+        "step",
+        ready.step.name,
+        arguments,
+        outcome,
+        label=visit.node(pc).label,
+        time=visit.host.now(),
+        attempts=number,
     )
-    if isinstance(ended, Again):
-        raise visit.again(ended, path)
-    return ended.outcome
+    return outcome

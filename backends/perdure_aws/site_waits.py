@@ -14,8 +14,9 @@ from perdure.codec.descriptors import from_json
 from perdure.runtime.engine import Completed, Outcome
 from perdure.runtime.values import failed as outcome_of
 from perdure.runtime.values import result_of
-from perdure.store.match import close, get_waiter, register
-from perdure.store.protocol import Waiter, WaiterState
+from perdure.store.match import close, get_waiter, register, rung
+from perdure.store.protocol import Doorbell, Waiter, WaiterState
+from perdure.store.records import waiter_key
 from perdure_aws import waits
 from perdure_aws.cancel import cancel_wait, spare
 from perdure_aws.error_names import raised
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from perdure_aws.visit import Visit
 
 __all__ = ["end_pause", "failed", "paused", "received", "register_wait", "slept", "time_is_up"]
+
+PAUSE = ("~pause",)
+"""No event can have this name; whoever cancels finds the wait in its line."""
 
 
 def register_wait(visit: "Visit", pc: str, token: str) -> None:
@@ -57,7 +61,7 @@ def paused(visit: "Visit", kind: str, token: str) -> None:
     path, left = _pause_path(timing), _until(timing) - host.now()
     if visit.state.cancelled:
         spare(host.store, run, path)
-    register(host.store, Waiter(run, path, (), since=visit.run.time, token=token))
+    register(host.store, Waiter(run, path, PAUSE, since=visit.run.time, token=token))
     _cancel_if_asked(visit, token)
     if left < 1:
         host.sleep(max(0.0, left))
@@ -82,10 +86,11 @@ def end_pause(visit: "Visit", timing: Mapping[str, Json]) -> None:
     waiter = get_waiter(visit.host.store, visit.state.run, path)
     if waiter is None:  # a Wait of Step Functions' own
         return
-    is_cancelled = waiter.state is not WaiterState.LIVE
-    if left > 0 and not is_cancelled:
+    if left > 0 and waiter.state is WaiterState.LIVE:
         visit.host.sleep(left)
     close(visit.host.store, visit.state.run, path)
+    if waiter.token is not None:
+        rung(visit.host.store, Doorbell(waiter.token, waiter_key(visit.state.run, path)))
 
 
 def time_is_up(visit: "Visit", pc: str) -> None:
@@ -126,8 +131,8 @@ def received(visit: "Visit", pc: str) -> object:
     """What the wait at `pc` gives: an event's payload, or a race's winner and value."""
     wait = _known_wait(visit, pc)
     ended = waits.decided(visit.host.store, visit.state.run, wait.path, wait.contestants)
-    if ended is None:
-        raise RuntimeError(f"the wait {wait.path!r} went on without a decision")
+    if ended is None:  # closed by a cancel, whose own ring was lost
+        raise asyncio.CancelledError
     contestant, detail = wait.contestants[ended.contestant], wait.details[ended.contestant]
     if contestant.event is None:
         for other, its_detail in zip(wait.contestants, wait.details, strict=True):

@@ -7,7 +7,7 @@ read (the bundle holds it too) <flow>/source-map.json state -> file, line, colum
 
 from typing import ClassVar, Literal, final
 
-from perdure import __version__
+from perdure import __version__, rules
 from perdure.backend import Artifacts, Limit, Limits
 from perdure.codec import VERSION as CODEC_VERSION
 from perdure.codec import Json
@@ -20,8 +20,8 @@ from perdure_aws.asl import Definition, definition
 from perdure_aws.bundle import bundle_files, zip_of
 from perdure_aws.checks import check
 from perdure_aws.imported import Imported
-from perdure_aws.layout import pretty
-from perdure_aws.limits import LIMITS
+from perdure_aws.layout import compact, pretty
+from perdure_aws.limits import LIMITS, value_of
 from perdure_aws.policies import Policies
 from perdure_aws.state import VERSION as STATE_VERSION
 
@@ -42,16 +42,18 @@ class AwsTarget:
 
     def __init__(self) -> None:
         self._imported: Imported | None = None
+        self._built: tuple[Machines, Definition] | None = None
 
     def check(self, machines: Machines, report: Report) -> None:
         """Report what Step Functions cannot take, at its line."""
         check(machines, report)
+        if report.ok:
+            _check_size(machines, self._definition(machines), report)
 
     def lower(self, machines: Machines, program: Program, project: Project) -> Artifacts:
         """The artifacts of the entry flow."""
         machine = machines.machines[0]
-        built = definition(machine, Policies(machines.steps))
-        document = built.document()
+        built = self._definition(machines)
         sites = emit(machine, program.sources)
         about: dict[str, Json] = {
             "perdure": __version__,
@@ -66,17 +68,45 @@ class AwsTarget:
             self._sources(program, project), {module_name(machine.ref): sites}, about
         )
         return {
-            "definition.asl.json": pretty(document),
+            "definition.asl.json": _text(built),
             "sites.py": sites,
             "source-map.json": pretty(source_map(built, machine)),
             "bundle.zip": zip_of(files),
         }
+
+    def _definition(self, machines: Machines) -> Definition:
+        """The definition of the entry flow, made once for `check` and `lower`."""
+        if self._built is None or self._built[0] is not machines:
+            built = definition(machines.machines[0], Policies(machines.steps))
+            self._built = machines, built
+        return self._built[1]
 
     def _sources(self, program: Program, project: Project) -> dict[str, str]:
         """The files of one project are read once for all flows of a compile."""
         if self._imported is None or self._imported.project is not project:
             self._imported = Imported(project)
         return self._imported.sources(program.sources)
+
+
+def _check_size(machines: Machines, built: Definition, report: Report) -> None:
+    machine, limit = machines.machines[0], value_of("definition_bytes")
+    size = len(compact(built.document()).encode())
+    if size > limit:
+        report.error(
+            rules.DEFINITION_TOO_LARGE,
+            machine.span,
+            flow=machine.ref.qualname,
+            value=size,
+            limit=limit,
+            target="aws",
+        )
+
+
+def _text(built: Definition) -> str:
+    """As a person would write it, while Step Functions takes that many bytes."""
+    document = built.document()
+    text = pretty(document)
+    return text if len(text.encode()) <= value_of("definition_bytes") else compact(document)
 
 
 def source_map(built: Definition, machine: Machine) -> dict[str, Json]:

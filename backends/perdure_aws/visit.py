@@ -15,14 +15,14 @@ from perdure.codec import Json, decode_error, decode_slots, encode, encode_slots
 from perdure.codec.functions import FunctionTable
 from perdure.errors import LimitExceeded
 from perdure.language import Flow as UserFlow
-from perdure.runtime.engine import Completed, Outcome
+from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.values import failed
-from perdure.sites import Flow, Operation, Site, Slots, Stop
+from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop
 from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
 from perdure_aws import joins, site_waits, waits
-from perdure_aws.error_names import AGAIN, raised
+from perdure_aws.error_names import AGAIN, ended, raised
 from perdure_aws.failures import SiteFailure, failure
 from perdure_aws.keep import CAUSE_CHARACTERS, keep, short, unkept
 from perdure_aws.operands import EngineOperands, Prepare, moment, whole_seconds
@@ -111,7 +111,14 @@ class Visit:
         except BaseException as error:  # the flow's own
             if isinstance(error, asyncio.CancelledError):
                 self.is_cancelled()
-            return self.site.fail(text(along["origin"]), error)
+            origin = text(along["origin"])
+            handler = self.node(origin).handler
+            if handler and self._handles(origin):
+                self.site.bind(self._caught_in(handler), error)
+                return self.site.drive(handler, target)
+            if handler:
+                raise self._ended_with(origin, error) from None
+            return self.site.fail(origin, error)
         self.site.bind(slot, value)
         return self.site.drive(self.state.at, target)
 
@@ -136,6 +143,17 @@ class Visit:
         return joins.gathered(
             outcomes, return_exceptions=bool(operands.get("return_exceptions", False))
         )
+
+    def _handles(self, origin: str) -> bool:
+        """Whether this very state is where an error of that native operation leads."""
+        handled = self.event.get("handles")
+        return isinstance(handled, list) and origin in handled
+
+    def _caught_in(self, handler: str) -> str:
+        """The slot that a handler finds its exception in."""
+        catch = self.scope.nodes[handler]
+        assert isinstance(catch, Catch), "a handler begins with a catch"
+        return catch.slot
 
     def along_is(self, what: str) -> bool:
         """Whether that came along."""
@@ -192,8 +210,24 @@ class Visit:
             "seconds": whole_seconds(again.until - self.host.now()),
             "entered": self.entered,
             "path": f"{path}~{again.number}",
+            "last": again.last.error if isinstance(again.last, Failed) else None,
         }
         return self._fail(AGAIN, {"next": data})
+
+    def _ended_with(self, origin: str, error: BaseException) -> SiteFailure:
+        """The native operation before ended with an error: where the flow goes on is its own edge.
+
+        The state goes there as it came here, as if Step Functions had seen the error itself.
+        """
+        handler = self.node(origin).handler
+        along: dict[str, Json] = {"bind": self._caught_in(handler), "error": failed(error).error}
+        if self.along_is("received"):
+            along["origin"] = origin
+        data = dict(unkept(self.host.store, fields(self.event["next"])))
+        data.update(at=handler, along=along)
+        if self.state.cancelled:
+            data["cancelled"] = True
+        return self._fail(ended(origin), {"next": data, **self._rest()})
 
     def _fail(self, name: str, says: Mapping[str, Json]) -> SiteFailure:
         told = short(self.host.store, says)
@@ -263,7 +297,7 @@ class Visit:
         """How the scope ends: its value or error; for a race, what the winning failure says."""
         kind = "value" if isinstance(outcome, Completed) else "error"
         data = outcome.value if isinstance(outcome, Completed) else outcome.error
-        ended: dict[str, Json] = {kind: data}
+        end: dict[str, Json] = {kind: data}
         if not self.scope_id:
             end_of_run(self.host.store, self.state.run, outcome, self.host.now())
         if "wins" in self.event:
@@ -272,8 +306,8 @@ class Visit:
             won: dict[str, Json] = {"name": name, "index": branch, kind: data}
             if _size(won) > CAUSE_CHARACTERS // 2:
                 won = {"name": name, "index": branch, "kept": keep(self.host.store, {kind: data})}
-            ended["won"] = json.dumps(won)
-        return ended
+            end["won"] = json.dumps(won)
+        return end
 
 
 def completed_or_failed(value: object) -> Outcome:

@@ -7,7 +7,7 @@ else is what is deployed.
 
 import asyncio
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +22,7 @@ from perdure.ir import Program
 from perdure.machine.emit import module_name
 from perdure.machine.ir import Machines
 from perdure.runtime.bodies import Attempted, raised
-from perdure.runtime.engine import LogRecord
+from perdure.runtime.engine import LogRecord, Outcome
 from perdure.runtime.values import encode_input, failed
 from perdure.store.inbox import put_event
 from perdure.store.match import match, rung
@@ -31,7 +31,7 @@ from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedEvent
 from perdure.testing.scripts import Attempt as ScriptedAttempt
 from perdure.testing.scripts import RunsBody
-from perdure.trace import End, Trace, error_json
+from perdure.trace import End, Trace, error_json, outcome_json
 from perdure_aws.bodies import timed_attempt
 from perdure_aws.cancel import cancel
 from perdure_aws.engine import engine
@@ -114,6 +114,10 @@ class Test:
         self.records: list[Mapping[str, Json]] = []
         self.logs: list[LogRecord] = []
         self.failure: BaseException | None = None
+        self.last: Mapping[str, Json] = {}
+        """The state that the last site handed on."""
+        self.attempts: dict[str, tuple[Attempt, Outcome]] = {}
+        """The last attempt of each step, by path."""
         self.under_way = 0
         self.cancelled = False
         self.simulation: Simulation = engine(name).simulation(
@@ -155,6 +159,7 @@ class Test:
         return reply
 
     def _reported(self, said: Mapping[str, Json]) -> None:
+        self.last = fields(said.get("next", {}))
         said = unkept(self.store, said)
         records, logs = said.get("records"), said.get("logs")
         if isinstance(records, list):
@@ -179,7 +184,24 @@ class Test:
         self.cancelled = True
         ended = cancel(self.store, RUN_ID, Doorbells(self.simulation))
         if not ended and not self.under_way:
+            self.records.extend(self._interrupted())
             self.simulation.stop("perdure.Cancelled", "the run was cancelled")
+
+    def _interrupted(self) -> Iterator[Mapping[str, Json]]:
+        """Records of what a stopped execution was waiting in: no site of its will run again."""
+        now = self.simulation.now().timestamp()
+        operands = self.last.get("operands")
+        if isinstance(operands, dict) and "record" in operands:
+            yield {**_no_contestant(fields(operands["record"])), "kind": "sleep", "name": "sleep",
+                   "attempts": 1, "outcome": "cancelled", "time": now}  # fmt: skip
+        ended = {text(record["path"]) for record in self.records}
+        for path, (attempt, last) in self.attempts.items():
+            if path not in ended:
+                label = path.rpartition("/")[2].partition("#")[0]
+                yield {"path": path, "kind": "step", "name": attempt.step.name,
+                       "arguments": dict(attempt.arguments), "attempts": attempt.this.attempt,
+                       "outcome": outcome_json(last), "label": label, "contestant": None,
+                       "time": now}  # fmt: skip
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -225,7 +247,13 @@ class ScriptedSteps:
     context: LambdaContext
 
     def attempt(self, attempt: Attempt) -> Attempted:
-        """What the script answers, after the time it takes; the body where it says so."""
+        """What the script answers, noted for a run that is stopped before the next attempt."""
+        attempted = self._attempted(attempt)
+        self.test.attempts[attempt.path] = (attempt, attempted.outcome)
+        return attempted
+
+    def _attempted(self, attempt: Attempt) -> Attempted:
+        """The answer, after the time it takes; the body's where the script says so."""
         step, deadline = attempt.step, attempt.this.deadline.timestamp()
         scripts = self.test.request.scripts
         arguments = decode_slots(dict(attempt.arguments))
@@ -255,6 +283,10 @@ class Doorbells:
     def fail(self, token: str, error: str, cause: str) -> bool:
         """SendTaskFailure."""
         return self.simulation.send_task_failure(token, error, cause)
+
+
+def _no_contestant(record: Mapping[str, Json]) -> dict[str, Json]:
+    return {"contestant": None, **record}
 
 
 def _log(record: Mapping[str, Json]) -> LogRecord:
