@@ -410,6 +410,6 @@ class Program(NamedTuple):
     """The entry flow first, then helpers with operations, child flows, as first mentioned."""
     steps: tuple[StepInfo, ...]
     sources: tuple[tuple[str, str], ...]
-    """(path from the project root, text) of each project module reached, by path."""
+    """(path from the project root, text) of each module that importing the flow needs, by path."""
     digest: str
     """sha256 over `sources`."""
