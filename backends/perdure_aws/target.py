@@ -27,6 +27,8 @@ from perdure_aws.state import VERSION as STATE_VERSION
 
 __all__ = ["SOURCE_MAP_VERSION", "AwsTarget"]
 
+type Document = dict[str, Json]
+
 SOURCE_MAP_VERSION = 1
 
 
@@ -42,18 +44,18 @@ class AwsTarget:
 
     def __init__(self) -> None:
         self._imported: Imported | None = None
-        self._built: tuple[Machines, Definition] | None = None
+        self._built: tuple[Machines, Definition, Document] | None = None
 
     def check(self, machines: Machines, report: Report) -> None:
         """Report what Step Functions cannot take, at its line."""
         check(machines, report)
         if report.ok:
-            _check_size(machines, self._definition(machines), report)
+            _check_size(machines.machines[0], self._definition(machines)[1], report)
 
     def lower(self, machines: Machines, program: Program, project: Project) -> Artifacts:
         """The artifacts of the entry flow."""
         machine = machines.machines[0]
-        built = self._definition(machines)
+        built, document = self._definition(machines)
         sites = emit(machine, program.sources)
         about: dict[str, Json] = {
             "perdure": __version__,
@@ -68,18 +70,18 @@ class AwsTarget:
             self._sources(program, project), {module_name(machine.ref): sites}, about
         )
         return {
-            "definition.asl.json": _text(built),
+            "definition.asl.json": _text(document),
             "sites.py": sites,
             "source-map.json": pretty(source_map(built, machine)),
             "bundle.zip": zip_of(files),
         }
 
-    def _definition(self, machines: Machines) -> Definition:
+    def _definition(self, machines: Machines) -> tuple[Definition, Document]:
         """The definition of the entry flow, made once for `check` and `lower`."""
         if self._built is None or self._built[0] is not machines:
             built = definition(machines.machines[0], Policies(machines.steps))
-            self._built = machines, built
-        return self._built[1]
+            self._built = machines, built, built.document()
+        return self._built[1:]
 
     def _sources(self, program: Program, project: Project) -> dict[str, str]:
         """The files of one project are read once for all flows of a compile."""
@@ -88,9 +90,8 @@ class AwsTarget:
         return self._imported.sources(program.sources)
 
 
-def _check_size(machines: Machines, built: Definition, report: Report) -> None:
-    machine, limit = machines.machines[0], value_of("definition_bytes")
-    size = len(compact(built.document()).encode())
+def _check_size(machine: Machine, document: Document, report: Report) -> None:
+    limit, size = value_of("definition_bytes"), len(compact(document).encode())
     if size > limit:
         report.error(
             rules.DEFINITION_TOO_LARGE,
@@ -102,9 +103,8 @@ def _check_size(machines: Machines, built: Definition, report: Report) -> None:
         )
 
 
-def _text(built: Definition) -> str:
+def _text(document: Document) -> str:
     """As a person would write it, while Step Functions takes that many bytes."""
-    document = built.document()
     text = pretty(document)
     return text if len(text.encode()) <= value_of("definition_bytes") else compact(document)
 

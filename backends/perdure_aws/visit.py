@@ -204,6 +204,7 @@ class Visit:
     def again(self, again: Again, path: str) -> SiteFailure:
         """Another attempt: the same state, entered once more at its time."""
         data = dict(fields(self.event["next"]))
+        data.pop("fresh", None)
         data["again"] = {
             "attempt": again.number,
             "until": moment(again.until),
