@@ -27,14 +27,14 @@ def engine_cases(engines: tuple[str, ...], ids: list[str]) -> Iterator[object]:
                 yield pytest.param(engine, case.id, id=f"{engine}-{case.id}", marks=marks)
 
 
-@pytest.mark.parametrize(("engine", "case_id"), engine_cases(ENGINES, [*CASES]))
+@pytest.mark.parametrize(("engine", "case_id"), [*engine_cases(ENGINES, [*CASES])])
 def test_an_engine_gives_the_trace_of_the_reference(engine: str, case_id: str) -> None:
     expected, got = outcome(case_id, "reference"), outcome(case_id, engine)
     assert compare(expected.whole_trace, got.whole_trace) == []
     check_end(CASES[case_id], got)
 
 
-@pytest.mark.parametrize(("engine", "case_id"), engine_cases(("reference", "aws/moto"), SEEDED))
+@pytest.mark.parametrize(("engine", "case_id"), [*engine_cases(("reference", "aws/moto"), SEEDED)])
 def test_another_interleaving_gives_an_equal_trace(engine: str, case_id: str) -> None:
     expected = outcome(case_id, "reference").whole_trace
     for seed in SEEDS:

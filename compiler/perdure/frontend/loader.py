@@ -150,19 +150,13 @@ class _Finder:
             return False
         module = sys.modules[name]
         origin: object = getattr(module, "__file__", None)
-        root = self.project.root
+        place = os.path.join(self.project.root, *name.split("."))
         if isinstance(origin, str):
             # Of thousands of modules few lie in the project, and making a Path is slow.
-            if not origin.startswith(os.path.join(root, "")):
-                return False
-            path = Path(origin)
-            inside = path.is_relative_to(root) and self.project.module_name(path) == name
-            return inside and "site-packages" not in path.parts
+            return origin in (f"{place}.py", os.path.join(place, "__init__.py"))
         spec: object = getattr(module, "__spec__", None)
         places: Iterable[str] | None = getattr(spec, "submodule_search_locations", None)
-        if places is None:
-            return False
-        return str(root.joinpath(*name.split("."))) in [*places]
+        return places is not None and place in [*places]
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
