@@ -1,9 +1,13 @@
 """What every test can ask for."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
+# What perdure prints begins with `perdure`, where a shell would find it: here, however pytest began.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 # Under `uv run pytest` the commands that perdure prints would start with `uv run`.
 os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
 
