@@ -19,6 +19,7 @@ RUN_ID = re.compile(r"\b[a-z][a-z0-9]*(?:-[a-z0-9]+)*-[0-9a-f]{8}\b")
 CHANGING = (
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\b"), "TIME"),
     (re.compile(r"\b(?:\d+ [hmd] )?\d+(?:\.\d+)? (?:ms|s|m|h)\b"), "LONG"),
+    (re.compile(r"\b\d+\.\d\ds\b"), "LONG"),
 )
 UNDER_UV = "uv run "
 ONLY_ONCE = ("pip install uv", "uv run --frozen python -m tests")
@@ -48,6 +49,7 @@ def played(page: str, folder: Path) -> str:
     done = 0
     for block in blocks(page):
         if block.language == "python" and block.name:
+            (folder / block.name).parent.mkdir(exist_ok=True)
             (folder / block.name).write_text(block.text)
         elif block.language == "console":
             parts += [page[done : block.start], reader.console(block.text)]
@@ -60,6 +62,16 @@ def steady(text: str) -> str:
     for pattern, word in CHANGING:
         text = pattern.sub(word, text)
     return text
+
+
+def kept(path: Path, made: str, update: bool) -> None:
+    """Hold the generated end of a page, behind its comment, to what is made now."""
+    page = path.read_text()
+    head, comment, _ = re.split(r"^(<!-- from here on: .* -->\n)", page, flags=re.MULTILINE)
+    real = f"{head}{comment}\n{made.rstrip()}\n"
+    if update and real != page:
+        path.write_text(real)
+    assert real == page, f"`pytest tests/docs --update` makes {path.name} anew"
 
 
 @final
@@ -129,4 +141,5 @@ def _environment() -> dict[str, str]:
     """A shell in which `perdure` can be typed, and nothing of the test run shows."""
     tools = str(Path(sys.executable).parent)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PERDURE_", "UV_", "PYTEST"))}
+    kept["PYTEST_ADDOPTS"] = "-p no:cacheprovider -W ignore::DeprecationWarning"
     return kept | {"PATH": os.pathsep.join([tools, os.defpath]), "NO_COLOR": "1", "COLUMNS": "100"}
