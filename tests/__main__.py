@@ -1,6 +1,8 @@
 """`python -m tests`: every check, in the order in which they are quick to mend.
 
-Stops at the first that fails; pytest's closing line comes last.
+Stops at the first that fails; pytest's closing line comes last. Arguments go to pytest. Long sweeps
+(`-m slow`) are left out: a bounded sample of each is always run, and the whole of them by
+`python -m pytest -m slow -n auto`.
 """
 
 import os
@@ -12,8 +14,9 @@ CHECKS = (
     ("ruff", "check", "--quiet"),
     ("ruff", "format", "--check", "--quiet"),
     ("mypy",),
-    ("pyright",),
-    ("pytest", "-q", "-n", "auto"),
+    ("pyright", "--pythonpath", sys.executable),
+    # Files of one kind cost alike: workers that run dry take from the others.
+    ("pytest", "-q", "-rs", "-n", "auto", "--dist", "worksteal"),
 )
 
 

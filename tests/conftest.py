@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-# What perdure prints begins with `perdure`, where a shell would find it: here, however pytest began.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+# Commands that perdure prints begin with `perdure` where a shell would find it, as it does here.
+TOOLS = str(Path(sys.executable).parent)
+os.environ["PATH"] = os.pathsep.join([TOOLS, os.environ.get("PATH", os.defpath)])
 # Under `uv run pytest` the commands that perdure prints would start with `uv run`.
 os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
 

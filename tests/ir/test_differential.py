@@ -123,10 +123,7 @@ def test_generated_flows_do_what_cpython_does(
 
 
 @pytest.mark.slow
-def test_many_generated_flows_do_what_cpython_does(request: pytest.FixtureRequest) -> None:
-    if "slow" not in str(request.config.getoption("markexpr")):
-        pytest.skip("a long sweep: runs with -m slow")
-
+def test_many_generated_flows_do_what_cpython_does() -> None:
     @settings(max_examples=5000, deadline=None, suppress_health_check=CHECKS)
     @given(text=body(), bits=st.integers(0, 2**61))
     def sweep(text: str, bits: int) -> None:
