@@ -19,7 +19,7 @@ from tests.azure.scripts import FLOWS, NAMES, steps
 from tests.conformance.case import Case
 from tests.conformance.corpus import CORPUS
 from tests.conformance.examples import EXAMPLES
-from tests.conformance.test_conformance import ROOT, outcome
+from tests.conformance.engines import ROOT, outcome
 
 CASES = {case.id: case for case in (*EXAMPLES, *CORPUS)}
 EVERYTHING = Case(

@@ -13,7 +13,7 @@ from perdure.diagnostics import Report
 from perdure.driver import check_source
 from perdure.frontend.loader import RefusedError
 from perdure_azure.engine.compiled import compiled
-from tests.conformance.test_conformance import ROOT
+from tests.conformance.engines import ROOT
 
 GOLDEN = Path(__file__).with_name("golden")
 EXAMPLES = ("agent", "research", "saga", "triage")
