@@ -11,9 +11,10 @@ import pytest
 
 from perdure.errors import LimitExceeded
 from perdure.store.protocol import Key, RunStore
+from perdure.trace import compare
 from perdure_aws.dynamodb import PART_BYTES, DynamoStore, table_definition
 from perdure_aws.engine.stores import SECRETS
-from tests.conformance.test_conformance import CASES, check_end, compare, outcome
+from tests.conformance.engines import CASES, check_end, outcome
 from tests.store.suite import StoreSuite, check_interleavings
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class TestDynamo(StoreSuite):
 def test_every_interleaving_and_crash_leaves_a_store_that_match_repairs(
     client: "DynamoDBClient",
 ) -> None:
-    check_interleavings(lambda: empty(client), examples=8)
+    check_interleavings(lambda: empty(client), examples=3)
 
 
 KEY = Key("run/a", "record")
