@@ -10,8 +10,6 @@ import json
 import os
 import urllib.request
 
-ENDPOINT = "https://api.openai.com/v1"
-
 
 async def ask(task: str, text: str) -> str:
     """The model's answer to `task` (the instruction) about `text`."""
@@ -23,22 +21,12 @@ async def ask(task: str, text: str) -> str:
 
 
 def _complete(model: str, task: str, text: str) -> str:
-    request = urllib.request.Request(
-        os.environ.get("OPENAI_BASE_URL", ENDPOINT) + "/chat/completions",
-        data=json.dumps(
-            {
-                "model": model,
-                "messages": [
-                    {"role": "system", "content": task},
-                    {"role": "user", "content": text},
-                ],
-            }
-        ).encode(),
-        headers={
-            "Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}",
-            "Content-Type": "application/json",
-        },
-    )
+    messages = [{"role": "system", "content": task}, {"role": "user", "content": text}]
+    body = json.dumps({"model": model, "messages": messages}).encode()
+    key = os.environ["OPENAI_API_KEY"]
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    base = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1")
+    request = urllib.request.Request(f"{base}/chat/completions", body, headers)
     with urllib.request.urlopen(request, timeout=120) as response:
         return str(json.load(response)["choices"][0]["message"]["content"])
 

@@ -30,16 +30,17 @@ def test_the_readme_shows_what_is_printed(clone: Path, update: bool) -> None:
 
 
 def _with_excerpts(page: str, clone: Path) -> str:
-    """The page with its excerpts of the definition as they are in the clone."""
+    """The page with its excerpts of the definition (fields of states) as they are in the clone."""
     definition = json.loads((clone / "compiled/aws/letter/definition.asl.json").read_text())
-    states: dict[str, object] = definition["States"]
+    states: dict[str, dict[str, object]] = definition["States"]
     for block in reversed([*blocks(page)]):
         if block.language != "json":
             continue
         if block.name == "names":
             said: object = [*states]
         else:
-            said = {name: states[name] for name in json.loads(block.text)}
+            shown: dict[str, dict[str, object]] = json.loads(block.text)
+            said = {name: {key: states[name][key] for key in shown[name]} for name in shown}
         text = json.dumps(said) if block.name == "names" else json.dumps(said, indent=2)
         page = f"{page[: block.start]}{text}\n{page[block.end :]}"
     return page
@@ -61,3 +62,9 @@ def test_the_first_flow_is_short_and_compiles_everywhere(
     out = ["--out", str(tmp_path)]
     assert run(["compile", str(tmp_path / block.name), "-t", "aws", "-t", "azure", *out]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_examples_fit_on_a_screen() -> None:
+    lines = {path.name: len(path.read_text().splitlines()) for path in ROOT.glob("examples/*.py")}
+    assert len(lines) >= 5
+    assert {name: count for name, count in lines.items() if count > 60} == {}
