@@ -75,7 +75,7 @@ class CodeTarget(Protocol):
     name: str
     limits: Limits
     oldest_python: tuple[int, int]
-    """The oldest Python that the engine's runtime takes; a project that pins an older one is refused."""
+    """The oldest Python that the engine's runtime takes; an older pin is refused."""
     keeps_whole_statements: bool
     """Whether it prints what the IR keeps whole (`Unlowered`); else the driver refuses that."""
 

@@ -18,8 +18,8 @@ from perdure_azure.engine.files import imported_from
 from tests.azure.scripts import FLOWS, NAMES, steps
 from tests.conformance.case import Case
 from tests.conformance.corpus import CORPUS
-from tests.conformance.examples import EXAMPLES
 from tests.conformance.engines import ROOT, outcome
+from tests.conformance.examples import EXAMPLES
 
 CASES = {case.id: case for case in (*EXAMPLES, *CORPUS)}
 EVERYTHING = Case(

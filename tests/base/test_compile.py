@@ -32,7 +32,7 @@ async def NAME(key: str) -> str:
 
 class _Printed:
     family: Literal["code"] = "code"
-    oldest_python = (3, 12)
+    oldest_python: tuple[int, int] = (3, 12)
     keeps_whole_statements = False
     name = "printed"
     limits: Limits = MappingProxyType({})

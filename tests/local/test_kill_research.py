@@ -47,7 +47,7 @@ async def ask(instructions: str, text: str) -> str:
         return text.upper()
     return instructions.removeprefix("Write the report. ") + "|" + text
 '''
-REPORT = {
+REPORT: dict[str, object] = {
     "text": "again " * 7 + "|tea" + "".join(f"\n[{n + 1}] QUESTION {n}" for n in range(12)),
     "drafts": 8,
     "missing": [],

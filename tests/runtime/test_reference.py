@@ -348,6 +348,7 @@ def test_a_flow_that_sends_what_does_not_fit_is_refused() -> None:
     async def main() -> object:
         handle = await p.start(at("start"), listener)
         await p.sleep(at("sleep"), 1)
+        refused = ""
         try:
             await p.send(at("send"), handle, "done", "yes")
         except ValueError as error:
