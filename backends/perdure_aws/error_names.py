@@ -1,6 +1,6 @@
 """Names of the errors that sites fail with: what catchers match."""
 
-__all__ = ["AGAIN", "CANCELLED", "LOST", "WON", "ended", "raised"]
+__all__ = ["AGAIN", "CANCELLED", "LOST", "WON", "ended", "limit_named", "raised"]
 
 AGAIN = "perdure.Again"
 """The step failed and its policy wants another attempt, at the time in the cause."""
@@ -29,6 +29,15 @@ Source: the retry list AWS recommends for lambda:invoke, and how runtimes report
 def ended(origin: str) -> str:
     """The error name of a site that found that the native operation at this pc has failed."""
     return f"perdure.Ended[{origin}]"
+
+
+def limit_named(error: str | None, cause: str) -> str | None:
+    """The limit (a row of `perdure_aws.limits`) that ended an execution with this error."""
+    if error == "States.DataLimitExceeded":
+        return "payload_bytes"
+    if error == "States.Runtime" and "maximum number of history events" in cause:
+        return "history_events"
+    return None
 
 
 def raised(handler: str) -> str:

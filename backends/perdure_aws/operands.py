@@ -16,6 +16,7 @@ from perdure.codec import Json, encode_slots
 from perdure.codec.descriptors import to_json
 from perdure.codec.narrow import is_list, is_tuple
 from perdure.durations import due, seconds_of
+from perdure.errors import LimitExceeded
 from perdure.language import Step
 from perdure.operations import epoch_of
 from perdure.runtime.scope import Scope as Counts
@@ -36,6 +37,8 @@ __all__ = [
     "whole_seconds",
 ]
 
+MAP_CONCURRENCY = 40
+"""Iterations of an inline Map at once (step-functions/latest/dg/state-map-inline.html)."""
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -102,6 +105,8 @@ class Prepare:
         self._slots = slots
         self._counts = counts
         self._now = now
+        self.passed: str | None = None
+        """The limit that operands would pass: the run ends, no handler of the flow sees it."""
 
     def __call__(self, node: Operation, operands: object) -> object:
         """Operands of the operation at `node`, live for a site's own, JSON for the engine's."""
@@ -158,12 +163,25 @@ class Prepare:
             scope = branches["*"]
             rows = [_row(scope, item) for item in _list(items)]
             starts = [self._start(scope, "*", f"{path}[{n}]", row) for n, row in enumerate(rows)]
+        if items is not None:
+            self._all_start(branches["*"], len(starts), most)
         ready: dict[str, Json] = {"branches": starts}
         if isinstance(most, int):
             ready["limit"] = most
         if operands.get("return_exceptions"):
             ready["return_exceptions"] = True
         return ready
+
+    def _all_start(self, branch: Scope, count: int, most: object) -> None:
+        """Branches that wait must all be under way at once; only those of steps may queue."""
+        at_once = min(count, most) if isinstance(most, int) else count
+        waits = any(isinstance(n, Operation) and n.kind != "run" for n in branch.nodes.values())
+        if waits and at_once > MAP_CONCURRENCY:
+            self.passed = (
+                f"inline_map_concurrency: {at_once} branches that wait, and Step Functions runs"
+                f" {MAP_CONCURRENCY} at once"
+            )
+            raise LimitExceeded(self.passed)
 
     def _branches(self, node: Operation) -> dict[str, Scope]:
         """The scopes of the fork's branches by name, in order."""

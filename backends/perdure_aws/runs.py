@@ -71,7 +71,13 @@ def begin(
         target="aws",
     )
     claimed, _ = claim_run(store, record)
-    return State(claimed.run, claimed.seed, entry, given)
+    state = State(claimed.run, claimed.seed, entry, given)
+    if "at" in data:
+        # The flow began with a wait: no site has rewritten the input, and it goes on after it.
+        state.at = text(data["at"])
+        along = data.get("along")
+        state.along = None if along is None else fields(along)
+    return state
 
 
 def end_of_run(store: RunStore, run: str, outcome: Outcome, now: float) -> None:

@@ -183,6 +183,8 @@ class Visit:
 
     def reply(self, stop: Stop) -> Json:
         """What a site answers: the next state, and what the run's trace gains."""
+        if self.prepare.passed is not None:
+            raise self._limit(self.prepare.passed)
         state = self._next(stop)
         rest = self._rest()
         if _size({"next": state, **rest}) > PAYLOAD_BYTES:
@@ -196,6 +198,8 @@ class Visit:
 
     def failed(self, stop: Stop) -> SiteFailure:
         """The Task fails: its name says where the flow goes on, or that the run has failed."""
+        if self.prepare.passed is not None:
+            return self._limit(self.prepare.passed)
         handler = stop.raised or ""
         is_end = not handler and not self.scope_id
         name = type(stop.error).__name__ if is_end else raised(handler)

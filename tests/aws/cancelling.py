@@ -85,7 +85,7 @@ async def tidy(name: str) -> str:
 
 
 @flow
-async def together(x: str) -> list[str]:
+async def together(x: str) -> tuple[str, str, str]:
     try:
         return await gather(nap("n"), work("w"), tidy("t"))
     finally:
@@ -93,7 +93,7 @@ async def together(x: str) -> list[str]:
 
 
 @flow
-async def together_plain(x: str) -> list[str]:
+async def together_plain(x: str) -> tuple[str, str, str]:
     return await gather(nap("n"), work("w"), flaky("f"))
 
 

@@ -17,7 +17,7 @@ from typing import final
 from perdure.codec import Json, decode, decode_error, decode_slots, encode
 from perdure.diagnostics import Report
 from perdure.driver import FlowName, build_machines, build_program, check_flow
-from perdure.errors import InvalidInput
+from perdure.errors import InvalidInput, LimitExceeded
 from perdure.ir import Program
 from perdure.machine.emit import module_name
 from perdure.machine.ir import Machines
@@ -37,8 +37,9 @@ from perdure_aws.cancel import cancel
 from perdure_aws.engine import engine
 from perdure_aws.engine.bundles import Loaded, active_bundle
 from perdure_aws.engine.interface import START, Execution, LambdaContext, Simulation
-from perdure_aws.engine.spans import Spans
+from perdure_aws.engine.spans import Spans, places_of
 from perdure_aws.engine.stores import STORES
+from perdure_aws.error_names import limit_named
 from perdure_aws.failures import SiteFailure, told
 from perdure_aws.keep import unkept
 from perdure_aws.operations import Attempt
@@ -75,7 +76,7 @@ def run_flow(request: Request) -> Result:
                 {"run": {"id": RUN_ID, "seed": RUN_SEED}, "input": arguments},
                 name=RUN_ID,
             )
-            return test.result(execution, Spans(machines))
+            return test.result(execution, Spans(machines, places_of(artifacts)))
 
 
 def compiled(name: FlowName) -> tuple[Program, Machines, Mapping[str, bytes | str]]:
@@ -221,7 +222,7 @@ class Test:
             case "ABORTED":
                 error, end = asyncio.CancelledError(), End("cancelled")
             case _:
-                error = _error_of(execution)
+                error = _error_of(execution, spans)
                 is_cancel = self.cancelled and isinstance(error, asyncio.CancelledError)
                 end = (
                     End("cancelled")
@@ -300,9 +301,13 @@ def _log(record: Mapping[str, Json]) -> LogRecord:
     )
 
 
-def _error_of(execution: Execution) -> BaseException:
-    """The flow's own error, out of what Step Functions kept of it."""
+def _error_of(execution: Execution, spans: Spans) -> BaseException:
+    """The flow's own error, or the limit of Step Functions that ended it."""
     cause = execution.cause or ""
+    limit = limit_named(execution.error, cause)
+    if limit is not None:
+        place = spans.place(execution.states[-1])
+        return LimitExceeded(f"{limit}: {cause} ({place})")
     said = told(cause).get("next")
     if isinstance(said, Mapping) and "error" in said:
         return decode_error(said["error"])

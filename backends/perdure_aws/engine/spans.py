@@ -1,5 +1,6 @@
 """From what sites report to trace entries; labels and call sites come from the Machine IR."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import final
 
@@ -12,14 +13,15 @@ from perdure.trace import TraceEntry
 from perdure_aws.names import scopes
 from perdure_aws.state import fields, text
 
-__all__ = ["Spans"]
+__all__ = ["Spans", "places_of"]
 
 
 @final
 class Spans:
     """Call sites of operations by label, contestants of races by their names."""
 
-    def __init__(self, machines: Machines) -> None:
+    def __init__(self, machines: Machines, places: Mapping[str, str]) -> None:
+        self._places = places
         self._sites: dict[str, Site] = {}
         self._contestants: dict[tuple[str, str], Op] = {}
         for machine in machines.machines:
@@ -27,6 +29,10 @@ class Spans:
                 for label, op, name in _operations(scope):
                     self._sites[op.label] = _site(op.label, op.span)
                     self._contestants[label, name] = op
+
+    def place(self, state: str) -> str:
+        """File and line of a state of the definition."""
+        return self._places.get(state, state)
 
     def entry(self, record: Mapping[str, Json]) -> TraceEntry:
         """The trace entry of a record."""
@@ -48,6 +54,12 @@ class Spans:
             self._sites.get(label, NOWHERE),
             float(time),
         )
+
+
+def places_of(artifacts: Mapping[str, bytes | str]) -> dict[str, str]:
+    """`file:line` of each state, from the source map."""
+    states = json.loads(artifacts["source-map.json"])["states"]
+    return {name: f"{one['file']}:{one['line']}" for name, one in states.items()}
 
 
 def _operations(scope: Scope) -> Iterator[tuple[str, Op, str]]:

@@ -1,0 +1,58 @@
+"""Flows that come to the limits of Step Functions."""
+
+from perdure import event, flow, gather, step
+
+
+@step
+async def large(size: int) -> str: ...
+
+
+@step
+async def count(n: int) -> int: ...
+
+
+@step
+async def refuse(size: int) -> str: ...
+
+
+@flow
+async def carry(size: int) -> int:
+    text = await large(size)
+    done = await count(1)
+    return len(text) + done
+
+
+@flow
+async def loop(times: int) -> int:
+    total = 0
+    for n in range(times):
+        total += await count(n)
+    return total
+
+
+async def answer(n: int) -> int:
+    await event("go", timeout="1h")
+    return n
+
+
+@flow
+async def wide(n: int) -> int:
+    try:
+        return len(await gather(*[answer(k) for k in range(n)], return_exceptions=True))
+    except RuntimeError:
+        return -1
+
+
+@flow
+async def joined(n: int) -> int:
+    return len("".join(await gather(*[large(100_000) for _ in range(n)])))
+
+
+@flow
+async def handled(size: int) -> str:
+    text = await large(size)
+    try:
+        await refuse(size)
+    except ValueError:
+        size = len(text)
+    return await large(size)

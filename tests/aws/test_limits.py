@@ -1,0 +1,70 @@
+"""What would pass a limit of Step Functions ends the run by its name and line, not before."""
+
+from pathlib import Path
+
+import pytest
+
+from perdure.errors import LimitExceeded
+from perdure.testing import Result, run
+
+FLOWS = Path(__file__).parent / "limits.py"
+STEPS = {
+    "large": lambda size: "x" * size,
+    "count": lambda n: 1,
+    "refuse": lambda size: ValueError("no"),
+}
+
+
+def ended(flow: str, given: dict[str, object], *names: str) -> Result:
+    steps = {name: STEPS[name] for name in names}
+    return run(f"{FLOWS}:{flow}", given, target="aws", steps=steps)
+
+
+def line_of(text: str) -> int:
+    lines = FLOWS.read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if text in line)
+
+
+def test_values_just_under_the_payload_limit_are_carried() -> None:
+    assert ended("carry", {"size": 240_000}, "large", "count").result == 240_001
+
+
+def test_values_just_over_it_end_the_run() -> None:
+    got = ended("carry", {"size": 246_000}, "large", "count")
+    assert isinstance(got.error, LimitExceeded)
+    assert "payload_bytes" in str(got.error)
+    assert f"limits.py:{line_of('text = await large(size)')}" in str(got.error)
+
+
+def test_the_values_of_branches_together_have_the_payload_limit() -> None:
+    assert ended("joined", {"n": 2}, "large").result == 200_000
+    got = ended("joined", {"n": 3}, "large")
+    assert isinstance(got.error, LimitExceeded)
+    assert "payload_bytes" in str(got.error)
+    assert "limits.py:" in str(got.error)
+
+
+def test_a_large_state_goes_along_with_an_exception() -> None:
+    got = ended("handled", {"size": 100_000}, "large", "refuse")
+    assert got.status == "done", got.error
+    assert len(got.result) == 100_000
+
+
+@pytest.mark.parametrize(("times", "status"), [(100, "done"), (30_000, "failed")])
+def test_a_loop_ends_at_the_history_limit(times: int, status: str) -> None:
+    got = ended("loop", {"times": times}, "count")
+    assert got.status == status
+    if status == "failed":
+        assert isinstance(got.error, LimitExceeded)
+        assert "history_events" in str(got.error)
+        assert f"limits.py:{line_of('total += await count(n)')}" in str(got.error)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(40, True), (41, False)])
+def test_branches_that_wait_must_all_start(count: int, fits: bool) -> None:
+    got = ended("wide", {"n": count})
+    if fits:
+        assert got.result == 40
+    else:
+        assert isinstance(got.error, LimitExceeded), got.result
+        assert "inline_map_concurrency" in str(got.error)
