@@ -115,7 +115,11 @@ def _lines(nodes: list[_Node], indent: str) -> Iterator[str]:
 def _operation(state: OperationState) -> list[str]:
     lines = [operation_line(state)]
     for failure in state.failures:
-        text = "vanished without an outcome" if failure.error is None else error_text(failure.error)
+        text = (
+            "vanished without an outcome"
+            if failure.error is None
+            else _one_line(error_text(failure.error))
+        )
         lines.append(click.style(f"attempt {failure.number}: {text}", fg="yellow"))
     return lines
 
@@ -148,7 +152,7 @@ def _outcome(state: OperationState) -> str:
     if isinstance(state.outcome, Completed):
         return "" if state.outcome.value is None else f" → {shown(plain(state.outcome.value))}"
     if isinstance(state.outcome, Failed):
-        return click.style(f" → {error_text(state.outcome.error)}", fg="red")
+        return click.style(f" → {_one_line(error_text(state.outcome.error))}", fg="red")
     if state.interrupted:
         return " → cancelled"
     if state.due is not None and state.kind in ("event", "sleep"):
@@ -163,7 +167,13 @@ def _arguments(arguments: Mapping[str, object]) -> str:
 
 def _log_line(record: LogRecord) -> str:
     name = f"{record.level} {record.logger}: " if record.logger else ""
-    return click.style(f"» {name}{record.text.rstrip()}", dim=True)
+    return click.style(f"» {name}{_one_line(record.text)}", dim=True)
+
+
+def _one_line(text: str, length: int = 200) -> str:
+    """The first line of a text, cut where it gets long; `--json` has the whole."""
+    first, newline, _ = text.strip().partition("\n")
+    return first[:length] + ("…" if newline or len(first) > length else "")
 
 
 def duration(seconds: float) -> str:
