@@ -21,11 +21,7 @@ GAPS: Mapping[tuple[str, str], str] = {
 }
 """(case, engine): why that engine does not give the trace. The suite fails when one closes."""
 
-_NO_TIME = "never: it has no clock, so no machine in which something may wait runs on it"
 WITHOUT_TIME: Mapping[str, str] = {
-    **dict.fromkeys(("agent-two-tools", "agent-unknown-tool", "agent-budget"), _NO_TIME),
-    **dict.fromkeys(("triage-spam", "saga-card-declined", "sf-01-booked"), _NO_TIME),
-    **dict.fromkeys(("az-01-no-number", "dp-01-auto"), _NO_TIME),
     "ac-02-one-fails": "never: a branch fails, and how far its siblings came hangs on time",
 }
 """Cases that do not hang on time, and whose machine sfnx refuses to run all the same."""

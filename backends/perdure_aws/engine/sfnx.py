@@ -174,6 +174,8 @@ class SfnxSimulation:
         raise self._refusal
 
     def _task(self, call: sfnx.testing.Call) -> object:
+        if call.resource.rpartition(":::")[2].partition(".")[2]:
+            self._refuse(f"sfnx has no time in which {call.state} could wait for an answer")
         if call.resource != _INVOKE:
             self._refuse(f"sfnx does not know how to do {call.resource}")
         arguments = call.arguments
@@ -234,16 +236,14 @@ def _context_named(name: str) -> Callable[[object, str], dict[str, object]]:
 
 
 def _shape_of(definition: Mapping[str, Json]) -> _Shape:
-    """Look once at the whole definition; refuse what can never run here."""
+    """What the whole definition says about time: branches, and timeouts that could fire."""
     branched = timed = "TimeoutSeconds" in definition
     branched = False
     inside, uncaught = set[str](), set[str]()
     for name, state, inner in _states(definition, inner=False):
-        kind, resource = state.get("Type"), str(state.get("Resource", ""))
+        kind = state.get("Type")
         branched = branched or kind in ("Parallel", "Map")
         timed = timed or "TimeoutSeconds" in state or "HeartbeatSeconds" in state
-        if resource.rpartition(":::")[2].partition(".")[2]:
-            raise EngineCannot(f"sfnx has no time in which {name} could wait for an answer")
         if inner:
             inside.add(name)
             if kind == "Fail":
