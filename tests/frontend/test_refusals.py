@@ -26,6 +26,10 @@ REFUSED = [
     ("PDR135", "with open('x') as f:\n    return f.read()", ""),
     ("PDR136", "return await f(1)", "from typing import TextIO\n@step\ndef f(x: TextIO): ..."),
     ("PDR144", "return missing(1)", "from texts import *"),
+    ("PDR113", "add(SEEN)\nreturn await fetch(1)", "SEEN = []\ndef add(xs):\n    xs.append(1)"),
+    ("PDR113", "s = SEEN\nadd(s)\nreturn 1", "SEEN = []\ndef add(xs):\n    xs.append(1)"),
+    ("PDR113", "heapq.heappush(SEEN, 1)\nreturn 1", "import heapq\nSEEN = []"),
+    ("PDR113", "setattr(Order, 'x', 1)\nreturn 1", "class Order: ..."),
     ("PDR206", "c = fetch(1)\nawait c\nreturn await c", ""),
     ("PDR206", "c = fetch(1)\nawait c\nif xs:\n    await c", ""),
     ("PDR216", "return await f(1)", "@step\ndef f(x: Itme): ..."),
@@ -149,6 +153,21 @@ REFUSED = [
 BRANCHES = [
     (
         "PDR139",
+        "held = {'k': xs}\nasync def one(at):\n    at['k'].append(await fetch(1))\n"
+        "await gather(one(held), fetch(2))\nreturn xs",
+    ),
+    (
+        "PDR139",
+        "held = [x for x in xs]\nasync def one(at):\n    at[0].n = await fetch(1)\n"
+        "await gather(one(held), fetch(2))\nreturn xs",
+    ),
+    (
+        "PDR139",
+        "async def one(i):\n    heapq.heappush(xs, await fetch(i))\n"
+        "import heapq\nawait gather(one(1), one(2))\nreturn xs",
+    ),
+    (
+        "PDR139",
         """
         results = []
         async def one(x):
@@ -264,6 +283,12 @@ BRANCHES = [
 ]
 
 ACCEPTED = [
+    (
+        "return await go(1)",
+        "class W:\n    async def go(self, x): return x\ngo = step(W().go)",
+    ),
+    ("ys = [*xs]\nadd(ys)\nreturn ys", "def add(xs):\n    xs.append(1)"),
+    ("setattr(xs[0], 'x', 1)\nheapq.heappush(xs, 1)\nreturn xs", "import heapq"),
     # pure code
     ("return json.dumps({'a': [1]})", ""),
     ("return json.loads(xs)['a'].strip().split(',')", ""),

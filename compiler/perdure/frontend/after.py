@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 from perdure import rules
 from perdure.frontend import arguments, branches, checks, known
 from perdure.frontend.analysis import FunctionKind
-from perdure.frontend.meanings import External, Func
-from perdure.frontend.mutations import Mutations
+from perdure.frontend.meanings import (
+    Class,
+    External,
+    Func,
+    GlobalValue,
+    ProjectModule,
+    Table,
+)
+from perdure.frontend.mutations import Mutations, changed_first, roots
 from perdure.frontend.settle import step_name
 from perdure.frontend.state import State
 from perdure.frontend.symbols import BindingKind
@@ -52,6 +59,7 @@ def check(walk: "Walk") -> None:
         _consumed(walk, state)
         _reserved(walk, state)
         _defaults(walk, state, mutations)
+        _globals(walk, state, mutations)
         if state.recursive:
             _recursion(walk, state, mutations)
         branches.check(walk, state, mutations)
@@ -206,6 +214,22 @@ def _defaults(walk: "Walk", state: State, mutations: Mutations) -> None:
         mutable = isinstance(default, ast.List | ast.Dict | ast.Set | ast.Call)
         if mutable and parameter.arg in changes:
             walk.problem(state, rules.GLOBAL_WRITE, changes[parameter.arg], name=parameter.arg)
+
+
+def _globals(walk: "Walk", state: State, mutations: Mutations) -> None:
+    """A global that is given to a function which changes it."""
+    for found in state.calls:
+        scope = found.scope or state.scope
+        changed = [*changed_first(walk, found)]
+        for ref in found.refs:
+            called = walk.states.get(ref)
+            if called is not None and called.func.kind is not FunctionKind.FLOW:
+                changed += [value for _, value in mutations.changed_arguments(found, called)]
+        for argument in changed:
+            for name in sorted(roots(argument, scope)):
+                meaning = walk.resolver.expression(ast.Name(name, ast.Load()), scope)
+                if isinstance(meaning, GlobalValue | Table | ProjectModule | Class):
+                    walk.problem(state, rules.GLOBAL_WRITE, argument, name=name)
 
 
 # Identity, recursion

@@ -10,6 +10,7 @@ def _words(text: str) -> frozenset[str]:
 
 __all__ = [
     "BUILTIN_IMPURE",
+    "CHANGES_FIRST",
     "CONSUMES_COROUTINES",
     "DECORATORS",
     "ITERATOR_MAKERS",
@@ -266,6 +267,25 @@ MUTATORS = _words(
     "symmetric_difference_update move_to_end __setitem__ __delitem__ __iadd__"
 )
 """Methods of the containers that change them in place."""
+
+CHANGES_FIRST = frozenset(
+    {
+        "bisect.insort",
+        "bisect.insort_left",
+        "bisect.insort_right",
+        "builtins.delattr",
+        "builtins.setattr",
+        "heapq.heapify",
+        "heapq.heappop",
+        "heapq.heappush",
+        "heapq.heappushpop",
+        "heapq.heapreplace",
+        "operator.delitem",
+        "operator.setitem",
+        "random.shuffle",
+    }
+)
+"""Functions that change their first argument in place."""
 
 CONSUMES_COROUTINES = frozenset(
     f"builtins.{name}"

@@ -19,7 +19,7 @@ from perdure.ir import Ref
 if TYPE_CHECKING:
     from perdure.frontend.walk import Walk
 
-__all__ = ["Mutations", "arguments_of", "roots"]
+__all__ = ["Mutations", "arguments_of", "changed_first", "roots"]
 
 type Places = dict[str, ast.AST]
 
@@ -128,15 +128,27 @@ def _parts(node: ast.expr) -> Sequence[ast.expr]:
             return [body, orelse]
         case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
             return parts
-        case ast.Call(func=ast.Name(id=name), args=args) if name in _VIEWS:
-            return args
+        case ast.Dict(values=parts):
+            return parts
+        case ast.ListComp(elt=kept, generators=loops) if isinstance(kept, _PLACES):
+            return [kept, *(loop.iter for loop in loops)]
+        case ast.DictComp(value=kept, generators=loops) if isinstance(kept, _PLACES):
+            return [kept, *(loop.iter for loop in loops)]
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if (
+            name in _VIEWS or name[0].isupper()
+        ):
+            # A class, by its name: the object may hold what its constructor is given.
+            return [*args, *(keyword.value for keyword in keywords)]
         case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in _PARTS:
             return [value]
         case _:
             return []
 
 
-_VIEWS = frozenset({"enumerate", "zip", "reversed", "iter", "list", "tuple", "sorted", "filter"})
+_PLACES = (ast.Name, ast.Attribute, ast.Subscript, ast.Tuple, ast.List, ast.Dict)
+_VIEWS = frozenset(
+    {"enumerate", "zip", "reversed", "iter", "list", "tuple", "sorted", "filter", "dict", "deque"}
+)
 """Calls that give new containers of the very same items."""
 _PARTS = frozenset({"values", "items", "get", "pop", "setdefault", "copy"})
 
@@ -162,6 +174,10 @@ def _direct(walk: "Walk", state: State) -> Places:
             for root in roots(target, state.scope):
                 places.setdefault(root, node)
         pending.extend(ast.iter_child_nodes(node))
+    for found in state.calls:
+        for target in changed_first(walk, found):
+            for root in roots(target, found.scope or state.scope):
+                places.setdefault(root, found.node)
     names = state.scope.names
     if names is not None:
         for name in names.nonlocals:
@@ -169,6 +185,12 @@ def _direct(walk: "Walk", state: State) -> Places:
             if place is not None:
                 places.setdefault(name, place)
     return places
+
+
+def changed_first(walk: "Walk", found: FoundCall) -> Sequence[ast.expr]:
+    """What a function of the standard library changes: its first argument."""
+    dotted = found.base or walk.names.get(id(found.node.func), "")
+    return found.node.args[:1] if dotted in known.CHANGES_FIRST else []
 
 
 def _changed_by(walk: "Walk", node: ast.AST, scope: Scope) -> list[ast.expr]:

@@ -214,7 +214,8 @@ class Resolver:
 
     def _plain(self, call: ast.Call, scope: Scope) -> FunctionNode | None:
         wrapped = self.expression(call.args[0], scope) if call.args else None
-        return wrapped.node if isinstance(wrapped, Func) else None
+        # A method has its parameters with or without `self`: only what wraps it knows.
+        return wrapped.node if isinstance(wrapped, Func) and wrapped.owner is None else None
 
     def _table(
         self, value: ast.Dict | ast.List | ast.Tuple | ast.Set, scope: Scope, ref: Ref
