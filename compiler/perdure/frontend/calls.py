@@ -229,7 +229,7 @@ def _mapped(reader: "Reader", node: ast.Call, dotted: str, use: Use) -> FoundCal
     for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
         meaning = reader.meaning(argument)
         if isinstance(meaning, Func) and _FUNCTION_KINDS[meaning.kind] is not CallKind.PURE:
-            if argument is node.args[0] and dotted in known.MAPS:
+            if argument in node.args[:1] and dotted in known.MAPS:
                 made = meaning
             elif dotted in known.CALLS_ITS_ARGUMENT:
                 reader.problem(rules.OPERATION_AS_VALUE, argument, call=ast.unparse(argument))
