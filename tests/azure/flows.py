@@ -117,5 +117,5 @@ async def kept_whole(name: str) -> list[str]:
             got.append(await work(name))
             await sleep("1h")
     except TimeoutError:
-        got.append(f"late {deadline.expired()}")
+        got.append(f"late {deadline.expired()}")  # pyright: ignore[reportPossiblyUnboundVariable]
     return got

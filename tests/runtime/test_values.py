@@ -97,7 +97,7 @@ async def everywhere(value: Any) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_a_value_comes_back_equal_and_of_its_type(value: object) -> None:
     r = run(
         everywhere,
