@@ -1,0 +1,1 @@
+"""Measurements beside other tools: each module prints a table of its own."""
