@@ -583,3 +583,11 @@ def test_other_flows_of_the_file_must_not_keep_it_from_being_imported() -> None:
     assert codes(flow_text("return 1", "@flow\ndef other(): ...")) == ["PDR109"]
     text = flow_text("return 1", "@flow\nasync def other():\n    yield 1\n    return 2")
     assert codes(text) == ["PDR107"]
+
+
+def test_names_of_perdure_may_come_by_a_star_import() -> None:
+    text = (
+        "from perdure import *\n@step\nasync def s() -> int: ...\n"
+        "@flow\nasync def main() -> int:\n    await sleep(1)\n    return await s()\n"
+    )
+    assert codes(text) == []

@@ -15,8 +15,9 @@ from uuid import UUID
 
 import pytest
 
-from perdure import flow, step
+from perdure import InvalidInput, flow, step
 from perdure.runtime import calls as p
+from perdure.runtime.values import encode_call
 from tests.runtime.harness import at, run
 
 
@@ -172,3 +173,11 @@ def test_a_branch_value_is_a_copy_that_behaves_alike() -> None:
         return [type(got).__name__, got["a"], got["b"], got is defaults]
 
     assert run(main).result == ["defaultdict", [1], [], False]
+
+
+def test_a_start_from_code_names_the_field_that_does_not_fit() -> None:
+    @flow
+    async def main(amount: int) -> None: ...
+
+    with pytest.raises(InvalidInput, match="`amount`: expected int"):
+        encode_call(main, ("x",), {})

@@ -8,6 +8,7 @@ import ast
 import builtins
 from typing import final
 
+import perdure
 from perdure.frontend import known
 from perdure.frontend.analysis import FunctionKind, FunctionNode
 from perdure.frontend.meanings import (
@@ -104,7 +105,10 @@ class Resolver:
             return ProjectModule(submodule)
         unknown = False
         for star in symbols.stars:
-            starred = self.graph.find(absolute(module, star.module or "", star.level))
+            package = absolute(module, star.module or "", star.level)
+            starred = self.graph.find(package)
+            if package == "perdure" and name in perdure.__all__:
+                return External(f"perdure.{name}")
             if starred is None:
                 unknown = True
             elif (found := self.member(starred, name)) is not UNDEFINED:

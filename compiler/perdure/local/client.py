@@ -112,7 +112,7 @@ class LocalClient:
                 if answer is not None:
                     return Completed(answer.value)
                 if ended:
-                    return failed(Unanswered(f"run {run} ended before it replied"))
+                    return failed(Unanswered(f"run {run} ended before it answered"))
                 await asyncio.sleep(_POLL)
         finally:
             store.close()

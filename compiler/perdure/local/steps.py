@@ -48,6 +48,12 @@ async def run_step(run: "LocalRun", call: StepCall) -> Outcome:
         raise
 
 
+def _take_note(task: "asyncio.Task[Outcome]") -> None:
+    """A fault stops the engine, and that says it: asyncio need not write about it as well."""
+    if not task.cancelled():
+        task.exception()
+
+
 @final
 class _Attempts:
     """The attempts of one step."""
@@ -62,6 +68,7 @@ class _Attempts:
     def start(self) -> asyncio.Task[Outcome]:
         """Try until an attempt is final, in a task of its own."""
         self._task = self._run.engine.loop.create_task(self._try())
+        self._task.add_done_callback(_take_note)
         return self._task
 
     def cancel(self) -> None:

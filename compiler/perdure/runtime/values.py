@@ -69,8 +69,12 @@ def encode_arguments(
 
 
 def encode_call(callee: Callee, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Json]:
-    """The arguments of a call from ordinary code, bound and encoded."""
-    return encode_arguments(callee, bind(callee, args, kwargs))
+    """The arguments of a call from ordinary code, bound and encoded; InvalidInput names a field."""
+    bound = bind(callee, args, kwargs)
+    try:
+        return encode_arguments(callee, bound)
+    except InvalidValue as error:
+        raise InvalidInput(str(error)) from None
 
 
 def encode_input(flow: "Flow[..., Any]", data: Mapping[str, object]) -> dict[str, Json]:
