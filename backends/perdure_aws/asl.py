@@ -6,7 +6,6 @@ sites write (`perdure_aws.envelope`). So a state says only which site runs, and 
     await classify(issue)          "classify"              Task, a site
     if kind == "spam":             "if kind == 'spam'"     Choice on what a site decided
     await event("approval", ...)   "approval"              Task with a token
-                                   "approval: time is up"  Task that looks once more, then times out
     await sleep("1d")              "sleep"                 Wait
     await gather(...)              "gather"                Parallel or Map
 
@@ -15,6 +14,7 @@ it goes to. The name of a user's exception is no handler's name: it ends the exe
 its error.
 """
 
+import ast
 from collections.abc import Iterator
 from typing import assert_never, final
 
@@ -355,11 +355,7 @@ class ScopeStates:
                 for number, scope in enumerate(state.branches)
             ]
             return {"Type": "Parallel", "Arguments": branches, "Branches": graphs, **onward}
-        limit = (
-            {}
-            if state.fork.limit is None
-            else {"MaxConcurrency": expression(f"{INPUT}.operands.limit")}
-        )
+        limit = _concurrency(state.fork.limit)
         return {
             "Type": "Map",
             "Items": branches,
@@ -460,3 +456,14 @@ def _said(name: str) -> str:
 
 def _pascal(group: str) -> str:
     return "".join(part.capitalize() for part in group.replace("-", "_").split("_"))
+
+
+def _concurrency(limit: ast.expr | None) -> dict[str, Json]:
+    """How many iterations run at once: a number where it is written as one."""
+    match limit:
+        case None | ast.Constant(value=None):
+            return {}
+        case ast.Constant(value=int(number)) if number > 0:
+            return {"MaxConcurrency": number}
+        case _:
+            return {"MaxConcurrency": expression(f"{INPUT}.operands.limit")}

@@ -1,10 +1,9 @@
 """Waits as states: for events, for time, before another attempt.
 
-    await event("approval", ...)   "approval"              Task with a token
-                                   "approval: time is up"  Task that looks once more, then times out
-    await sleep("1d")              "sleep"                 Wait; a Task with a token where cleanup
-                                                           is pending, or branches run beside it
-    retry                          "retry classify"        likewise
+    await event("approval", ...)   "approval"         Task with a token
+    await sleep("1d")              "sleep"            Wait; a Task with a token where cleanup is
+                                                      pending, or branches run beside it
+    retry                          "retry classify"   likewise
 
 A Wait cannot be interrupted: whoever cancels a run that is in one stops the execution. So it stands
 only where no handler of the flow would see the CancelledError.
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from perdure.codec import Json
 from perdure.machine.ir import Await, Run, Sleep
 from perdure_aws import expressions as jsonata
-from perdure_aws.error_names import CANCELLED, LOST, raised
+from perdure_aws.error_names import CANCELLED
 from perdure_aws.expressions import INPUT, expression
 from perdure_aws.policies import literal_limit
 
@@ -87,14 +86,15 @@ def before_retry(scope: "ScopeStates", state: Run, name: str) -> None:
 
 
 def wait(scope: "ScopeStates", state: Await) -> None:
-    """A Task with a token; when its time is up, a site settles what came by the deadline."""
-    over = scope.whole.names.extra(f"{state.name}: time is up")
-    received: dict[str, Json] = {
-        "Output": jsonata.along(
-            state.next.at, state.next.bind, "received", "true", origin=state.pc
-        ),
-        "Next": scope.name(state.next.to),
-    }
+    """A Task with a token; when its time is up, the site that follows looks what came by then."""
+    edge = state.next
+
+    def onward(rung: str) -> dict[str, Json]:
+        return {
+            "Output": jsonata.along(edge.at, edge.bind, "received", rung, origin=state.pc),
+            "Next": scope.name(edge.to),
+        }
+
     scope.put(
         state,
         {
@@ -106,25 +106,9 @@ def wait(scope: "ScopeStates", state: Await) -> None:
                     "ErrorEquals": [CANCELLED],
                     **scope.with_error(state.on_error, jsonata.cancelled(), origin=state.pc),
                 },
-                {"ErrorEquals": ["States.Timeout"], "Output": expression(INPUT), "Next": over},
+                {"ErrorEquals": ["States.Timeout"], **onward("false")},
             ],
-            **received,
-        },
-    )
-    scope.extra(
-        over,
-        state,
-        {
-            **scope.task(state, state.name, INVOKE, None, over=state.pc),
-            "TimeoutSeconds": ROUTE_SECONDS,
-            "Retry": [{"ErrorEquals": list(LOST), "MaxAttempts": LOST_ATTEMPTS}],
-            "Catch": [
-                {
-                    "ErrorEquals": [raised("")],
-                    **scope.with_error(state.on_error, jsonata.cause("error"), origin=state.pc),
-                }
-            ],
-            **received,
+            **onward("true"),
         },
     )
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeGuard, final
+from typing import Any, TypeGuard, final
 
 from perdure.codec import Json, encode_slots
 from perdure.codec.descriptors import to_json
@@ -20,7 +20,7 @@ from perdure.errors import LimitExceeded
 from perdure.language import Step
 from perdure.operations import epoch_of
 from perdure.runtime.scope import Scope as Counts
-from perdure.runtime.values import bind, declared_type
+from perdure.runtime.values import bind, declared_type, encode_arguments
 from perdure.sites import Call, Flow, Operation, Scope, Slots
 from perdure_aws.state import State, fields, text
 from perdure_aws.waits import Contestant, limit
@@ -45,10 +45,10 @@ _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 @final
 @dataclass(frozen=True, slots=True)
 class StepCall:
-    """A step with its arguments by parameter name."""
+    """A step with its arguments by parameter name, encoded."""
 
     step: Step[..., object]
-    arguments: Mapping[str, object]
+    arguments: Mapping[str, Json]
 
 
 @final
@@ -112,7 +112,9 @@ class Prepare:
         """Operands of the operation at `node`, live for a site's own, JSON for the engine's."""
         if isinstance(operands, Call):
             step = _step(operands.callee)
-            return StepCall(step, bind(step, operands.args, operands.kwargs))
+            # Encoded here: what cannot cross is an error of the flow, raised at its operation.
+            given = bind(step, operands.args, operands.kwargs)
+            return StepCall(step, encode_arguments(step, given))
         if node.kind == "run":
             return _message(by_name(operands))
         return self._engine_operands(node, by_name(operands))
@@ -149,8 +151,8 @@ class Prepare:
     # --- forks ----------------------------------------------------------------------------------
 
     def _fork(self, node: Operation, operands: Mapping[str, object]) -> Json:
-        most = operands.get("limit")
-        if most is not None and (not isinstance(most, int) or most < 1):
+        most: Any = operands.get("limit")  # what the flow gives; comparing it may raise
+        if most is not None and most < 1:
             raise ValueError("limit must be at least 1")
         branches = self._branches(node)
         items = operands.get("over")

@@ -16,6 +16,7 @@ from perdure.operations import ThisStep
 from perdure.runtime.bodies import Attempted
 from perdure.runtime.engine import Completed, Outcome
 from perdure.runtime.retries import delay_before_next
+from perdure.runtime.values import failed
 from perdure.store.inbox import events, get_reply, put_reply
 from perdure.store.protocol import Event, EventState, RunStore
 from perdure.store.runs import update_run
@@ -129,11 +130,14 @@ def perform_message(
         update_run(store, run, lambda record: record._replace(progress=payload))
         return Completed(None)
     question = next((e for e in events(store, run, name) if _is_open(store, run, e)), None)
+    outcome: Outcome = Completed(None)
     if question is None:
-        raise RuntimeError(f"reply({name!r}): this scope took no message that is unanswered")
-    put_reply(store, run, question.id, payload)
-    records.add(path, "reply", name, {"value": payload}, Completed(None), label=label, time=now)
-    return Completed(None)
+        missing = f"reply({name!r}): this scope took no message that is unanswered"
+        outcome = failed(RuntimeError(missing))
+    else:
+        put_reply(store, run, question.id, payload)
+    records.add(path, "reply", name, {"value": payload}, outcome, label=label, time=now)
+    return outcome
 
 
 def _is_open(store: RunStore, run: str, event: Event) -> bool:

@@ -4,7 +4,6 @@
     route  drive to the next stop
     wait   register a wait under a task token; what answers is the doorbell
     pause  likewise, of a wait for time alone
-    over   a wait's time is up: look once more
 
 Nothing here knows Lambda, DynamoDB or moto: those are the `Host`.
 """
@@ -15,7 +14,7 @@ from collections.abc import Mapping
 from perdure.codec import Json
 from perdure.runtime.engine import Failed, Outcome
 from perdure.runtime.scope import current
-from perdure.runtime.values import encode_arguments, result_of
+from perdure.runtime.values import result_of
 from perdure_aws import site_waits
 from perdure_aws.operands import Message, StepCall
 from perdure_aws.operations import Again, attempt_step, perform_message
@@ -41,9 +40,6 @@ def _answer(visit: Visit, event: Mapping[str, Json]) -> Json:
         return None
     if "pause" in event:
         site_waits.paused(visit, text(event["pause"]), text(event["token"]))
-        return None
-    if "over" in event:
-        site_waits.time_is_up(visit, text(event["over"]))
         return None
     if "run" in event:
         return _perform(visit, text(event["run"]))
@@ -101,7 +97,7 @@ def _operation(visit: Visit, pc: str, ready: object) -> Outcome:
 
 def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome:
     """One attempt; at a cancel of the run none follows, and the last one is the outcome."""
-    again, arguments = visit.state.again, encode_arguments(ready.step, ready.arguments)
+    again, arguments = visit.state.again, ready.arguments
     number = 1 if again is None else int(str(again["attempt"]))
     if again is not None and visit.cancel_is_asked() and not visit.state.cancelled:
         outcome: Outcome = Failed(again["last"])

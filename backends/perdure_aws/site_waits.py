@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from perdure.codec import Json, conform_json, decode, encode, encode_error
+from perdure.codec import Json, conform_json, decode, encode
 from perdure.codec.descriptors import from_json
 from perdure.runtime.engine import Completed, Outcome
 from perdure.runtime.values import failed as outcome_of
@@ -19,15 +19,13 @@ from perdure.store.protocol import Doorbell, Waiter, WaiterState
 from perdure.store.records import waiter_key
 from perdure_aws import waits
 from perdure_aws.cancel import cancel_wait, spare
-from perdure_aws.error_names import raised
-from perdure_aws.failures import failure
 from perdure_aws.operands import Wait, by_name, wait_of
 from perdure_aws.state import fields, text
 
 if TYPE_CHECKING:
     from perdure_aws.visit import Visit
 
-__all__ = ["end_pause", "failed", "paused", "received", "register_wait", "slept", "time_is_up"]
+__all__ = ["end_pause", "failed", "paused", "received", "register_wait", "slept"]
 
 PAUSE = ("~pause",)
 """No event can have this name; whoever cancels finds the wait in its line."""
@@ -93,24 +91,6 @@ def end_pause(visit: "Visit", timing: Mapping[str, Json]) -> None:
         rung(visit.host.store, Doorbell(waiter.token, waiter_key(visit.state.run, path)))
 
 
-def time_is_up(visit: "Visit", pc: str) -> None:
-    """Settle a wait whose token has run out; an event that was there in time still wins."""
-    wait = _known_wait(visit, pc)
-    host, run = visit.host, visit.state.run
-    due = waits.first_due(wait.contestants)
-    if due is not None and host.now() < due:
-        host.sleep(due - host.now())
-    waits.settle(host.store, run, wait.path, host.now())
-    ended = waits.decided(host.store, run, wait.path, wait.contestants)
-    if ended is None:
-        raise RuntimeError(f"the wait {wait.path!r} is over, and not decided")
-    if ended.timed_out and wait.contestants[ended.contestant].event is not None:
-        _record_event(visit, pc, wait, ended.contestant, outcome_of(TimeoutError()))
-        error = encode_error(TimeoutError(), ordered=True)
-        says: dict[str, Json] = {"error": error, "records": list(visit.records.lines)}
-        raise failure(raised(""), says)
-
-
 def failed(visit: "Visit", origin: str, error: BaseException) -> None:
     """A wait ended with an error: what its own site would have counted and recorded."""
     operands = visit.state.operands or {}
@@ -130,10 +110,16 @@ def failed(visit: "Visit", origin: str, error: BaseException) -> None:
 def received(visit: "Visit", pc: str) -> object:
     """What the wait at `pc` gives: an event's payload, or a race's winner and value."""
     wait = _known_wait(visit, pc)
-    ended = waits.decided(visit.host.store, visit.state.run, wait.path, wait.contestants)
+    host, run = visit.host, visit.state.run
+    if not visit.along_is("received", True):
+        _settle(visit, wait)
+    ended = waits.decided(host.store, run, wait.path, wait.contestants)
     if ended is None:  # closed by a cancel, whose own ring was lost
         raise asyncio.CancelledError
     contestant, detail = wait.contestants[ended.contestant], wait.details[ended.contestant]
+    if ended.timed_out and contestant.event is not None:
+        _record_event(visit, pc, wait, ended.contestant, outcome_of(TimeoutError()))
+        raise TimeoutError
     if contestant.event is None:
         for other, its_detail in zip(wait.contestants, wait.details, strict=True):
             if other.event is None and other.due == contestant.due:
@@ -147,6 +133,15 @@ def received(visit: "Visit", pc: str) -> object:
     _record_event(visit, pc, wait, ended.contestant, outcome)
     value = result_of(outcome)
     return (contestant.name, value) if wait.is_race else value
+
+
+def _settle(visit: "Visit", wait: Wait) -> None:
+    """Decide a wait whose token has run out; an event that was there in time still wins."""
+    host = visit.host
+    due = waits.first_due(wait.contestants)
+    if due is not None and host.now() < due:
+        host.sleep(due - host.now())
+    waits.settle(host.store, visit.state.run, wait.path, host.now())
 
 
 def record_sleep(visit: "Visit", record: Mapping[str, Json], outcome: Outcome | None) -> None:

@@ -155,9 +155,10 @@ class Visit:
         assert isinstance(catch, Catch), "a handler begins with a catch"
         return catch.slot
 
-    def along_is(self, what: str) -> bool:
-        """Whether that came along."""
-        return self.state.along is not None and what in self.state.along
+    def along_is(self, what: str, value: Json = None) -> bool:
+        """Whether that came along, with this value if one is given."""
+        along = self.state.along
+        return along is not None and what in along and value in (None, along[what])
 
     def node(self, pc: str) -> Operation:
         """The operation at `pc`."""

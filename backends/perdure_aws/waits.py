@@ -107,7 +107,10 @@ def decided(
     assert event is not None, "a taken event stays in the inbox"
     index = next(i for i, c in enumerate(contestants) if c.event == waiter.won.name)
     due = first_due(contestants)
-    tie = over is not None and event.stored == due and over.contestant < index
+    # What comes from outside goes before the timers of its instant; only where both were there
+    # when the wait began does the lower index win.
+    both = due is not None and due <= waiter.since and event.stored <= waiter.since
+    tie = over is not None and both and over.contestant < index
     if over is not None and tie and contestants[over.contestant].event is None:
         close(store, run, path)
         return over

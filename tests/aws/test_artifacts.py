@@ -1,6 +1,7 @@
 """What is emitted: as written down, valid for everybody, linear in the source, few transitions."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,9 @@ from tests.conformance.engines import CASES, gap, outcome
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLES = ("triage", "research", "agent", "saga")
+NO_NUMBER = re.compile(r"E3601 '\{% .* %\}' is not of type 'number'")
+"""cfn-lint 1.58 wants literals for TimeoutSeconds and MaxConcurrency. Both take expressions in
+JSONata mode (step-functions/latest/dg/state-task.html, state-map-inline.html, 2026-11-23)."""
 READABLE = ("definition.asl.json", "sites.py", "source-map.json")
 RUNNABLE = [id for id in CASES if gap(CASES[id], "aws/moto") is None]
 FLOWS = sorted({CASES[id].flow for id in RUNNABLE})
@@ -40,7 +44,7 @@ def definition(flow: str) -> dict[str, Any]:
 def test_the_examples_become_what_is_written_down(name: str, update: bool) -> None:
     made = artifacts(f"examples/{name}.py")
     for file in READABLE:
-        text, golden = made[file], GOLDEN / name / file
+        text, golden = made[file], GOLDEN / name / f"{file}.txt"
         assert isinstance(text, str)
         if update:
             golden.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +69,8 @@ def test_every_definition_passes_the_language_service_of_aws() -> None:
 
 def test_every_definition_passes_cfn_lint() -> None:
     found = validate_all_with_cfn_lint([definition(flow) for flow in FLOWS])
-    assert {flow: one for flow, one in zip(FLOWS, found, strict=True) if one} == {}
+    real = [[one for one in lines if not NO_NUMBER.fullmatch(one)] for lines in found]
+    assert {flow: one for flow, one in zip(FLOWS, real, strict=True) if one} == {}
 
 
 def test_every_state_has_its_place_in_the_source() -> None:

@@ -1,5 +1,6 @@
 """What would pass a limit of Step Functions ends the run by its name and line, not before."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,21 @@ from perdure.errors import LimitExceeded
 from perdure.testing import Result, run
 
 FLOWS = Path(__file__).parent / "limits.py"
-STEPS = {
-    "large": lambda size: "x" * size,
-    "count": lambda n: 1,
-    "refuse": lambda size: ValueError("no"),
-}
+
+
+def large(size: int) -> str:
+    return "x" * size
+
+
+def count(n: int) -> int:
+    return 1
+
+
+def refuse(size: int) -> Exception:
+    return ValueError("no")
+
+
+STEPS: dict[str, Callable[[int], object]] = {"large": large, "count": count, "refuse": refuse}
 
 
 def ended(flow: str, given: dict[str, object], *names: str) -> Result:
@@ -60,9 +71,9 @@ def test_a_loop_ends_at_the_history_limit(times: int, status: str) -> None:
         assert f"limits.py:{line_of('total += await count(n)')}" in str(got.error)
 
 
-@pytest.mark.parametrize(("count", "fits"), [(40, True), (41, False)])
-def test_branches_that_wait_must_all_start(count: int, fits: bool) -> None:
-    got = ended("wide", {"n": count})
+@pytest.mark.parametrize(("branches", "fits"), [(40, True), (41, False)])
+def test_branches_that_wait_must_all_start(branches: int, fits: bool) -> None:
+    got = ended("wide", {"n": branches})
     if fits:
         assert got.result == 40
     else:

@@ -11,4 +11,26 @@ class Excess(NamedTuple):
     reason: str
 
 
-EXCESS: Final[Mapping[str, Excess]] = {}
+_DECIDES = "a site between a wait and the decision on what it gave: Python decides, after the wait"
+_HANDLER = "a site looks at what the wait came to, and the handler's site decides what goes on"
+_LOOP = "the first site and the last one, and a loop without operations between two of them"
+_BRANCH = "a branch that failed, or returned after a wait, ends in a state of its own"
+
+EXCESS: Final[Mapping[str, Excess]] = {
+    "saga-never-shipped": Excess(3, _HANDLER),
+    "ac-02-one-fails": Excess(3, _BRANCH),
+    "ac-08": Excess(6, _LOOP),
+    "ad-04": Excess(4, _BRANCH),
+    "az-01-expired": Excess(4, _DECIDES),
+    "az-01-three-wrong": Excess(4, _DECIDES),
+    "dp-01-late": Excess(3, _DECIDES),
+    "re-03-clicked": Excess(4, _DECIDES),
+    "re-03-never": Excess(4, _DECIDES),
+    "sf-10": Excess(4, _BRANCH),
+    "tp-34": Excess(5, _DECIDES),
+    "tp-37": Excess(5, _DECIDES),
+    "ad-01": Excess(4, _DECIDES),
+    "re-06-paid": Excess(6, _HANDLER),
+    "re-06-escalated": Excess(9, _HANDLER),
+    "sf-16": Excess(5, _LOOP),
+}

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any, Final
 from unittest.mock import patch
+from uuid import uuid4
 
 from perdure.store.protocol import RunStore
 from perdure.store.sqlite import SqliteStore
@@ -39,8 +40,10 @@ def on_dynamodb() -> Generator[RunStore]:
     boto3: Any = import_module("boto3")
     with patch.dict(os.environ, SECRETS), moto.mock_aws():
         client = boto3.client("dynamodb")
-        client.create_table(**table_definition("runs"))
-        yield DynamoStore(client, "runs")
+        # A name of its own: where moto is on already, tables of other runs are still there.
+        name = f"runs-{uuid4().hex}"
+        client.create_table(**table_definition(name))
+        yield DynamoStore(client, name)
 
 
 STORES: Final[Mapping[str, Callable[[], AbstractContextManager[RunStore]]]] = {
