@@ -114,7 +114,11 @@ class Prepare:
             step = _step(operands.callee)
             # Encoded here: what cannot cross is an error of the flow, raised at its operation.
             given = bind(step, operands.args, operands.kwargs)
-            return StepCall(step, encode_arguments(step, given))
+            try:
+                return StepCall(step, encode_arguments(step, given))
+            except TypeError:
+                self._counts.enter(node.label)  # it began, as on every engine
+                raise
         if node.kind == "run":
             return _message(by_name(operands))
         return self._engine_operands(node, by_name(operands))

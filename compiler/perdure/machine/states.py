@@ -59,7 +59,7 @@ class States:
 
     def make(self, entry: Pc) -> tuple[Edge, tuple[State, ...]]:
         """The edge to the first state, and all states."""
-        start = self._enter(entry, None)
+        start = self._first(entry)
         while self._waiting:
             kind, pc, name = self._waiting.pop()
             self._states[name] = self._state(kind, pc, name)
@@ -104,15 +104,22 @@ class States:
         at = pc if self._regions.settled(pc) is not None else ""
         return Edge(self._visible(found), at)
 
+    def _first(self, pc: Pc) -> Edge:
+        """From the start of the scope."""
+        node = self._nodes[pc]
+        if isinstance(node, ir.Operation | ir.ForkNode) and waits_in_site(node):
+            return Edge(self._named("node", pc), pc)
+        return self._enter(pc, None)
+
     def _enter(self, pc: Pc, bind: Slot | None) -> Edge:
-        """From a state that is no site."""
+        """From a state that is no site.
+
+        Never into a wait: nobody reads the reply of the site that registers one, so what came
+        along (a value to bind, a sleep to record) would be lost.
+        """
         found, node = self._regions.next[pc], self._nodes[pc]
         if found is not None and self._regions.settled(pc) is not None:
             return Edge(self._visible(found), pc, bind)
-        waits = isinstance(node, ir.Operation | ir.ForkNode) and waits_in_site(node)
-        if waits and bind is None:
-            # A value to bind would be lost with the slots when the engine ends the wait.
-            return Edge(self._named("node", pc), pc)
         plain = isinstance(node, ir.Block | ir.Catch)
         name = None if plain else f"to {pc}"
         return Edge(self._named("route", pc, name), pc, bind)

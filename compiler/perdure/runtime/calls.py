@@ -114,7 +114,7 @@ def _is_flow(callee: object) -> TypeGuard[Flow[..., Any]]:
 
 async def _step(site: "Site", step: Step[..., Any], arguments: dict[str, object]) -> Any:
     op = await begin(site)
-    encoded = encode_arguments(step, arguments, op.scope.run.functions)
+    encoded = encode_arguments(step, arguments)
     work = op.scope.run.step(StepCall(op, step, step.name, encoded))
     return await outcome_value(op, work)
 
