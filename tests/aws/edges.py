@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from pydantic import SecretStr
+
 from perdure import event, flow, gather, race, sleep, step
 
 
@@ -24,7 +26,7 @@ async def saga(x: str) -> str:
     try:
         for i in range(3):
             await book(i)
-            undo.append(lambda i=i: cancel_booking(i))
+            undo.append(lambda i=i: cancel_booking(i))  # type: ignore[misc]  # `i` is an int
         raise RuntimeError("no room")
     except RuntimeError:
         for back in reversed(undo):
@@ -66,6 +68,48 @@ async def nothing(x: str) -> list[object]:
 
 @flow
 async def nothing_of_asyncio(x: str) -> list[object]:
-    found = await asyncio.gather()
+    found: list[object] = await asyncio.gather()
     await slow("after")
     return list(found)
+
+
+@flow
+async def over_a_variable(x: str) -> str:
+    undo: list[Callable[[], Awaitable[None]]] = []
+    await book(7)
+    undo.append(lambda: cancel_booking(len(x)))
+    await book(8)
+    await undo.pop()()
+    return "undone"
+
+
+@flow
+async def no_codec_in_a_branch(x: str) -> str:
+    async def branch() -> object:
+        await book(1)
+        return object()
+
+    try:
+        await gather(branch(), book(2))
+    finally:
+        await book(3)
+    return "end"
+
+
+@flow
+async def secret_argument(x: str) -> str:
+    try:
+        await slow(SecretStr(x))
+    except TypeError:
+        await slow("caught")
+    return "end"
+
+
+@flow
+async def argument_in_a_loop(x: str) -> str:
+    for given in (1, 2, 3):
+        try:
+            await slow((n for n in range(3)) if given == 2 else given)
+        except TypeError:
+            await slow("caught")
+    return "end"
