@@ -63,14 +63,15 @@ async def argument(x: str) -> str:
 
 @flow
 async def nothing(x: str) -> list[object]:
-    return list(await gather())
+    found: list[object] = await gather()
+    return found
 
 
 @flow
 async def nothing_of_asyncio(x: str) -> list[object]:
     found: list[object] = await asyncio.gather()
     await slow("after")
-    return list(found)
+    return found
 
 
 @flow
