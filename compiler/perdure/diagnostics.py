@@ -9,7 +9,7 @@ from typing import NamedTuple, final
 
 from perdure.source import Source, Span
 
-__all__ = ["Diagnostic", "InternalError", "Report", "Rule", "Secondary", "nearest"]
+__all__ = ["Diagnostic", "InternalError", "Refused", "Report", "Rule", "Secondary", "nearest"]
 
 
 class Rule(NamedTuple):
@@ -93,7 +93,24 @@ class Report:
                 f"the template of {rule.code} has no value for {error}", during="report"
             ) from error
         found = Diagnostic(rule, span, message, help_text, tuple(also))
-        self._found.setdefault((rule.code, span, message), found)
+        self.take(found)
+
+    def take(self, found: Diagnostic) -> None:
+        """Note a problem that another report has found."""
+        self._found.setdefault((found.code, found.span, found.message), found)
+
+
+class Refused(Exception):  # noqa: N818  # reads as what happened
+    """A flow is refused: `report` says why, and the text is what it says to people."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        from perdure.render import render
+
+        return render(self.report, "text").rstrip()
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -43,6 +43,7 @@ __all__ = [
     "split_flow",
     "stage",
     "stages",
+    "which_flow",
 ]
 
 DEPTH = 20_000
@@ -92,12 +93,17 @@ def check_flow(name: FlowName, report: Report) -> "Analysis | None":
     workspace = open_project(name.path, report)
     flows = find_flows(workspace, name)
     if len(flows) > 1:
-        file = workspace.project.display(name.path.absolute())
-        choices = " or ".join(f"`{file}:{flow.ref.qualname}`" for flow in flows)
-        report.error(rules.WHICH_FLOW, None, file=file, count=len(flows), choices=choices)
+        which_flow(workspace.project, name.path, flows, report)
         return None
     analyses = [analyse(workspace, flow) for flow in flows]
     return analyses[0] if analyses and report.ok else None
+
+
+def which_flow(project: Project, path: Path, flows: "Sequence[Func]", report: Report) -> None:
+    """Report that one flow of a file is needed, and which there are."""
+    file = project.display(path.absolute())
+    choices = " or ".join(f"`{file}:{flow.ref.qualname}`" for flow in flows)
+    report.error(rules.WHICH_FLOW, None, file=file, count=len(flows), choices=choices)
 
 
 def check_source(text: str, file: str = "flow.py", *, root: Path | None = None) -> Report:
@@ -292,7 +298,9 @@ def _no_flow(report: Report, module: Module, name: str | None, flows: "Sequence[
         report.error(rules.NO_FLOW, span, file=file)
         return
     names = [flow.ref.qualname for flow in flows]
-    suggestion = f"`{file}:{nearest(name, names) or names[0]}`"
+    meant = nearest(name, names)
+    ordered = sorted(names, key=lambda known: known != meant)
+    suggestion = " or ".join(f"`{file}:{known}`" for known in ordered)
     report.error(rules.UNKNOWN_FLOW, span, file=file, name=name, suggestion=suggestion)
 
 

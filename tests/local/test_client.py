@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.local.project import write_project
+from tests.local.project import command, write_project
 
 FLOW = """
 from dataclasses import dataclass
@@ -79,3 +79,75 @@ def test_a_handle_starts_asks_sends_and_cancels(tmp_path: Path) -> None:
     for line in ("hello o, Ada", "Order(id='bye')", "cancelled", "unanswered"):
         assert line in lines
     assert any(line.startswith("conflict") for line in lines)
+
+
+TYPED = """
+from perdure import event, flow
+
+
+@flow
+async def waits() -> int:
+    total = await event("go", dict[str, int])
+    return total["a"]
+"""
+SENDS = """
+import asyncio
+from app import waits
+from perdure import InvalidInput
+
+
+async def refused(sent) -> None:
+    try:
+        await sent
+    except InvalidInput as error:
+        print(error)
+    else:
+        print("accepted")
+
+
+async def main() -> None:
+    try:
+        await waits.start(id="a/b")
+    except ValueError as error:
+        print(error)
+    handle = await waits.start(id="w")
+    await refused(handle.send("go", {"a": "x"}))
+    await refused(handle.ask("go", {"a": "x"}))
+    await refused(handle.send("gp", {"a": 1}))
+    await handle.send("go", {"a": 1})
+    print(await handle.result())
+
+
+asyncio.run(main())
+"""
+
+
+def test_what_does_not_fit_is_refused_at_its_sender(tmp_path: Path) -> None:
+    root = write_project(tmp_path, app=TYPED, main=SENDS)
+    done = subprocess.run(
+        [sys.executable, "main.py"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    wrong_id, sent, asked, unknown, *_ = done.stdout.splitlines()
+    assert wrong_id.startswith("`a/b` is no run id")
+    assert sent == asked
+    assert sent.startswith("the payload of `go` does not fit: `payload")
+    assert unknown == "nothing in the flow waits for an event `gp`; the nearest is `go`"
+
+
+def test_the_process_that_drives_a_run_says_nothing_to_its_starter(tmp_path: Path) -> None:
+    root = write_project(tmp_path, app=TYPED, main=SENDS)
+    with (tmp_path / "out").open("w+") as out, (tmp_path / "err").open("w+") as err:
+        subprocess.run(
+            [sys.executable, "main.py"], cwd=root, stdout=out, stderr=err, timeout=60, check=True
+        )
+        command(root, "show", "w")
+        out.seek(0)
+        err.seek(0)
+        assert len(out.read().splitlines()) == 5
+        assert err.read() == ""

@@ -224,3 +224,12 @@ def test_the_starter_is_pinned_to_the_python_that_made_it(tmp_path: Path) -> Non
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     settings = tomllib.loads((tmp_path / "agent" / "pyproject.toml").read_text("utf-8"))
     assert settings["tool"]["perdure"]["python"] == running
+
+
+def test_a_misspelt_flow_is_a_wrong_call_and_tells_all_flows(tmp_path: Path) -> None:
+    flows = "from perdure import flow\n"
+    for name in ("first", "other", "settle"):
+        flows += f"\n\n@flow\nasync def {name}() -> None: ...\n"
+    root = write_project(tmp_path, app=flows)
+    said = command(root, "run", "app.py:settel", code=2)
+    assert "write `app.py:settle` or `app.py:first` or `app.py:other`" in said

@@ -5,6 +5,7 @@ Needs the extra `aws-test`; importing this package alone needs nothing.
 """
 
 from importlib import import_module
+from typing import Final
 
 from perdure_aws.engine.interface import (
     START,
@@ -20,6 +21,7 @@ from perdure_aws.engine.interface import (
 )
 
 __all__ = [
+    "ENGINES",
     "START",
     "DefinitionRejected",
     "Engine",
@@ -32,6 +34,9 @@ __all__ = [
     "Simulation",
     "engine",
 ]
+
+ENGINES: Final = ("moto", "sfnx", "moto+dynamodb", "sfnx+dynamodb")
+"""What `perdure.testing.run(engine=)` may name, the default first."""
 
 
 def __getattr__(name: str) -> object:

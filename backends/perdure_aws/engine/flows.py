@@ -15,7 +15,7 @@ from functools import partial
 from typing import final
 
 from perdure.codec import Json, decode, decode_error, decode_slots, encode
-from perdure.diagnostics import Report
+from perdure.diagnostics import Refused, Report
 from perdure.driver import FlowName, build_machines, build_program, check_flow
 from perdure.errors import InvalidInput, LimitExceeded
 from perdure.ir import Program
@@ -48,14 +48,6 @@ from perdure_aws.state import fields, text
 from perdure_aws.target import AwsTarget
 
 __all__ = ["Refused", "compiled", "run_flow"]
-
-
-class Refused(Exception):  # noqa: N818  (it says what happened where it is raised)
-    """The flow cannot be compiled for this target; `report` says why."""
-
-    def __init__(self, report: Report) -> None:
-        super().__init__("\n".join(f"{d.rule.code}: {d.message}" for d in report.diagnostics))
-        self.report = report
 
 
 def run_flow(request: Request) -> Result:

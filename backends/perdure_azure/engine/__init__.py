@@ -1,11 +1,14 @@
 """Runs compiled flows on durabletask's in-memory backend, in virtual time, for tests."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from perdure_azure.engine.runner import run_flow
 
-__all__ = ["run_flow"]
+__all__ = ["ENGINES", "run_flow"]
+
+ENGINES: Final = ("memory",)
+"""What `perdure.testing.run(engine=)` may name."""
 
 
 def __getattr__(name: str) -> object:

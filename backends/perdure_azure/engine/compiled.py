@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perdure.backend import Artifacts
-from perdure.diagnostics import Report
+from perdure.diagnostics import Refused, Report
 from perdure.driver import FlowName, analyse, build_program, emit, find_flows, open_project
 from perdure.frontend.loader import RefusedError
 from perdure_azure import backend
@@ -31,7 +31,9 @@ def compiled(file: Path, name: str | None) -> Compiled:
     workspace = open_project(file, report)
     found = find_flows(workspace, FlowName(file, name))
     if len(found) != 1:
-        raise ValueError(f"{file}: name one of its flows")
+        if report.ok:
+            raise ValueError(f"{file}: name one of its flows")
+        raise Refused(report)
     analysis = analyse(workspace, found[0])
     program = build_program(analysis, report) if report.ok else None
     files: Artifacts = emit(program, backend, workspace.project, report) if program else {}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from perdure import rules
 from perdure.cli import exits
 from perdure.cli.arguments import sample
 from perdure.cli.called import typed
@@ -46,6 +47,8 @@ def load_file(name: FlowName) -> Program | int:
         raise click.UsageError(str(error)) from None
     except Refused as refused:
         emit_report(refused.report, "text", refused.root)
+        if any(found.rule is rules.UNKNOWN_FLOW for found in refused.report.diagnostics):
+            return exits.WRONG_CALL
     except UserImportError as error:
         say(f"error: the file cannot be imported: {error}")
     return exits.REFUSED

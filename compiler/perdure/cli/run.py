@@ -1,7 +1,6 @@
 """`perdure run FILE[:FLOW] name=value ...`: run a flow here until its end."""
 
 import os
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_type_hints
 
@@ -69,12 +68,12 @@ def command(
 
 
 def _check_id(identity: str) -> None:
-    """A run id is typed on command lines, and `/` leads from a run to its children."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:@-]*", identity):
-        raise click.UsageError(
-            f"`{identity}` is no run id: begin with a letter or digit, then also `.`, `_`, `:`, "
-            "`@` and `-`, as in `--id order-17`"
-        )
+    from perdure.local.program import check_id
+
+    try:
+        check_id(identity)
+    except ValueError as error:
+        raise click.UsageError(f"{error}, as in `--id order-17`") from None
 
 
 def _input(

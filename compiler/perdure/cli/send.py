@@ -11,7 +11,6 @@ import click
 from perdure.cli import exits
 from perdure.cli.arguments import fields_of, parse_pairs, read_json
 from perdure.cli.store import choose_run, open_store
-from perdure.diagnostics import nearest
 from perdure.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -52,8 +51,7 @@ def command(
     if payload is not None and pairs:
         raise click.UsageError("give the payload as key=value or as --payload, not both")
     with program.active():
-        types = _types_of(program, event)
-        encoded = _payload(event, payload, pairs, types)
+        encoded = _payload(program, event, payload, pairs)
     held = Leases(place.store, "send").holder(record.run, time.time())
     engine = new_engine(place.store, program)
     engine.put_event(record.run, event, encoded, id=event_id or os.urandom(16).hex())
@@ -65,32 +63,18 @@ def command(
     return Driver(engine, program, detach=True).drive(find_run(place.store, record.run))
 
 
-def _types_of(program: "Program", event: str) -> list[object]:
-    known = program.event_types()
-    if event in known:
-        return known[event]
-    if program.computes_event_names:
-        return [None]
-    meant = nearest(event, known)
-    others = ", ".join(f"`{name}`" for name in known)
-    hint = f"; the nearest is `{meant}`" if meant else f"; it takes {others}" if others else ""
-    raise click.UsageError(f"nothing in the flow waits for an event `{event}`{hint}")
-
-
-def _payload(event: str, payload: str | None, pairs: Sequence[str], types: list[object]) -> "Json":
+def _payload(program: "Program", event: str, payload: str | None, pairs: Sequence[str]) -> "Json":
     """The payload, as the first declared type that it fits."""
-    from perdure.runtime.values import encode_payload
+    from perdure.local.payloads import fitting_payload
 
-    problem: InvalidInput | None = None
-    for declared in types:
+    def payload_as(declared: object) -> object:
         if payload is not None:
-            value: object = read_json(payload, "--payload")
-        elif pairs:
-            value = parse_pairs(pairs, fields_of(declared))
-        else:
-            value = None if not fields_of(declared) else {}
-        try:
-            return encode_payload(value, declared)
-        except InvalidInput as error:
-            problem = problem or error
-    raise click.UsageError(f"the payload of `{event}` does not fit: {problem}")
+            return read_json(payload, "--payload")
+        if pairs:
+            return parse_pairs(pairs, fields_of(declared))
+        return None if not fields_of(declared) else {}
+
+    try:
+        return fitting_payload(program, event, payload_as)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from None

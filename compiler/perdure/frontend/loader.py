@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast, final
 
+from perdure.diagnostics import Refused
 from perdure.frontend import instrument
 from perdure.frontend.analysis import Analysis
 from perdure.frontend.check import check
@@ -28,11 +29,11 @@ from perdure.project import Project
 __all__ = ["LoadedFlow", "RefusedError", "UserImportError", "load"]
 
 
-class RefusedError(Exception):
+class RefusedError(Refused):
     """The flow is refused; `analysis.report` says why."""
 
     def __init__(self, analysis: Analysis) -> None:
-        super().__init__("\n".join(found.message for found in analysis.report.diagnostics))
+        super().__init__(analysis.report)
         self.analysis = analysis
 
 

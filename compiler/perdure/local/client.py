@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
+from perdure.codec import decode
 from perdure.codec.text import Json
 from perdure.errors import Unanswered
 from perdure.local.children import outcome_of
@@ -28,10 +29,13 @@ from perdure.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from perdure.language import Flow
+    from perdure.local.program import Program
 
 __all__ = ["LocalClient", "connect"]
 
 _POLL: Final = 0.05
+_programs: Final[dict[tuple[str, str, str], "Program"]] = {}
+"""By store, flow and source: a program that sends much reads a flow once."""
 
 
 def connect(folder: Path | None = None) -> "LocalClient":
@@ -54,8 +58,10 @@ class LocalClient:
     ) -> str:
         """Start a run, and a process that drives it."""
         from perdure.driver import FlowName
-        from perdure.local.program import check_program
+        from perdure.local.program import check_id, check_program
 
+        if id is not None:
+            check_id(id)
         reference = flow.__perdure_ref__
         module, _, name = reference.partition(":")
         if module == "__main__":
@@ -65,7 +71,7 @@ class LocalClient:
         checked = check_program(FlowName(Path(flow.__wrapped__.__code__.co_filename), name))
         store = self._open()
         try:
-            run = id or f"{name.replace('_', '-')}-{os.urandom(4).hex()}"
+            run = id if id is not None else f"{name.replace('_', '-')}-{os.urandom(4).hex()}"
             record = RunRecord(
                 run=run,
                 flow=reference,
@@ -137,6 +143,8 @@ class LocalClient:
 
     def _put(self, store: SqliteStore, run: str, event: str, payload: Json, *, asks: bool) -> str:
         record = find_run(store, run)
+        if record.end is None and record.target == "local":
+            self._check_payload(store, record, event, payload)
         identity = os.urandom(16).hex()
         with store.transaction():
             put_event(store, run, event, payload, id=identity, now=time.time(), asks=asks)
@@ -144,10 +152,37 @@ class LocalClient:
         self._drive(store, record)
         return identity
 
+    def _check_payload(
+        self, store: SqliteStore, record: RunRecord, event: str, payload: Json
+    ) -> None:
+        """InvalidInput if nothing in the run's flow takes this payload."""
+        from perdure.local.payloads import fitting_payload
+
+        program = self._program(store, _root_of(store, record))
+        with program.active():
+            fitting_payload(program, event, lambda _: decode(payload))
+
+    def _program(self, store: SqliteStore, record: RunRecord) -> "Program":
+        """The flow of a run as the run began with it, loaded once per process."""
+        from perdure.diagnostics import Report
+        from perdure.local.program import load_stored
+        from perdure.project import find_project
+
+        key = (store.path, record.flow, record.versions.source)
+        known = _programs.get(key)
+        if known is None:
+            root = find_project(self._folder, Report()).root
+            known, _ = load_stored(store, record, root)
+            _programs[key] = known
+        return known
+
     def _drive(self, store: SqliteStore, record: RunRecord) -> None:
-        """Start a process that drives the run, if it has not ended and nobody does."""
-        while record.parent is not None:
-            record = find_run(store, record.parent)
+        """Start a process that drives the run, if it has not ended and nobody does.
+
+        What it says it says to nobody: this process may have ended long ago, and what becomes of
+        the run is in the store.
+        """
+        record = _root_of(store, record)
         if record.end is not None or record.target != "local":
             return
         if Leases(store, "client").holder(record.run, time.time()) is not None:
@@ -159,5 +194,14 @@ class LocalClient:
             cwd=self._folder,
             env=environment,
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+
+def _root_of(store: SqliteStore, record: RunRecord) -> RunRecord:
+    """The run that nobody started as a child, over this one."""
+    while record.parent is not None:
+        record = find_run(store, record.parent)
+    return record

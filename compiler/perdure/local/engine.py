@@ -99,6 +99,8 @@ class Engine:
         """Asked when nothing but waits is left; says whether it made something ready."""
         self.on_written: Callable[[int], None] | None = None
         """For tests: told how many entries have become durable, before anybody else is."""
+        self.on_misfit: Callable[[str], None] | None = None
+        """For tests: told of a payload that does not fit the wait which took it."""
         self.failure: BaseException | None = None
         self._buffer: list[tuple[str, int, Entry]] = []
         self._actions: list[Callable[[], None]] = []

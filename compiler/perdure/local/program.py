@@ -6,6 +6,7 @@ stored copy, and says which files differ.
 
 import ast
 import json
+import re
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -14,10 +15,10 @@ from pathlib import Path
 from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
-from perdure import __version__
+from perdure import __version__, diagnostics
 from perdure.codec import VERSION as CODEC
 from perdure.diagnostics import Report
-from perdure.driver import FlowName, analyse, find_flows, open_project
+from perdure.driver import FlowName, analyse, find_flows, open_project, which_flow
 from perdure.frontend.loader import LoadedFlow, load
 from perdure.project import Project
 from perdure.runtime.functions import ModuleFunctions
@@ -34,6 +35,7 @@ __all__ = [
     "Refused",
     "SourceCopy",
     "WrongPython",
+    "check_id",
     "check_program",
     "load_program",
     "load_stored",
@@ -43,17 +45,25 @@ COPY_FORMAT: Final = 1
 SETTINGS_FILE: Final = "pyproject.toml"
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(diagnostics.Refused):
     """The source is refused; `report` says why, `root` is where its files lie."""
 
     def __init__(self, report: Report, root: Path) -> None:
-        super().__init__(f"{len(report.diagnostics)} problems found")
-        self.report = report
+        super().__init__(report)
         self.root = root
 
 
 class WrongPython(Exception):  # noqa: N818
     """The project is pinned to another minor version of Python, or the run began under one."""
+
+
+def check_id(run: str) -> None:
+    """ValueError for what is no run id: it is typed on command lines, and `/` leads to children."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:@-]*", run):
+        raise ValueError(
+            f"`{run}` is no run id: begin with a letter or digit, then also `.`, `_`, `:`, `@`"
+            " and `-`"
+        )
 
 
 class SourceCopy(NamedTuple):
@@ -188,7 +198,7 @@ def check_program(name: FlowName) -> Checked:
         _check_pin(project)
     flows = find_flows(workspace, name) if report.ok else ()
     if len(flows) > 1:
-        _report_several(report, project, name, [flow.ref.qualname for flow in flows])
+        which_flow(project, name.path, flows, report)
     if not report.ok or not flows:
         raise Refused(report, project.root)
     analysis = analyse(workspace, flows[0])
@@ -220,14 +230,6 @@ def _check_pin(project: Project) -> None:
 
 def _running() -> str:
     return f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-def _report_several(report: Report, project: Project, name: FlowName, flows: list[str]) -> None:
-    from perdure import rules
-
-    file = project.display(name.path.absolute())
-    choices = " or ".join(f"`{file}:{flow}`" for flow in flows)
-    report.error(rules.WHICH_FLOW, None, file=file, count=len(flows), choices=choices)
 
 
 def read_copy(store: SqliteStore, record: RunRecord) -> SourceCopy:

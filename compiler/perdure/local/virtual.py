@@ -7,6 +7,7 @@ process had been killed, and another one takes over on the same store.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, final
 
@@ -127,6 +128,7 @@ class _World:
             listener=self.recorder,
             functions=self.functions,
         )
+        engine.on_misfit = partial(_misfit, engine)
         if crash_after is not None:
             engine.on_written = _crash_after(crash_after)
         loop.stuck = loop.stop
@@ -240,6 +242,12 @@ def run_virtual(
         database.close()
     recorder = world.recorder
     return Ran(trace, record, tuple(recorder.history), tuple(recorder.logs), crashes)
+
+
+def _misfit(engine: Engine, problem: str) -> None:
+    from perdure.testing.scripts import ScriptError
+
+    engine.stop(ScriptError(problem))
 
 
 def _plan(engine: Engine, run: str, identity: str, happening: Happening) -> None:

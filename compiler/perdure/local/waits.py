@@ -36,7 +36,7 @@ async def take_event(run: "LocalRun", wait: EventWait) -> Outcome:
             return await run.end(wait.op, failed(TimeoutError()))
         return await run.end(
             wait.op,
-            _delivered(event, wait.type),
+            _delivered(run, event, wait),
             event=event.id,
             sequence=event.sequence,
             asks=event.asks,
@@ -77,13 +77,15 @@ async def _taken(run: "LocalRun", state: OperationState, depth: int) -> Event | 
         return get_event(store, run.id, waiter.won.name, waiter.won.sequence)
 
 
-def _delivered(event: Event, declared: object) -> Outcome:
+def _delivered(run: "LocalRun", event: Event, wait: EventWait) -> Outcome:
     """Return the payload as the declared type; the sender may not have known it."""
-    if declared is None:
+    if wait.type is None:
         return Completed(event.payload)
     try:
-        return Completed(encode_payload(decode(event.payload), declared))
+        return Completed(encode_payload(decode(event.payload), wait.type))
     except InvalidInput as error:
+        if run.engine.on_misfit is not None:
+            run.engine.on_misfit(f"event {wait.name!r} for {wait.op.path} does not fit: {error}")
         return failed(error)
 
 

@@ -8,8 +8,9 @@ r = run("flows/triage.py:triage", {"issue": {...}}, target="reference",
 assert r.status == "done"
 """
 
+from perdure.diagnostics import Refused
 from perdure.testing.request import Request, Result, ScriptedEvent
 from perdure.testing.runner import run
 from perdure.testing.scripts import ScriptError, after
 
-__all__ = ["Request", "Result", "ScriptError", "ScriptedEvent", "after", "run"]
+__all__ = ["Refused", "Request", "Result", "ScriptError", "ScriptedEvent", "after", "run"]

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from perdure.diagnostics import Refused, Report
+from perdure.driver import FlowName, find_flows, open_project, which_flow
 from perdure.durations import seconds_of
 from perdure.testing.request import Request, Result, ScriptedEvent
 from perdure.testing.scripts import Script, Scripts
@@ -38,12 +40,16 @@ def run(
     `events`: (when, name, payload), `when` counted from the start; `cancel="1d"` asks the run
     to cancel then. `seed` picks the interleaving of what runs in parallel.
 
+    A flow that is refused raises `Refused`, whose text is what the compiler says.
+
     Any supported Python will do: the pin of `[tool.perdure]` is for runs that last.
     """
     file, _, name = flow.partition(":") if not re.match(r"^[A-Za-z]:[\\/]", flow) else _drive(flow)
+    runner = _runner(target, engine)
+    path = Path(os.path.abspath(file))
     request = Request(
-        Path(os.path.abspath(file)),
-        name or None,
+        path,
+        name or _only_flow(path),
         dict(arguments or {}),
         Scripts(steps, unscripted),
         tuple(sorted((_event(*event) for event in events), key=lambda event: event.after)),
@@ -51,7 +57,7 @@ def run(
         engine,
         seed,
     )
-    return _runner(target)(request)
+    return runner(request)
 
 
 def targets() -> tuple[str, ...]:
@@ -62,7 +68,19 @@ def targets() -> tuple[str, ...]:
     return ("reference", "local", *found)
 
 
-def _runner(target: str) -> Callable[[Request], Result]:
+def _only_flow(file: Path) -> str:
+    """The name of the flow of a file that has one; `Refused` where there are others, or none."""
+    report = Report()
+    workspace = open_project(file, report)
+    flows = [*find_flows(workspace, FlowName(file))]
+    if len(flows) > 1:
+        which_flow(workspace.project, file, flows, report)
+    if not report.ok:
+        raise Refused(report)
+    return flows[0].ref.qualname
+
+
+def _runner(target: str, engine: str | None) -> Callable[[Request], Result]:
     if target == "reference":
         module = "perdure.reference.runner"
     elif target == "local":
@@ -71,7 +89,12 @@ def _runner(target: str) -> Callable[[Request], Result]:
         module = f"{_package(target)}.engine"
     else:
         raise ValueError(f"no target {target!r} here; there are {', '.join(targets())}")
-    runner: Callable[[Request], Result] = import_module(module).run_flow
+    found = import_module(module)
+    engines: tuple[str, ...] = getattr(found, "ENGINES", ())
+    if engine is not None and engine not in engines:
+        others = f"there are {', '.join(engines)}" if engines else "it is one itself"
+        raise ValueError(f"target {target!r} has no engine {engine!r}; {others}")
+    runner: Callable[[Request], Result] = found.run_flow
     return runner
 
 
