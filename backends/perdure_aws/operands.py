@@ -19,9 +19,12 @@ from perdure.durations import due, seconds_of
 from perdure.errors import LimitExceeded
 from perdure.language import Step
 from perdure.operations import epoch_of
+from perdure.runtime.engine import Operation as Started
+from perdure.runtime.lazy import Lazy
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.values import bind, declared_type, encode_arguments
 from perdure.sites import Call, Flow, Operation, Scope, Slots
+from perdure_aws.awaited import step_of
 from perdure_aws.state import State, fields, text
 from perdure_aws.waits import Contestant, limit
 
@@ -49,6 +52,8 @@ class StepCall:
 
     step: Step[..., object]
     arguments: Mapping[str, Json]
+    value: Started | None = None
+    """Of an operation that was a value: its path, which is counted already, and its call site."""
 
 
 @final
@@ -110,6 +115,9 @@ class Prepare:
 
     def __call__(self, node: Operation, operands: object) -> object:
         """Operands of the operation at `node`, live for a site's own, JSON for the engine's."""
+        if isinstance(operands, Call) and _is_value(operands.callee):
+            asked = step_of(operands.callee)
+            return StepCall(asked.step, asked.arguments, asked.op)
         if isinstance(operands, Call):
             step = _step(operands.callee)
             # Encoded here: what cannot cross is an error of the flow, raised at its operation.
@@ -318,6 +326,10 @@ def _number_or_none(value: Json) -> float | None:
 
 def _is_object(value: object) -> TypeGuard[dict[str, object]]:
     return isinstance(value, dict)
+
+
+def _is_value(value: object) -> TypeGuard[Lazy[object]]:
+    return isinstance(value, Lazy)
 
 
 def _is_step(value: object) -> TypeGuard[Step[..., object]]:

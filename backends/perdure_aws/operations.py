@@ -16,6 +16,7 @@ from perdure.operations import ThisStep
 from perdure.runtime.bodies import Attempted
 from perdure.runtime.engine import Completed, Outcome
 from perdure.runtime.retries import delay_before_next
+from perdure.runtime.site import Site
 from perdure.runtime.values import failed
 from perdure.store.inbox import events, get_reply, put_reply
 from perdure.store.protocol import Event, EventState, RunStore
@@ -74,8 +75,11 @@ class Records:
         time: float,
         attempts: int = 1,
         contestant: Json = None,
+        site: Site | None = None,
     ) -> None:
-        """One operation ended; `outcome` None: cancelled. `contestant`: its name in a race."""
+        """One operation ended; `outcome` None: cancelled. `contestant`: its name in a race; `site`:
+        where only the operation knows it.
+        """
         self.lines.append(
             {
                 "path": path,
@@ -87,6 +91,7 @@ class Records:
                 "label": label,
                 "contestant": contestant,
                 "time": time,
+                **({} if site is None else {"site": list(site)}),
             }
         )
 

@@ -76,6 +76,8 @@ def _route(visit: Visit, target: str | None) -> Json:
 
 def _operation(visit: Visit, pc: str, ready: object) -> Outcome:
     node = visit.node(pc)
+    if isinstance(ready, StepCall) and ready.value is not None:
+        return _step(visit, pc, ready.value.path, ready)
     path = visit.counts.enter(node.label)
     match ready:
         case StepCall():
@@ -128,5 +130,6 @@ def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome:
         label=visit.node(pc).label,
         time=visit.host.now(),
         attempts=number,
+        site=None if ready.value is None else ready.value.site,
     )
     return outcome

@@ -56,7 +56,7 @@ class AwsTarget:
         """The artifacts of the entry flow."""
         machine = machines.machines[0]
         built, document = self._definition(machines)
-        sites = emit(machine, program.sources)
+        sites = emit(machine, program.sources, program.sites)
         about: dict[str, Json] = {
             "perdure": __version__,
             "python": project.settings.python,

@@ -186,6 +186,9 @@ class Visit:
         """What a site answers: the next state, and what the run's trace gains."""
         if self.prepare.passed is not None:
             raise self._limit(self.prepare.passed)
+        if stop.kind == "return" and (lost := _uncodable(stop.value)) is not None:
+            # No handler of the flow is left at its edge: the scope has failed.
+            raise self.failed(Stop("failed", stop.at, {}, "", None, lost))
         state = self._next(stop)
         rest = self._rest()
         if _size({"next": state, **rest}) > PAYLOAD_BYTES:
@@ -270,7 +273,7 @@ class Visit:
             case "native":
                 more["operands"] = self._operands(stop.value)
             case "return":
-                more.update(self._ended(completed_or_failed(stop.value)))
+                more.update(self._ended(Completed(encode(stop.value, ordered=True, path="result"))))
             case "failed":
                 assert stop.error is not None, "a scope that failed has an error"
                 more.update(self._ended(failed(stop.error)))
@@ -282,10 +285,15 @@ class Visit:
         state = self.state
         state.at = stop.at
         state.slots = encode_slots(crossing, ordered=True, functions=self.host.functions)
-        repeating = self.scope.repeating
-        state.counts = {n: c for n, c in self.counts.counts.items() if n in repeating}
+        state.counts = self._counts()
         state.reads, state.clocks = self.counts.reads, self.counts.clocks
         return state.write(**more)
+
+    def _counts(self) -> dict[str, int]:
+        """Of labels that may come again: those in loops, and those that only values know."""
+        labels = {n.label for n in self.scope.nodes.values() if isinstance(n, Operation)}
+        once = labels - self.scope.repeating
+        return {label: count for label, count in self.counts.counts.items() if label not in once}
 
     def _operands(self, value: object) -> Json:
         assert isinstance(value, EngineOperands), "the driver stopped at an engine's operation"
@@ -316,12 +324,13 @@ class Visit:
         return end
 
 
-def completed_or_failed(value: object) -> Outcome:
-    """The end of a scope that returned; a value that cannot cross is its error."""
+def _uncodable(value: object) -> TypeError | ValueError | None:
+    """Why what a scope returned cannot cross, if it cannot."""
     try:
-        return Completed(encode(value, ordered=True, path="result"))
+        encode(value, ordered=True, path="result")
     except (TypeError, ValueError) as error:
-        return failed(error)
+        return error
+    return None
 
 
 def _slots(data: Json) -> dict[str, Json]:

@@ -21,6 +21,7 @@ import ast
 from enum import StrEnum
 from typing import NamedTuple, final
 
+from perdure.runtime.site import Site
 from perdure.source import Span
 
 type Expr = ast.expr
@@ -413,3 +414,5 @@ class Program(NamedTuple):
     """(path from the project root, text) of each module that importing the flow needs, by path."""
     digest: str
     """sha256 over `sources`."""
+    sites: tuple[tuple[str, tuple[Site, ...]], ...] = ()
+    """Of each module, by name: what `__sites__` holds there."""

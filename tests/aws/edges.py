@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from pydantic import SecretStr
-
 from perdure import event, flow, gather, race, sleep, step
 
 
@@ -94,15 +92,6 @@ async def no_codec_in_a_branch(x: str) -> str:
         await gather(branch(), book(2))
     finally:
         await book(3)
-    return "end"
-
-
-@flow
-async def secret_argument(x: str) -> str:
-    try:
-        await slow(SecretStr(x))
-    except TypeError:
-        await slow("caught")
     return "end"
 
 

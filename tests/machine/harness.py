@@ -67,7 +67,7 @@ def compile_flow(source: str, folder: Path) -> Compiled:
     machines = build_machines(program)
     machine = machines.machines[0]
     texts = {
-        one.ref.qualname: (one, emit(one, program.sources))
+        one.ref.qualname: (one, emit(one, program.sources, program.sites))
         for one in (() if machines.refusals else machines.machines)
     }
     text = texts["main"][1] if texts else ""

@@ -51,7 +51,7 @@ class Spans:
             fields(record["arguments"]),
             int(attempts),
             record["outcome"],
-            self._sites.get(label, NOWHERE),
+            _own(record) or self._sites.get(label, NOWHERE),
             float(time),
         )
 
@@ -81,6 +81,15 @@ def _fork_label(scope: Scope, state: Await) -> str:
     node = scope.nodes[state.pc]
     fork = getattr(node, "fork", None)
     return str(fork.label) if fork is not None else state.alternatives[0].op.label
+
+
+def _own(record: Mapping[str, Json]) -> Site | None:
+    """The call site that came with an operation which was a value."""
+    match record.get("site"):
+        case [str(label), str(file), int(line), int(column), int(end_line), int(end_column)]:
+            return Site(label, file, line, column, end_line, end_column)
+        case _:
+            return None
 
 
 def _site(label: str, span: Span) -> Site:

@@ -14,7 +14,7 @@ them, locals are loaded from slots and kept:
 import ast
 import keyword
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never, final
 
 from perdure.ir import Ref
@@ -24,13 +24,18 @@ from perdure.machine.globals import ModuleNames
 from perdure.machine.ir import Machine, Node, Scope
 from perdure.machine.natives import runs_in_site, waits_in_site
 from perdure.machine.trees import trees
+from perdure.runtime.site import Site
 
 __all__ = ["emit", "module_name", "scopes"]
 
 
-def emit(machine: Machine, sources: Sequence[tuple[str, str]]) -> str:
-    """The module's text."""
-    return _Module(machine, ModuleNames(sources)).text()
+def emit(
+    machine: Machine,
+    sources: Sequence[tuple[str, str]],
+    call_sites: Sequence[tuple[str, tuple[Site, ...]]] = (),
+) -> str:
+    """The module's text. `call_sites`: of each module, for functions that call operations."""
+    return _Module(machine, ModuleNames(sources), dict(call_sites)).text()
 
 
 def module_name(ref: Ref) -> str:
@@ -49,8 +54,11 @@ def scopes(scope: Scope) -> Iterator[Scope]:
 
 @final
 class _Module:
-    def __init__(self, machine: Machine, modules: ModuleNames) -> None:
+    def __init__(
+        self, machine: Machine, modules: ModuleNames, call_sites: Mapping[str, tuple[Site, ...]]
+    ) -> None:
         self.machine = machine
+        self.call_sites = call_sites
         used = set(_identifiers(machine.root))
         self.sites = _free("sites", used)
         self.s = _free("s", used)
@@ -61,8 +69,8 @@ class _Module:
     def text(self) -> str:
         """Header, imports, functions, table."""
         tables = [self._scope(scope) for scope in scopes(self.machine.root)]
-        parts = [self._header(), "\n".join(self._imports()), *self.names.binders]
-        parts += [*self.functions, self._flow(tables)]
+        parts = [self._header(), "\n".join(self._imports()), *self._call_sites()]
+        parts += [*self.names.binders, *self.functions, self._flow(tables)]
         return "\n\n\n".join(parts) + "\n"
 
     def _header(self) -> str:
@@ -73,6 +81,15 @@ class _Module:
         lines = ["from perdure import sites" + _alias("sites", self.sites)]
         lines += [f"from {m} import {n}{_alias(n, alias)}" for m, n, alias in self.names.imported()]
         return sorted(lines)
+
+    def _call_sites(self) -> Iterator[str]:
+        """Call sites that code here names: no module of the user's has them."""
+        for (module, alias), used in self.names.call_sites.items():
+            known = self.call_sites[module]
+            rows = "".join(
+                f"    {n}: {self.sites}.CallSite{tuple(known[n])!r},\n" for n in sorted(used)
+            )
+            yield f"{alias} = {{\n{rows}}}"
 
     def _flow(self, tables: list[str]) -> str:
         ref, digest = self.machine.ref, self.machine.digest

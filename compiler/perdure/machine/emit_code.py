@@ -7,7 +7,7 @@ done before an exception.
 """
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, assert_never, final
 
 from perdure.ir import Argument, Op, Ref, Slot
@@ -22,6 +22,8 @@ from perdure.machine.trees import CALLS, fork_operands, reference, trees
 
 __all__ = ["Body", "CodeNames"]
 
+SITES = "__sites__"
+
 
 @final
 class CodeNames:
@@ -33,13 +35,19 @@ class CodeNames:
         self.sites = sites
         self.s = s
         self.binders: list[str] = []
+        self.call_sites: dict[tuple[str, str], set[int]] = {}
+        """Indices of `__sites__` that are used, by module and the name they have here."""
         self._binders: dict[Ref, str] = {}
         self._imports: dict[str, tuple[str, str]] = {}
         self._aliases: dict[tuple[str, str], str] = {}
 
     def imported(self) -> list[tuple[str, str, str]]:
         """(module, name, alias) of all imports."""
-        return [(module, name, alias) for alias, (module, name) in self._imports.items()]
+        return [
+            (module, name, alias)
+            for alias, (module, name) in self._imports.items()
+            if name != SITES
+        ]
 
     def name(self, module: str, name: str) -> str:
         """The alias under which a module's name is imported here; mostly the name itself."""
@@ -54,6 +62,17 @@ class CodeNames:
             self._imports[known] = home
             self._aliases[home] = known
         return known
+
+    def use_sites(self, module: str, nodes: Iterable[ast.AST]) -> None:
+        """Note the call sites that code of a module names: `__sites__[3]`."""
+        for root in nodes:
+            for node in ast.walk(root):
+                match node:
+                    case ast.Subscript(ast.Name(id="__sites__"), ast.Constant(int(index))):
+                        home = (module, self.name(module, SITES))
+                        self.call_sites.setdefault(home, set()).add(index)
+                    case _:
+                        pass
 
     def builtin(self, name: str) -> str:
         """A builtin, also where the user's code means something else by its name."""
@@ -90,6 +109,7 @@ class CodeNames:
             assert isinstance(parameter, Parameter)
             default = ""
             if parameter.default is not None:
+                self.use_sites(module, [parameter.default])
                 for free in loaded_names([parameter.default]):
                     if self.modules.binds(module, free):
                         self.name(module, free)
@@ -202,6 +222,8 @@ class Body:
         if self.frame is None:
             return []
         found = dict(loaded_names(trees(self.node)))
+        if SITES in found:
+            self.names.use_sites(self.frame.ref.module, trees(self.node))
         lines: list[str] = []
         for name in [*found, *self._callees()]:
             if name not in self.frame.names:

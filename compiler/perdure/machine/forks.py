@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from perdure.ir import Branch, Fork, ForkKind, Op, OpKind, Ref
 from perdure.machine import ir
-from perdure.machine.context import Context
+from perdure.machine.context import NO_FACTS, Context
+from perdure.machine.trees import fork_operands
 
 if TYPE_CHECKING:
     from perdure.machine.ir import Pc
@@ -49,7 +50,10 @@ def _same_kind(low: "Lowering", candidates: tuple[Ref, ...]) -> bool:
 
 
 def lower_fork(low: "Lowering", fork: Fork, entry: "Pc", next: "Pc", context: Context) -> None:
-    """A fork, as one node."""
+    """A fork, as one node; one of no branches is the empty list."""
+    if fork.over is None and not fork.branches:
+        _lower_empty(low, fork, entry, next, context)
+        return
     alternatives = _alternatives(fork, context)
     branches: tuple[ir.Scope, ...] = ()
     if not alternatives:
@@ -72,6 +76,18 @@ def lower_fork(low: "Lowering", fork: Fork, entry: "Pc", next: "Pc", context: Co
         fork.span,
     )
     low.draft.add(node, fork.label)
+
+
+def _lower_empty(low: "Lowering", fork: Fork, entry: "Pc", next: "Pc", context: Context) -> None:
+    """`gather()` is a value. With operands, or of another kind, it may raise: not lowered."""
+    if fork.kind is not ForkKind.ALL or fork_operands(fork):
+        low.draft.refuse(f"`{fork.label}` of nothing", entry, next, context, fork.span)
+        return
+    value = ast.List([], ast.Load())
+    code = (
+        () if fork.target is None else (ir.Bind(context.frame.slot(fork.target), value, NO_FACTS),)
+    )
+    low.draft.block(entry, code, next, context, fork.span)
 
 
 def _alternatives(fork: Fork, context: Context) -> tuple[ir.Alternative, ...]:

@@ -6,6 +6,7 @@ of a flow and the table `FLOW`; it imports this package as `sites`.
 
 import builtins
 
+from perdure.runtime.site import Site as CallSite
 from perdure.sites.cursor import Cursor, cursor, enumerated, from_the_end, zipped
 from perdure.sites.driver import Site, Stop
 from perdure.sites.functions import Functions
@@ -28,6 +29,7 @@ from perdure.sites.table import (
 __all__ = [
     "Block",
     "Call",
+    "CallSite",
     "Catch",
     "Cursor",
     "Decision",

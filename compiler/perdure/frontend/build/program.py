@@ -39,6 +39,7 @@ def build(analysis: "Analysis") -> Program:
         steps=tuple(_step(analysis, fact) for fact in analysis.steps.values()),
         sources=sources,
         digest=_digest(sources),
+        sites=tuple(sorted(analysis.sites.items())),
     )
 
 
