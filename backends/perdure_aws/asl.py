@@ -15,7 +15,7 @@ its error.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import assert_never, final
 
 from perdure.codec import Json, encode_error
@@ -319,17 +319,20 @@ class ScopeStates:
 
     def _spawn(self, state: Spawn) -> dict[str, Json]:
         machine = self.whole
+        is_empty = state.fork.over is None and not state.branches
         onward: dict[str, Json] = {
             "Output": jsonata.along(
                 state.next.at,
                 state.next.bind,
                 "outcomes",
-                RESULT,
+                "[]" if is_empty else RESULT,
                 origin=state.pc,
                 kind=str(state.fork.kind),
             ),
             "Next": self.name(state.next.to),
         }
+        if is_empty:  # a Parallel has at least one branch
+            return {"Type": "Pass", **onward}
         wins = None if state.fork.kind is ForkKind.ALL else str(state.fork.kind)
         guarded = self.is_guarded(state.on_error)
         if wins:
@@ -420,6 +423,13 @@ class ScopeStates:
 
     def put(self, state: State, body: dict[str, Json]) -> None:
         """Add the state."""
+        entry = self._entry(state.name)
+        if entry != INPUT:
+            # What it leaves goes on from the branch's own start too, not from all of them.
+            for part in (body, *_catchers(body)):
+                output = part.get("Output")
+                if isinstance(output, str):
+                    part["Output"] = output.replace(INPUT, f"({entry})")
         self.extra(self.name(state.name), state, body)
 
     def extra(self, name: str, state: State, body: dict[str, Json]) -> None:
@@ -427,6 +437,13 @@ class ScopeStates:
         kind = body.pop("Type")
         self.states[name] = {"Type": kind, "Comment": place(state.span), **body}
         self.whole.origins[name] = (self.scope.id, state.span)
+
+
+def _catchers(body: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    catchers = body.get("Catch")
+    for catcher in catchers if isinstance(catchers, list) else ():
+        if isinstance(catcher, dict):
+            yield catcher
 
 
 def _transitions(state: State) -> Iterator[Edge]:

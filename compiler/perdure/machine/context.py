@@ -7,9 +7,10 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, final
 
-from perdure.ir import Facts, Function, Program, Ref, Slot
+from perdure.ir import Branch, Call, Facts, Function, Program, Ref, Slot
 from perdure.machine.ir import Frame, Pc
 from perdure.machine.reads import read_outside_handlers
+from perdure.passes.blocks import children
 from perdure.source import Span
 
 __all__ = ["NO_FACTS", "Context", "Frames", "Jump", "Leave", "Raising"]
@@ -92,6 +93,24 @@ class Frames:
         function = self._functions[ref]
         frame = self.frame(ref)
         return tuple(sorted(frame.slot(name) for name in function.slots))
+
+    def captured(self, branch: Branch) -> tuple[Slot, ...]:
+        """What a branch captures, in the names of its own function.
+
+        A nested helper that it calls, however deep, reads the cells of the function around it.
+        """
+        found, called = set(branch.captures), set[Ref]()
+        blocks = [branch.body]
+        while blocks:
+            for statement in blocks.pop():
+                blocks.extend(children(statement))
+                if isinstance(statement, Call) and statement.helper not in called:
+                    called.add(statement.helper)
+                    helper = self._functions.get(statement.helper)
+                    if helper is not None:
+                        found |= helper.captures
+                        blocks.append(helper.body)
+        return tuple(sorted(found - {*branch.params}))
 
     def _names(self, ref: Ref) -> Mapping[str, Slot]:
         function = self._functions[ref]

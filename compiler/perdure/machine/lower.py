@@ -118,7 +118,8 @@ class Lowering:
         inner.block(branch.body, entry, last, inside)
         inner.end(last, branch.value, Facts(reads=_names(branch.value)), inside, branch.span)
         params = tuple(frame.slot(name) for name in branch.params)
-        captures = tuple(frame.slot(name) for name in branch.captures)
+        captured = self.frames.captured(branch)
+        captures = tuple(frame.slot(name) for name in captured if name in frame.names)
         return inner.finish(entry, scope, params, captures)
 
     def scope_id(self, plain: str) -> str:
