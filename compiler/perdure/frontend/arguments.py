@@ -14,7 +14,7 @@ from perdure.frontend.meanings import External, Func
 if TYPE_CHECKING:
     from perdure.frontend.reader import Reader
 
-__all__ = ["check", "check_native", "check_policy"]
+__all__ = ["check", "check_native", "check_options", "check_policy"]
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _STEP_OPTIONS = frozenset({"retry", "timeout", "name", "group"})
@@ -94,13 +94,6 @@ def check_native(reader: "Reader", node: ast.Call, native: str) -> None:
             _duration(reader, given.get("delay", first))
         case "wait_for":
             _duration(reader, given.get("timeout", node.args[1] if len(node.args) > 1 else None))
-        case "gather":
-            limit = _constant(given.get("limit"))
-            if isinstance(limit, int) and not isinstance(limit, bool) and limit < 1:
-                reader.problem(rules.BAD_LIMIT, given["limit"], value=limit)
-        case "race":
-            if not node.args and not node.keywords:
-                reader.problem(rules.EMPTY_RACE, node, call=ast.unparse(node))
         case _:
             pass
 
@@ -155,6 +148,15 @@ def check_policy(reader: "Reader", func: Func) -> None:
                 rules.OPTION_NOT_FIXED, keyword.value, option=keyword.arg, function=function
             )
         elif keyword.arg == "timeout":
+            _duration(reader, keyword.value)
+        elif keyword.arg == "retry":
+            _retry(reader, keyword.value)
+
+
+def check_options(reader: "Reader", options: ast.Call) -> None:
+    """What `f.options(...)` is given, where it is a literal: judged like the decorator's."""
+    for keyword in options.keywords:
+        if keyword.arg == "timeout":
             _duration(reader, keyword.value)
         elif keyword.arg == "retry":
             _retry(reader, keyword.value)

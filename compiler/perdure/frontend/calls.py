@@ -27,6 +27,7 @@ from perdure.frontend.meanings import (
     Table,
     is_flow,
     is_logger,
+    is_set,
 )
 from perdure.frontend.state import FoundCall, Use
 
@@ -70,6 +71,7 @@ _NO_AWAITABLE = frozenset(
 _HANDLE_METHODS = frozenset({"send", "ask", "cancel", "result"})
 _BRANCHING = frozenset({"gather", "race", "quorum", "wait_for", "create_task"})
 _NOT_AWAITED = frozenset({"this_run", "run", "create_task", "semaphore"})
+_STREAMS = (External("sys.stdout"), External("sys.stderr"), Instance(External("builtins.NoneType")))
 _CONTEXTS = frozenset({"timeout", "timeout_at", "task_group", "semaphore"})
 
 
@@ -79,6 +81,7 @@ def call(reader: "Reader", node: ast.Call, use: Use) -> None:
     target = options.func.value if options and isinstance(options.func, ast.Attribute) else None
     func = target if target is not None else node.func
     if options is not None:
+        arguments.check_options(reader, options)
         _arguments(reader, options, Use.DATA)
     found = _classify(reader, node, func, reader.meaning(func), use)
     if found is None:
@@ -165,9 +168,25 @@ def _function(
     kind = _FUNCTION_KINDS[meaning.kind]
     if kind in (CallKind.HELPER, CallKind.PURE):
         state.callees.append(meaning.ref)
+        _sets_given(reader, node, meaning)
     if kind in (CallKind.STEP, CallKind.FLOW):
         arguments.check(reader, node, meaning)
     return FoundCall(node, kind, use, base=base_name(func), refs=(meaning.ref,))
+
+
+def _sets_given(reader: "Reader", node: ast.Call, func: Func) -> None:
+    """Note the parameters of a helper that are given sets here."""
+    if func.node is None or any(isinstance(item, ast.Starred) for item in node.args):
+        return
+    args = func.node.args
+    names = [parameter.arg for parameter in (*args.posonlyargs, *args.args)]
+    if func.owner is not None:
+        names = []  # which of them is `self` depends on how it is called
+    given = [*zip(names, node.args, strict=False)]
+    given += [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
+    for name, value in given:
+        if is_set(reader.meaning(value)):
+            reader.walk.sets_given.append((func, name))
 
 
 def _class(reader: "Reader", node: ast.Call, meaning: Class, use: Use) -> FoundCall:
@@ -208,7 +227,11 @@ def _external(
         return FoundCall(node, CallKind.NATIVE, use, base=native_base(node, native), native=native)
     if dotted == "asyncio.Semaphore":
         return FoundCall(node, CallKind.NATIVE, use, native="semaphore")
-    if dotted in known.READS:
+    if dotted in known.SECRETS:
+        border = f"the border of the {reader.kind.value} `{reader.state.ref.qualname}`"
+        reader.problem(rules.SECRET_CANNOT_CROSS, node, type=ast.unparse(func), border=border)
+    given = len(node.args) + len(node.keywords)
+    if dotted in known.READS and given < known.NEEDS_ARGUMENT.get(dotted, given + 1):
         reader.walk.names[id(func)] = dotted
         return FoundCall(node, CallKind.READ, use, native=known.READS[dotted])
     log = _log(reader, node, func, dotted, use)
@@ -246,7 +269,9 @@ def _log(
 ) -> FoundCall | None:
     if dotted == "builtins.print":
         checks.printed(reader, node)
-        if not any(keyword.arg == "file" for keyword in node.keywords):
+        files = [keyword.value for keyword in node.keywords if keyword.arg == "file"]
+        if all(reader.meaning(file) in _STREAMS for file in files):
+            reader.written.update(id(file) for file in files)
             return FoundCall(node, CallKind.LOG, use, native="print")
         return None
     head, _, last = dotted.rpartition(".")
@@ -272,7 +297,7 @@ def _refuse(reader: "Reader", node: ast.Call, func: ast.expr, dotted: str) -> No
     refused = known.REFUSED.get(dotted)
     if refused is not None:
         rule: Rule = getattr(rules, refused)
-        reader.problem(rule, func, call=written)
+        reader.problem(rule, func, call=written, attribute=written)
     elif top in known.THREAD_MODULES:
         reader.problem(rules.THREADS, func, call=written)
     elif top == "asyncio":

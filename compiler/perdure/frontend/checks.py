@@ -35,6 +35,7 @@ _DATA_TYPES = frozenset(
     f"builtins.{name}"
     for name in ("bool", "bytes", "dict", "float", "int", "list", "NoneType", "set", "str", "tuple")
 )
+_TEXT = frozenset(f"builtins.{name}" for name in ("str", "repr", "ascii", "format"))
 _TIES = frozenset({"builtins.sorted", "builtins.min", "builtins.max"})
 _WORLD = frozenset(
     {"os.environ", "sys.argv", "sys.path", "sys.modules", "sys.stdin", "sys.stdout", "sys.stderr"}
@@ -200,6 +201,11 @@ def shown(reader: "Reader", node: ast.expr) -> None:
         meaning = meaning.instance
     if is_set(meaning):
         reader.problem(rules.SET_ORDER, node, what=ast.unparse(node))
+    elif isinstance(node, ast.Lambda):
+        reader.problem(rules.DEFAULT_REPR, node, what=ast.unparse(node), type="it")
+    elif isinstance(node, ast.List | ast.Tuple):
+        for part in node.elts:
+            shown(reader, part)
     elif isinstance(meaning, Func):
         name = meaning.ref.qualname
         reader.problem(rules.DEFAULT_REPR, node, what=ast.unparse(node), type=name)
@@ -243,9 +249,14 @@ def pure_call(reader: "Reader", node: ast.Call, dotted: str) -> None:
     elif dotted in known.ORDER_BLIND:
         reader.order_blind.update(id(argument) for argument in node.args)
         return
-    if dotted in ("builtins.str", "builtins.repr", "builtins.ascii", "builtins.format"):
+    if dotted in _TEXT:
         for argument in node.args[:1]:
             shown(reader, argument)
+    elif dotted in known.MAPS and len(node.args) == 2 and _is_text(reader, node.args[0]):
+        each = node.args[1]
+        for argument in each.elts if isinstance(each, ast.List | ast.Tuple) else []:
+            shown(reader, argument)
+        iteration(reader, each)
     elif dotted in known.SHOWS_ORDER:
         for argument in node.args:
             iteration(reader, argument)
@@ -253,6 +264,11 @@ def pure_call(reader: "Reader", node: ast.Call, dotted: str) -> None:
         name = node.args[1]
         if isinstance(name, ast.Constant) and name.value in _ERROR_ATTRIBUTES:
             reader.problem(rules.ERROR_ATTRIBUTE, name, attribute=name.value)
+
+
+def _is_text(reader: "Reader", node: ast.expr) -> bool:
+    meaning = reader.meaning(node)
+    return isinstance(meaning, External) and meaning.dotted in _TEXT
 
 
 # Values
@@ -362,6 +378,8 @@ def table_read(reader: "Reader", node: ast.expr, meaning: Table) -> None:
 def external_value(reader: "Reader", node: ast.Name | ast.Attribute, dotted: str) -> None:
     """A name of another package that is read, not called."""
     written = ast.unparse(node)
+    if id(node) in reader.written:
+        return
     if dotted in known.NATIVES:
         reader.problem(rules.OPERATION_AS_VALUE, node, call=written)
     elif dotted in ("builtins.hash", "builtins.id"):

@@ -79,6 +79,11 @@ READS: dict[str, str] = {
     "uuid.uuid4": "uuid4",
     "uuid.uuid1": "uuid1",
     "random.random": "random",
+    "time.gmtime": "gmtime",
+    "time.localtime": "localtime",
+    "time.ctime": "ctime",
+    "time.asctime": "asctime",
+    "time.strftime": "strftime",
 }
 """Dotted name to the form of `__perdure__` that records it."""
 
@@ -111,6 +116,7 @@ REFUSED: dict[str, str] = {
     "asyncio.BoundedSemaphore": "LOCK",
     "asyncio.to_thread": "THREADS",
     "asyncio.run_coroutine_threadsafe": "THREADS",
+    "sys.exc_info": "ERROR_ATTRIBUTE",
     "builtins.hash": "HASH",
     "builtins.id": "IDENTITY",
     "builtins.eval": "DYNAMIC_CODE",
@@ -206,8 +212,6 @@ _EXCEPT: dict[str, frozenset[str]] = {
     "time": frozenset(
         {
             "sleep",
-            "localtime",
-            "ctime",
             "process_time",
             "process_time_ns",
             "thread_time",
@@ -227,7 +231,6 @@ _SINGLE = frozenset(
     {
         "sys.intern",
         "sys.getsizeof",
-        "sys.exc_info",
         "os.fspath",
         "os.fsdecode",
         "os.fsencode",

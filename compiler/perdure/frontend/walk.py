@@ -52,6 +52,8 @@ class Walk:
         self.methods: set[str] = set()
         """Names of methods called on values of unknown type."""
         self.modules: dict[str, Module] = {}
+        self.sets_given: list[tuple[Func, str]] = []
+        """Helpers, and the parameters that some call gives a set."""
         self.fixed: dict[Ref, bool] = {}
         self.global_statements: dict[str, frozenset[str]] = {}
         self.changed: frozenset[Ref] | None = None

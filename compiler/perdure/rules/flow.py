@@ -85,18 +85,7 @@ BAD_EVENT_NAME = Rule(
     "Event names are lower case letters, digits and `_`, beginning with a letter, so that they "
     "can stand in addresses and on every command line.",
 )
-BAD_LIMIT = Rule(
-    "PDR214",
-    "`limit={value}` lets no branch start",
-    "write `limit=1` or more, or leave it out",
-    "`limit` is how many branches of a gather run at the same time.",
-)
-EMPTY_RACE = Rule(
-    "PDR215",
-    "`{call}` has no branches, so none can end first",
-    'name at least one branch: `race(done=work(), late=sleep("1h"))`',
-    "Under asyncio it would wait for ever; in perdure it raises ValueError.",
-)
+# PDR214 (`limit=0`) and PDR215 (`race()`) are retired: both raise ValueError when they run.
 BAD_ANNOTATION = Rule(
     "PDR216",
     "the type `{annotation}` cannot be found from the source",

@@ -324,3 +324,17 @@ HANDLE_RESULT = Rule(
     "`start` makes a run that nobody waits for. A flow that needs a result awaits a child flow; a "
     "run that was started sends it with `await flow.run(id).send(...)`.",
 )
+DEFAULT_NOT_FIXED = Rule(
+    "PDR148",
+    "the default of `{name}` is not one fixed value",
+    "write `{name}=None`, and compute the value in the body",
+    "A default is computed once in every process that imports the module, so it may differ between "
+    "the processes one run goes through.",
+)
+CACHED_RECORD = Rule(
+    "PDR149",
+    "`@{decorator}` keeps what `{function}` did in one process",
+    "remove `@{decorator}`, or cache a function that only computes",
+    "What a flow reads of the clock, logs or awaits is recorded each time. A cache would answer "
+    "from the process the flow happens to run in, and from other runs.",
+)

@@ -25,7 +25,11 @@ from perdure.runtime.groups import TaskGroup
 from perdure.runtime.lazy import Lazy
 from perdure.runtime.perform import begin, cancelled_plainly, outcome_value
 from perdure.runtime.reads import (
+    asctime,
+    ctime,
     date_today,
+    gmtime,
+    localtime,
     monotonic,
     monotonic_ns,
     now,
@@ -34,6 +38,7 @@ from perdure.runtime.reads import (
     random,
     rng,
     rng_method,
+    strftime,
     time,
     time_ns,
     today,
@@ -49,12 +54,16 @@ if TYPE_CHECKING:
     from perdure.runtime.site import Site
 
 __all__ = [
+    "asctime",
     "ask",
     "call",
     "cancel",
+    "ctime",
     "date_today",
     "event",
     "gather",
+    "gmtime",
+    "localtime",
     "log",
     "monotonic",
     "monotonic_ns",
@@ -74,6 +83,7 @@ __all__ = [
     "send",
     "sleep",
     "start",
+    "strftime",
     "task_group",
     "this_run",
     "time",

@@ -14,8 +14,12 @@ from typing import Any
 from perdure.runtime.scope import Scope, current
 
 __all__ = [
+    "asctime",
     "child_seed",
+    "ctime",
     "date_today",
+    "gmtime",
+    "localtime",
     "monotonic",
     "monotonic_ns",
     "now",
@@ -24,6 +28,7 @@ __all__ = [
     "random",
     "rng",
     "rng_method",
+    "strftime",
     "time",
     "time_ns",
     "today",
@@ -31,6 +36,8 @@ __all__ = [
     "uuid1",
     "uuid4",
 ]
+
+type _Moment = _time.struct_time | tuple[int, int, int, int, int, int, int, int, int]
 
 _UUID_EPOCH_NS = 0x01B21DD213814000 * 100
 """Nanoseconds from 1582-10-15, where the time of a uuid1 starts, to 1970-01-01."""
@@ -160,6 +167,33 @@ def today() -> _datetime.datetime:
 def date_today() -> _datetime.date:
     """`date.today()`."""
     return now().date()
+
+
+def gmtime(seconds: float | None = None, /) -> _time.struct_time:
+    """`time.gmtime()`."""
+    return _time.gmtime(time() if seconds is None else seconds)
+
+
+def localtime(seconds: float | None = None, /) -> _time.struct_time:
+    """`time.localtime()`: the zone of a run is UTC."""
+    if current.get() is None:
+        return _time.localtime(seconds)
+    return gmtime(seconds)
+
+
+def asctime(moment: _Moment | None = None, /) -> str:
+    """`time.asctime()`."""
+    return _time.asctime(localtime() if moment is None else moment)
+
+
+def ctime(seconds: float | None = None, /) -> str:
+    """`time.ctime()`."""
+    return _time.asctime(localtime(seconds))
+
+
+def strftime(form: str, moment: _Moment | None = None, /) -> str:
+    """`time.strftime(form)`."""
+    return _time.strftime(form, localtime() if moment is None else moment)
 
 
 def _next(scope: Scope) -> _random.Random:

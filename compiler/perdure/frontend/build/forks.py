@@ -126,7 +126,7 @@ def _plan(low: Lowering, node: ast.Call, coroutines: list[ast.expr], *, hold: bo
 def _plan_race(low: Lowering, node: ast.Call, *, hold: bool) -> _Plan:
     if node.args:
         raise NotYetError("`race` with positional arguments")
-    if all(keyword.arg is not None for keyword in node.keywords):
+    if node.keywords and all(keyword.arg is not None for keyword in node.keywords):
         return _Plan(
             [
                 (
@@ -139,7 +139,9 @@ def _plan_race(low: Lowering, node: ast.Call, *, hold: bool) -> _Plan:
         )
     if len(node.keywords) > 1:
         raise NotYetError("`race` of unpacked names beside others")
-    names = node.keywords[0].value
+    # Without branches it is a race of computed names, of which there are none: a ValueError.
+    none = located(ast.Dict([], []), node)
+    names = node.keywords[0].value if node.keywords else none
     expressions.take_out(low, names)
     unpacked = located(ast.keyword(None, names), names)
     called = located(ast.Call(located(ast.Name("dict", ast.Load()), names), [], [unpacked]), names)
