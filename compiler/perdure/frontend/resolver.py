@@ -9,7 +9,7 @@ import builtins
 from typing import final
 
 import perdure
-from perdure.frontend import known
+from perdure.frontend import known, sets
 from perdure.frontend.analysis import FunctionKind, FunctionNode
 from perdure.frontend.meanings import (
     FLOW,
@@ -35,7 +35,7 @@ from perdure.frontend.meanings import (
     is_logger,
     is_set,
 )
-from perdure.frontend.symbols import Binding, BindingKind, ModuleSymbols, every_statement, names_of
+from perdure.frontend.symbols import Binding, BindingKind, ModuleSymbols
 from perdure.ir import Ref
 from perdure.modules import Module, ModuleGraph
 
@@ -54,7 +54,7 @@ class Resolver:
         self._symbols: dict[str, ModuleSymbols] = {}
         self._modules: dict[tuple[str, str], Meaning | None] = {}
         self._expressions: dict[int, Meaning | None] = {}
-        self._returns: dict[int, Instance | None] = {}
+        self.returns: dict[int, Instance | None] = {}
 
     def symbols(self, module: Module) -> ModuleSymbols:
         """The module-level bindings of a module."""
@@ -364,19 +364,9 @@ class Resolver:
                 return then if then == self.expression(orelse, scope) else None
             case ast.BinOp(left=left, op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor()):
                 sides = (left, node.right)
-                return SET if any(self._is_setlike(side, scope) for side in sides) else None
+                return SET if any(sets.is_setlike(self, side, scope) for side in sides) else None
             case _:
                 return None
-
-    def _is_setlike(self, node: ast.expr, scope: Scope) -> bool:
-        """A set, or a view of a dict, which set operators make one of."""
-        match node:
-            case ast.Call(func=ast.Attribute(value=value, attr="keys" | "items"), args=[]):
-                return not isinstance(self.expression(value, scope), Instance) or (
-                    self.expression(value, scope) == Instance(External("builtins.dict"))
-                )
-            case _:
-                return is_set(self.expression(node, scope))
 
     def attribute(self, base: Meaning | None, attr: str) -> Meaning | None:
         """What `base.attr` means."""
@@ -432,30 +422,13 @@ class Resolver:
             case Func(node=ast.FunctionDef(returns=ast.expr() as returns), module=module):
                 return self.annotation(returns, Scope(module, None, {}))
             case Func(kind=FunctionKind.PURE):
-                return self._returned(callee)
+                return sets.returned(self, callee)
             case Member():
                 return Coroutine(node)
             case External(dotted=dotted):
                 return self._external_call(dotted, node)
             case _:
                 return self._method_result(func, scope)
-
-    def _returned(self, func: Func) -> Instance | None:
-        """A set, if that is what every `return` of an unannotated function gives."""
-        node = func.node
-        if node is None or id(node) in self._returns:
-            return self._returns.get(id(node))
-        self._returns[id(node)] = None  # what calls itself has no value yet
-        names = names_of(node)
-        scope = Scope(func.module, func.scope, names.bindings, names, func.ref.qualname)
-        if isinstance(node, ast.Lambda):
-            values: list[ast.expr | None] = [node.body]
-        else:
-            found = every_statement(node.body)
-            values = [each.value for each in found if isinstance(each, ast.Return)]
-        if values and all(is_set(self.expression(value, scope)) for value in values):
-            self._returns[id(node)] = SET
-        return self._returns[id(node)]
 
     def _external_call(self, dotted: str, node: ast.Call) -> Meaning | None:
         native = known.NATIVES.get(dotted)
@@ -488,7 +461,7 @@ class Resolver:
         if isinstance(callee, Func) and callee.node is not None:
             returns = None if isinstance(callee.node, ast.Lambda) else callee.node.returns
             if returns is None and callee.kind is FunctionKind.HELPER:
-                return self._returned(callee)
+                return sets.returned(self, callee)
             return self.annotation(returns, Scope(callee.module, None, {})) if returns else None
         if callee == External("perdure.event") and len(node.args) > 1:
             return self.annotation(node.args[1], scope)

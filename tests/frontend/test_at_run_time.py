@@ -1,0 +1,78 @@
+"""What the front end accepts because it has a meaning when it runs: the same on every target."""
+
+from pathlib import Path
+
+import pytest
+
+from perdure.diagnostics import Refused
+from perdure.testing import run
+
+FLOWS = """
+import sys
+import time
+
+from perdure import flow, gather, race, step
+
+
+@step
+async def one(x: int) -> int:
+    return x
+
+
+@flow
+async def nobody() -> str:
+    try:
+        await race()
+    except ValueError as error:
+        return str(error)
+    return "no error"
+
+
+@flow
+async def none_at_once() -> str:
+    try:
+        await gather(one(1), one(2), limit=0)
+    except ValueError as error:
+        return str(error)
+    return "no error"
+
+
+@flow
+async def clock() -> list[object]:
+    day, year, text = time.strftime("%Y-%m-%d"), time.gmtime().tm_year, time.ctime()
+    await one(1)
+    print("told", file=sys.stderr)
+    return [day, year, text, time.asctime(), time.localtime().tm_hour]
+"""
+NEW_YEAR = "Thu Jan  1 00:00:00 2026"
+TARGETS = ("reference", "local", "aws", "azure")
+
+
+@pytest.fixture(autouse=True)
+def _flows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "recorded.py").write_text(FLOWS)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("target", [target for target in TARGETS if target != "aws"])
+def test_a_race_of_nobody_is_a_value_error(target: str) -> None:
+    ran = run("recorded.py:nobody", {}, target=target, unscripted="run")
+    assert ran.result == "race() needs at least one branch"
+
+
+def test_a_race_of_nobody_is_refused_where_races_of_computed_names_are() -> None:
+    with pytest.raises(Refused, match="PDR390"):
+        run("recorded.py:nobody", {}, target="aws", unscripted="run")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_limit_of_nothing_is_a_value_error(target: str) -> None:
+    ran = run("recorded.py:none_at_once", {}, target=target, unscripted="run")
+    assert ran.result == "limit must be at least 1"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_clock_of_time_is_the_engines(target: str) -> None:
+    ran = run("recorded.py:clock", {}, target=target, unscripted="run")
+    assert ran.result == ["2026-01-01", 2026, NEW_YEAR, NEW_YEAR, 0]
