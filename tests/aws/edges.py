@@ -103,3 +103,13 @@ async def argument_in_a_loop(x: str) -> str:
         except TypeError:
             await slow("caught")
     return "end"
+
+
+@flow
+async def mixed(x: str) -> str:
+    undo: list[Callable[[], Awaitable[object]]] = []
+    undo.append(lambda: sleep(1))
+    undo.append(lambda: book(1))
+    for back in undo:
+        await back()
+    return "end"

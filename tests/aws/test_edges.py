@@ -59,6 +59,11 @@ def test_a_saga_of_lambdas_undoes_what_was_done() -> None:
     assert [entry.arguments for entry in got.trace[3:]] == [{"i": 2}, {"i": 1}, {"i": 0}]
 
 
+def test_a_lambda_of_something_else_than_a_step_is_refused() -> None:
+    with pytest.raises(Exception, match=r"PDR390.*a function value that calls `sleep`"):
+        run(f"{FLOWS}:mixed", {"x": "x"}, target="aws", steps={"book": book})
+
+
 def test_lambdas_over_a_variable_of_the_flow_cross_with_their_cell() -> None:
     assert same("over_a_variable", "book cancel_booking").result == "undone"
 

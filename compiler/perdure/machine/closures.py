@@ -22,6 +22,25 @@ from perdure.uses import captured_names, uses
 
 __all__ = ["refuse_rebound"]
 
+_AWAITED = frozenset(
+    [
+        "ask",
+        "cancel",
+        "event",
+        "gather",
+        "progress",
+        "quorum",
+        "race",
+        "reply",
+        "result",
+        "send",
+        "sleep",
+        "start",
+        "wait_for",
+    ]
+)
+"""Natives of `__perdure__` that give something to await."""
+
 
 def refuse_rebound(machines: Machines) -> Machines:
     """The same machines, with a refusal for each such function."""
@@ -37,11 +56,28 @@ def refuse_rebound(machines: Machines) -> Machines:
 def _scope(scope: Scope) -> Iterator[Refusal]:
     for node in scope.nodes.values():
         captured, written = _captured(node)
+        for native in _natives(node):
+            yield Refusal(f"a function value that calls `{native}`", node.span)
         if written:
             yield Refusal("`nonlocal` in a function without operations", node.span)
         elif captured and (changed := captured & _written_later(scope, node)):
             name = sorted(changed)[0]
             yield Refusal(f"a function over `{name}`, which is bound again later", node.span)
+
+
+def _natives(node: Node) -> Iterator[str]:
+    """Operations other than steps that functions made here call: an awaited value is a step."""
+    if isinstance(node, ir.Catch | ir.Reraise):
+        return
+    for function in closures(code_trees(node)):
+        if not isinstance(function, ast.Lambda | ast.FunctionDef):
+            continue
+        for inner in ast.walk(function):
+            match inner:
+                case ast.Call(ast.Attribute(ast.Name(id="__perdure__"), name)) if name in _AWAITED:
+                    yield name
+                case _:
+                    pass
 
 
 def _captured(node: Node) -> tuple[frozenset[Slot], frozenset[Slot]]:
