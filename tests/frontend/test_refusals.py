@@ -177,6 +177,7 @@ REFUSED = [
         "from functools import lru_cache\n@lru_cache(maxsize=1)\ndef g():\n    return h()\n"
         "def h():\n    return random.random()",
     ),
+    ("PDR149", "return await f(1)", "import functools\n@functools.cache\n@step\ndef f(x): ..."),
     ("PDR201", "return missing", ""),
     ("PDR201", "return undefined_function(1)", ""),
     ("PDR201", "return json.dumps(nothing)", ""),
