@@ -261,6 +261,8 @@ def _contestant(
 def _sleep_until(written: Mapping[str, object], now: float) -> tuple[float, dict[str, Json]]:
     """When a sleep is over, and how a trace shows its arguments."""
     until = written.get("until")
+    if (until is None) == (written.get("duration") is None):
+        raise TypeError("sleep() takes a duration or until=, one of them")
     if until is None:
         seconds = seconds_of(written["duration"])
         return due(now, seconds), {"seconds": _whole(seconds)}

@@ -93,8 +93,42 @@ def compare(left: Trace, right: Trace) -> list[str]:
     for scope in [*ours, *(scope for scope in theirs if scope not in ours)]:
         pair = ours.get(scope, []), theirs.get(scope, [])
         compare_scope = _compare_prefix if _lies_in(scope, overtaken) else _compare_all
-        differences.extend(compare_scope(*pair))
+        lines = compare_scope(*pair)
+        if lines and _another_won(scope, ours, theirs):
+            lines = _compare_prefix(*pair)
+        differences.extend(lines)
     return differences
+
+
+type _Scopes = Mapping[str, Sequence[TraceEntry]]
+
+
+def _another_won(scope: str, ours: _Scopes, theirs: _Scopes) -> bool:
+    """Whether the scope lies in a branch that lost: beside it, one is equal on both sides.
+
+    A branch that ends at the very instant of the winner, too late to be asked, leaves entries
+    on one engine and none on another.
+    """
+    while scope:
+        fork, bracket, _ = scope.rpartition("[")
+        if scope.endswith("]") and bracket and _is_contest(fork):
+            inside = [s for s in ours if s.startswith(f"{fork}[") and not _is_below(s, scope)]
+            if any(s in theirs and not _compare_all(ours[s], theirs[s]) for s in inside):
+                return True
+        scope = scope.rpartition("/")[0]
+    return False
+
+
+def _is_contest(fork: str) -> bool:
+    """Whether the label of a fork is that of a race or quorum: `helper.race.2#3`."""
+    names = fork.rpartition("/")[2].partition("#")[0].split(".")
+    if names[-1].isdigit():
+        names.pop()
+    return names[-1:] in (["race"], ["quorum"])
+
+
+def _is_below(scope: str, branch: str) -> bool:
+    return scope == branch or scope.startswith(f"{branch}/")
 
 
 def to_json(trace: Trace) -> dict[str, Json]:

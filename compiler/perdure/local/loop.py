@@ -21,6 +21,7 @@ EPOCH: Final = 1_767_225_600.0
 """2026-01-01T00:00:00Z, where virtual time starts."""
 
 _STAND_BACK: Final = 1e-7
+_RESOLUTION: Final = 5e-8
 """Seconds before an instant at which its timers do not ring yet; less than clocks show."""
 
 
@@ -78,6 +79,9 @@ class EngineLoop(asyncio.SelectorEventLoop):
         self.busy = 0
         self.stuck: Callable[[], None] = _stay
         """Called in virtual time when no timer is left that could ever wake anybody."""
+        if virtual:
+            # A nanosecond, as asyncio has it, is lost beside half a year: a due timer never ran.
+            self._clock_resolution = _RESOLUTION
         self._virtual_time = 0.0
         self._digesting = False
         """What just came from outside has not had all its consequences yet: timers stand back."""

@@ -228,6 +228,9 @@ def _prepare_operation(
     names = _SIGNATURES[kind.value]
     known = kind is OpKind.START and bool(fact.refs)
     receiver = None if known else fact.receiver
+    given = {keyword.arg for keyword in node.keywords}
+    if kind is OpKind.SLEEP and (len(node.args) > 1 or "result" in given):
+        raise NotYetError("`asyncio.sleep` that gives a result")
     if len(node.args) > len(names) and kind is not OpKind.START:
         return _prepare_value(low, node, hold=hold)
     nodes = [*([] if receiver is None else [receiver]), *argument_nodes(node)]
