@@ -88,9 +88,13 @@ def _digests(
 
 
 def _python_3_12() -> str | None:
-    for found in (os.environ.get("PERDURE_PYTHON_3_12"), shutil.which("python3.12")):
-        if not found:
-            continue
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    places = [
+        os.environ.get("PERDURE_PYTHON_3_12"),
+        shutil.which("python3.12"),
+        *map(str, sorted(pyenv.glob("versions/3.12.*/bin/python3.12"))),
+    ]
+    for found in filter(None, places):
         asked = subprocess.run(
             [found, "-c", "import sys; print(sys.version_info[:2] == (3, 12), sys.executable)"],
             capture_output=True,
