@@ -37,6 +37,7 @@ from perdure.machine.ir import (
     Spawn,
     State,
 )
+from perdure.sites import branch_name
 from perdure.source import Span
 from perdure_aws import asl_waits as waits
 from perdure_aws import expressions as jsonata
@@ -288,7 +289,7 @@ class ScopeStates:
         """What a branch of a race says that ends with an error no site saw."""
         if self.wins != ForkKind.RACE:
             return ""
-        name = jsonata.literal(self.scope.id.rpartition("[")[2].rstrip("]"))
+        name = jsonata.literal(branch_name(self.scope.id))
         said = f"{{'name': {name}, 'index': {self.branch}, 'error': {error}}}"
         return f", 'won': $string({said})"
 

@@ -23,7 +23,7 @@ from perdure.runtime.engine import Operation as Started
 from perdure.runtime.lazy import Lazy
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.values import bind, declared_type, encode_arguments
-from perdure.sites import Call, Flow, Operation, Scope, Slots
+from perdure.sites import Call, Flow, Operation, Scope, Slots, branch_name
 from perdure_aws.awaited import step_of
 from perdure_aws.state import State, fields, text
 from perdure_aws.waits import Contestant, limit
@@ -102,11 +102,8 @@ class EngineOperands:
 class Prepare:
     """Makes operands ready in one site: its scope, its clock, the slots at that point."""
 
-    def __init__(
-        self, table: Flow, scope_id: str, slots: Slots, counts: Counts, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, table: Flow, slots: Slots, counts: Counts, now: Callable[[], float]) -> None:
         self._table = table
-        self._scope_id = scope_id
         self._slots = slots
         self._counts = counts
         self._now = now
@@ -199,14 +196,7 @@ class Prepare:
 
     def _branches(self, node: Operation) -> dict[str, Scope]:
         """The scopes of the fork's branches by name, in order."""
-        here = f"{self._scope_id}/" if self._scope_id else ""
-        pc = next(pc for pc, n in self._table.scopes[self._scope_id].nodes.items() if n is node)
-        found: dict[str, Scope] = {}
-        for id, scope in self._table.scopes.items():
-            inside = id.removeprefix(f"{here}{pc}[")
-            if inside != id and inside.endswith("]") and "/" not in inside:
-                found[inside[:-1]] = scope
-        return found
+        return {branch_name(id): self._table.scopes[id] for id in node.branches}
 
     def _start(self, scope: Scope, name: str, path: str, row: Sequence[object]) -> Json:
         slots = scope.begin(self._slots, row)

@@ -18,7 +18,7 @@ from perdure.language import Flow as UserFlow
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.values import failed
-from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop
+from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop, branch_name
 from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
 from perdure_aws import joins, site_waits, waits
@@ -74,7 +74,7 @@ class Visit:
         self.counts.counts.update(state.counts)
         self.counts.reads, self.counts.clocks = state.reads, state.clocks
         self.slots = Slots(decode_slots(_slots(state.slots), functions=host.functions))
-        prepare = Prepare(host.table, self.scope_id, self.slots, self.counts, lambda: self.run.time)
+        prepare = Prepare(host.table, self.slots, self.counts, lambda: self.run.time)
         self.prepare = prepare
         self.site = Site(self.scope, self.slots, prepare)
         self.records = Records()
@@ -316,7 +316,7 @@ class Visit:
             end_of_run(self.host.store, self.state.run, outcome, self.host.now())
         if "wins" in self.event:
             branch = self.event["branch"]
-            name = self.scope_id.rpartition("[")[2].rstrip("]")
+            name = branch_name(self.scope_id)
             won: dict[str, Json] = {"name": name, "index": branch, kind: data}
             if _size(won) > CAUSE_CHARACTERS // 2:
                 won = {"name": name, "index": branch, "kept": keep(self.host.store, {kind: data})}

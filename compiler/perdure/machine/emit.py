@@ -134,7 +134,10 @@ class _Module:
                 code = self._function(scope, node)
                 label = node.op.label if isinstance(node, ir.Operation) else node.fork.label
                 cells = (repr(_kind(node)), repr(label), repr(node.target), repr(node.ok))
-                return f"{sites}.Operation({_row(code, *cells, handler=node.handler)})"
+                row = _row(code, *cells, handler=node.handler)
+                if isinstance(node, ir.ForkNode) and node.branches:
+                    row += f", branches={_tuple([branch.id for branch in node.branches])}"
+                return f"{sites}.Operation({row})"
             case ir.Return():
                 return f"{sites}.Return({_row(self._function(scope, node), handler=node.handler)})"
             case ir.Raise() | ir.Reraise():

@@ -17,6 +17,7 @@ __all__ = [
     "Return",
     "Scope",
     "Slots",
+    "branch_name",
     "call",
     "function",
     "named",
@@ -120,7 +121,8 @@ class Operation(NamedTuple):
     """A durable operation; `code` evaluates its operands.
 
     `kind`: "run" and "wait" stop a site that is not this operation's own; "native" stops with the
-    operands.
+    operands. `branches` of a fork: the ids of their scopes, in order; the name of a branch stands
+    in the last brackets of its id.
     """
 
     code: Callable[[Slots], object]
@@ -129,6 +131,7 @@ class Operation(NamedTuple):
     target: str | None
     ok: str
     handler: str = ""
+    branches: tuple[str, ...] = ()
 
 
 @final
@@ -183,3 +186,8 @@ class Flow(NamedTuple):
     ref: str
     digest: str
     scopes: Mapping[str, Scope]
+
+
+def branch_name(scope: str) -> str:
+    """The name of a branch (keyword, index, "*" of a map) out of the id of its scope."""
+    return scope.rpartition("[")[2].partition("]")[0]
