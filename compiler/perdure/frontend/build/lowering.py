@@ -146,7 +146,9 @@ class Lowering:
 
     def is_bound(self, name: str) -> bool:
         """Whether a slot surely has a value here."""
-        return self.bound is None or name in self.bound
+        if self.bound is None:
+            return True
+        return name in self.bound and name not in self.marks.unsure
 
     def bind(self, names: Iterable[Slot | None]) -> None:
         """Note slots that have a value from here on."""

@@ -34,6 +34,10 @@ class Marks:
         """
         self.deleted: set[str] = set()
         """Names that may lose their value: by `del`, or at the end of a handler."""
+        self.unsure: set[str] = set()
+        """Those that have a value elsewhere too: whether they do at some place is anybody's guess,
+        as every way there would have to be looked at (a `del` before an error, in a `finally`).
+        """
         self.nested: dict[str, list[ast.AsyncFunctionDef]] = {}
         """Nested coroutine functions, by name."""
         self.names: set[str] = set()
@@ -45,8 +49,11 @@ class Marks:
         self._display_targets: set[int] = set()
         self._otherwise: set[str] = {*_parameters(node)}
         body: Sequence[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else node.body
+        self._stored: set[str] = {*_parameters(node)}
+        self._handled: set[str] = set()
         for part in body:
             self._mark(part)
+        self.unsure |= self._handled & self._stored
 
     def container(self, name: str) -> type | None:
         """The built-in type of a local that is only ever bound to displays of it."""
@@ -104,11 +111,14 @@ class Marks:
 
     def _name(self, node: ast.Name) -> None:
         self.names.add(node.id)
+        if isinstance(node.ctx, ast.Store):
+            self._stored.add(node.id)
         match node.ctx:
             case ast.Load() if id(node) not in self._called:
                 self.values.add(node.id)
             case ast.Del():
                 self.deleted.add(node.id)
+                self.unsure.add(node.id)
                 self._otherwise.add(node.id)
             case ast.Store() if id(node) not in self._display_targets:
                 self._otherwise.add(node.id)
@@ -130,6 +140,7 @@ class Marks:
             case ast.ExceptHandler(name=str(name)):
                 self.names.add(name)
                 self.deleted.add(name)
+                self._handled.add(name)
                 self._otherwise.add(name)
             case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 self.names.add(name)
