@@ -1,0 +1,42 @@
+"""Every handwritten flow on every engine: as the reference has it, or refused by name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.differential.flows import concurrent, control, values
+from tests.differential.harness import ENGINES, Program, judge
+
+PROGRAMS = (*values.PROGRAMS, *control.PROGRAMS, *concurrent.PROGRAMS)
+
+OPEN: Mapping[tuple[str, str], str] = {
+    ("sleep_very_long", "aws/moto"): "an execution's year: to be refused (PDR303) or handed over",
+    ("methods_of_classes", "aws/moto"): "a plain class has no codec, and nobody says so before",
+}
+"""(program, engine): why it is not the same yet. The test fails when one of them is."""
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+def test_a_flow_does_what_the_reference_does_or_is_refused(
+    program: Program, tmp_path: Path
+) -> None:
+    verdicts = judge(program, tmp_path)
+    wrong = {
+        engine: f"{verdict.kind}: {verdict.detail}"
+        for engine, verdict in verdicts.items()
+        if verdict.kind not in ("same", "refused") and (program.name, engine) not in OPEN
+    }
+    assert not wrong, "\n".join(f"{engine} {text}" for engine, text in wrong.items())
+    closed = [
+        engine
+        for engine in ENGINES
+        if (program.name, engine) in OPEN and verdicts[engine].kind in ("same", "refused")
+    ]
+    assert not closed, f"{closed}: no longer open, take them out of OPEN"
+
+
+def test_names_are_unique_and_open_ones_exist() -> None:
+    names = [program.name for program in PROGRAMS]
+    assert len(names) == len(set(names))
+    assert {name for name, _ in OPEN} <= set(names)
