@@ -1,3 +1,5 @@
+# pyright: reportUnknownArgumentType=false
+# (awkward values are empty lists too, whose type nobody knows)
 """Values that are awkward to carry: they cross steps and stay in locals across operations."""
 
 from tests.differential.harness import Program
