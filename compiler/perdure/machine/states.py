@@ -60,14 +60,17 @@ class States:
     def make(self, entry: Pc) -> tuple[Edge, tuple[State, ...]]:
         """The edge to the first state, and all states."""
         start = self._first(entry)
-        while self._waiting:
-            kind, pc, name = self._waiting.pop()
-            self._states[name] = self._state(kind, pc, name)
-        for name, late in self._late.items():
-            self._add_late(name, late)
-        while self._waiting:
-            kind, pc, name = self._waiting.pop()
-            self._states[name] = self._state(kind, pc, name)
+        added: dict[str, frozenset[Pc]] = {}
+        while self._waiting or len(added) < len(self._late):
+            while self._waiting:
+                kind, pc, name = self._waiting.pop()
+                self._states[name] = self._state(kind, pc, name)
+            # An edge for a late exception may lead to a state that only it leads to, and that one
+            # to others, with late exceptions of their own.
+            for name, late in [*self._late.items()]:
+                if added.get(name) != late:
+                    added[name] = frozenset(late)
+                    self._add_late(name, late)
         order = sorted(self._states, key=lambda name: (self._places[name], name))
         return start, tuple(self._states[name] for name in order)
 
