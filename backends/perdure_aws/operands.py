@@ -102,7 +102,16 @@ class EngineOperands:
 class Prepare:
     """Makes operands ready in one site: its scope, its clock, the slots at that point."""
 
-    def __init__(self, table: Flow, slots: Slots, counts: Counts, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        table: Flow,
+        slots: Slots,
+        counts: Counts,
+        *,
+        now: Callable[[], float],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._cancelled = cancelled
         self._table = table
         self._slots = slots
         self._counts = counts
@@ -203,6 +212,7 @@ class Prepare:
         run = self._counts.run
         captured = encode_slots(slots, ordered=True, functions=run.functions)
         state = State(run.id, run.seed, scope.entry, captured, path)
+        state.cancelled = self._cancelled()  # branches of a cleanup are not cancelled again
         return state.write(fresh=True)
 
 

@@ -74,7 +74,13 @@ class Visit:
         self.counts.counts.update(state.counts)
         self.counts.reads, self.counts.clocks = state.reads, state.clocks
         self.slots = Slots(decode_slots(_slots(state.slots), functions=host.functions))
-        prepare = Prepare(host.table, self.slots, self.counts, lambda: self.run.time)
+        prepare = Prepare(
+            host.table,
+            self.slots,
+            self.counts,
+            now=lambda: self.run.time,
+            cancelled=lambda: self.state.cancelled,
+        )
         self.prepare = prepare
         self.site = Site(self.scope, self.slots, prepare)
         self.records = Records()

@@ -96,6 +96,9 @@ def compare(left: Trace, right: Trace) -> list[str]:
         lines = compare_scope(*pair)
         if lines and _another_won(scope, ours, theirs):
             lines = _compare_prefix(*pair)
+        elif lines and left.end.status == CANCELLED:
+            # A wait that was given up is written only where code of the flow sees it.
+            lines = _compare_all(*(_ended(entries) for entries in pair))
         differences.extend(lines)
     return differences
 
@@ -203,10 +206,13 @@ def _lies_in(scope: str, branches: frozenset[str]) -> bool:
 
 
 def _compare_prefix(left: Sequence[TraceEntry], right: Sequence[TraceEntry]) -> list[str]:
-    ours = [entry for entry in left if entry.outcome != CANCELLED]
-    theirs = [entry for entry in right if entry.outcome != CANCELLED]
+    ours, theirs = _ended(left), _ended(right)
     shorter = min(len(ours), len(theirs))
     return _compare_all(ours[:shorter], theirs[:shorter])
+
+
+def _ended(entries: Sequence[TraceEntry]) -> list[TraceEntry]:
+    return [entry for entry in entries if entry.outcome != CANCELLED]
 
 
 def _compare_all(left: Sequence[TraceEntry], right: Sequence[TraceEntry]) -> list[str]:
