@@ -77,6 +77,16 @@ CASES: dict[str, Case] = {
         }),
         gives("caught"),
     ),
+    "catcher-leads-back": Case(
+        "a_catcher_may_lead_back",
+        machine("A", {
+            "A": call("echo", "{% $states.input = 'again' ? 'in' : $states.input.nope %}",
+                      Output="done", Next="B",
+                      Catch=catch("States.QueryEvaluationError", "A", "again")),
+            "B": SUCCEED,
+        }),
+        gives("done"),
+    ),
     "assign-is-undone": Case(
         "output_in_the_catch_scope",
         machine("I", {

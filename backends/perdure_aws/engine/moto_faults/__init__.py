@@ -43,6 +43,7 @@ CORRECTIONS: Final[tuple[Callable[[Patches], None], ...]] = (
     choices.rules_and_default_have_their_own_assign,
     choices.conditions_are_boolean,
     attempts.output_in_the_catch_scope,
+    attempts.a_catcher_may_lead_back,
     assignments.assign_at_the_end,
     assignments.assigned_variables_are_json,
     branches.branches_are_tasks,

@@ -19,6 +19,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resou
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (
     StateTaskService,
 )
+from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 
 from perdure_aws.engine.interface import Json
@@ -29,7 +30,7 @@ from perdure_aws.engine.primitives import VirtualEvent, VirtualThread
 from perdure_aws.engine.run import Waiting, active
 from perdure_aws.engine.scheduler import current
 
-__all__ = ["output_in_the_catch_scope"]
+__all__ = ["a_catcher_may_lead_back", "output_in_the_catch_scope"]
 
 _NO_TIMEOUT: Final = TimeoutSeconds.DEFAULT_TIMEOUT_SECONDS
 
@@ -68,6 +69,23 @@ def output_in_the_catch_scope(patches: Patches) -> None:
             env.states.reset(input_value=env.stack.pop())
 
     patches.replace(ExecutionState, "_eval_state_output", output)
+
+
+def a_catcher_may_lead_back(patches: Patches) -> None:
+    """A catcher whose Next is the state itself enters it once more.
+
+    moto 5.2.5: takes a Next that names the state it is in for none, and goes on as if the state
+    had succeeded. AWS: a catcher's Next "must exactly match one of your state machine's state
+    names" (docs, error handling), its own included.
+    """
+    go_on: Callable[[CommonStateField, Environment], None] = vars(CommonStateField)["_set_next"]
+
+    def set_next(self: CommonStateField, env: Environment) -> None:
+        if env.stack and isinstance(env.stack[-1], CatchOutcome):
+            return
+        go_on(self, env)
+
+    patches.replace(CommonStateField, "_set_next", set_next)
 
 
 def _attempt(state: ExecutionState, env: Environment) -> Json:
