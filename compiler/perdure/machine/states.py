@@ -68,7 +68,7 @@ class States:
             # An edge for a late exception may lead to a state that only it leads to, and that one
             # to others, with late exceptions of their own.
             for name, late in [*self._late.items()]:
-                if added.get(name) != late:
+                if added.get(name) != frozenset(late):
                     added[name] = frozenset(late)
                     self._add_late(name, late)
         order = sorted(self._states, key=lambda name: (self._places[name], name))
