@@ -13,6 +13,7 @@ PROGRAMS = (*values.PROGRAMS, *control.PROGRAMS, *concurrent.PROGRAMS)
 OPEN: Mapping[tuple[str, str], str] = {
     ("sleep_very_long", "aws/moto"): "an execution's year: to be refused (PDR303) or handed over",
     ("methods_of_classes", "aws/moto"): "a plain class has no codec, and nobody says so before",
+    ("uncodable_local", "aws/moto"): "a local that cannot cross: only this engine looks at it",
 }
 """(program, engine): why it is not the same yet. The test fails when one of them is."""
 

@@ -176,4 +176,13 @@ PROGRAMS = (
     Program("gather_wide_helper", "async def h(i: int) -> Any:\n    if i % 7 == 3:\n        await sleep(1)\n    return await a(i)\n@flow\nasync def main() -> Any:\n    return sum(await gather(*[h(i) for i in range(45)]))"),
     Program("gather_ordered_dicts", "return await gather(a({'b': 1, 'a': [1]}), a({'z': {}, 'y': None}))"),
     Program("shared_result_items", "x = [1]\nys = await gather(*[a(v) for v in [x, x]])\nys[0].append(2)\nreturn ys"),
+    # Found by generated programs, made small.
+    Program("deleted_before_fork", "y = 1\ntry:\n    await a(1)\nfinally:\n    del y\nreturn len(await gather(a(0), a(y), return_exceptions=True))"),
+    Program("deleted_before_error", "y = 1\ntry:\n    del y\n    await boom('x')\nexcept ValueError:\n    return len(await gather(a(0), a(y), return_exceptions=True))\n"),
+    Program("catcher_leads_back", "out: list[Any] = []\nwith suppress(LookupError):\n    if await a(1):\n        try:\n            out += await gather(a(0))\n        finally:\n            try:\n                out.append(await boom('key'))\n            except Odd:\n                assert out\n            finally:\n                out.append(await a(1))\nreturn out"),
+    Program("fork_in_second_finally", "out: list[Any] = []\ntry:\n    try:\n        await boom('x')\n    finally:\n        out.append(await gather(a(1), *[inc(v) for v in [1, 2]]))\nexcept ValueError:\n    return out, await gather(a(2))\n"),
+    Program("late_errors_of_late_states", "n = 1\nif not await a(0):\n    try:\n        n += await inc(1)\n    finally:\n        try:\n            for y in [1, 2]:\n                await race(p=inc(n), q=inc(n))\n        except Exception:\n            await gather(a(1), slow(n, n))\n        out = (n, await a(2))\nreturn out"),
+    Program("cancel_then_fork_in_cleanup", "try:\n    await sleep(9)\nfinally:\n    x = await gather(a(1), slow(2, 'y'), *[inc(v) for v in [1, 2]])\n    await a(x)\n", cancel=3),
+    Program("uncodable_in_loop", "out = []\nfor n in range(3):\n    try:\n        out.append(await a(n if n == 1 else object()))\n    except TypeError:\n        out.append('no')\nreturn out"),
+    Program("uncodable_local", "x = object()\nawait a(1)\nreturn x is None"),
 )
