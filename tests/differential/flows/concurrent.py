@@ -184,5 +184,5 @@ PROGRAMS = (
     Program("late_errors_of_late_states", "n = 1\nif not await a(0):\n    try:\n        n += await inc(1)\n    finally:\n        try:\n            for y in [1, 2]:\n                await race(p=inc(n), q=inc(n))\n        except Exception:\n            await gather(a(1), slow(n, n))\n        out = (n, await a(2))\nreturn out"),
     Program("cancel_then_fork_in_cleanup", "try:\n    await sleep(9)\nfinally:\n    x = await gather(a(1), slow(2, 'y'), *[inc(v) for v in [1, 2]])\n    await a(x)\n", cancel=3),
     Program("uncodable_in_loop", "out = []\nfor n in range(3):\n    try:\n        out.append(await a(n if n == 1 else object()))\n    except TypeError:\n        out.append('no')\nreturn out"),
-    Program("uncodable_local", "x = object()\nawait a(1)\nreturn len([x])"),
+    Program("uncodable_local", "x = object()\nawait a(1)\nawait a(2)\nreturn len([x])"),
 )
