@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -27,9 +28,29 @@ from perdure_aws.dynamodb import DynamoStore
 from perdure_aws.operations import Attempt
 from perdure_aws.site import Host, invoke
 
-__all__ = ["handle"]
+__all__ = ["WrongPython", "handle"]
 
 BUNDLE = Path(__file__).parent.parent
+ABOUT = BUNDLE / "perdure_bundle.json"
+
+
+class WrongPython(RuntimeError):  # noqa: N818  (Lambda reports the name of the class)
+    """The function's runtime is not the Python that the bundle was compiled for."""
+
+
+def _check_python(pinned: str) -> None:
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if running != pinned:
+        raise WrongPython(
+            f"this bundle is compiled for Python {pinned}, and the function runs {running}: set its"
+            f' runtime to python{pinned}, or write `python = "{running}"` under `[tool.perdure]`'
+            " in pyproject.toml and compile again"
+        )
+
+
+if ABOUT.is_file():
+    # At import, so that a wrong runtime shows when the function starts, before any run has begun.
+    _check_python(json.loads(ABOUT.read_text("utf-8"))["python"])
 
 
 class LambdaContext(Protocol):
@@ -48,7 +69,7 @@ def handle(event: Mapping[str, Json], context: LambdaContext) -> Json:
 @cache
 def _host() -> Host:
     """Everything that outlives an invocation."""
-    about = json.loads((BUNDLE / "perdure_bundle.json").read_text("utf-8"))
+    about = json.loads(ABOUT.read_text("utf-8"))
     module = importlib.import_module(f"perdure_sites.{about['sites']}")
     return Host(
         flow=flow_named(about["flow"]),

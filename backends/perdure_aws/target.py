@@ -59,7 +59,7 @@ class AwsTarget:
         sites = emit(machine, program.sources, program.sites)
         about: dict[str, Json] = {
             "perdure": __version__,
-            "python": project.settings.python,
+            "python": project.minor,
             "flow": str(machine.ref),
             "sites": module_name(machine.ref),
             "source": program.digest,

@@ -23,6 +23,15 @@ _HEAD = '''\
 Generated: change the flow, not this file.
 """
 
+import sys
+
+if sys.version_info[:2] != ({version}):
+    # Before anything else is imported: another Python may not even read the files beside this one.
+    raise RuntimeError(
+        "this app is compiled for Python {pinned}, and runs on {{}}.{{}}: set the app's Python to "
+        "{pinned}, or pin another under [tool.perdure] and compile again".format(*sys.version_info)
+    )
+
 import azure.durable_functions as df
 import azure.functions as func
 from perdure.runtime.functions import ModuleFunctions
@@ -56,21 +65,27 @@ def {name}(call):
 '''
 
 
-def app_files(program: Program, modules: Sequence[str]) -> dict[str, str]:
-    """Content by path; `modules` are the dotted names of the project's modules."""
+def app_files(program: Program, modules: Sequence[str], python: tuple[int, int]) -> dict[str, str]:
+    """Content by path.
+
+    `modules` are the dotted names of the project's modules, `python` is the minor version that the
+    project is compiled for.
+    """
     return {
-        "function_app.py": _function_app(program, modules),
+        "function_app.py": _function_app(program, modules, python),
         "host.json": _json(_host()),
         "requirements.txt": f"azure-functions>=2.3\n{SDK}\n",
     }
 
 
-def _function_app(program: Program, modules: Sequence[str]) -> str:
+def _function_app(program: Program, modules: Sequence[str], python: tuple[int, int]) -> str:
     flow = program.functions[0]
     parts = [
         _HEAD.format(
             flow=flow.ref.qualname,
             file=flow.span.file,
+            version=", ".join(map(str, python)),
+            pinned=".".join(map(str, python)),
             imports="\n".join(f"import {name} as {_alias(name)}" for name in sorted(modules)),
             table="\n".join(f'    "{name}": {_alias(name)},' for name in sorted(modules)),
         ),

@@ -45,7 +45,7 @@ class AzureTarget:
         workspace = Workspace(project, Report())
         analysis = _analysis(program, workspace)
         files: dict[str, str | bytes] = {}
-        files.update(app_files(program, [*analysis.modules]))
+        files.update(app_files(program, [*analysis.modules], project.python))
         for module in workspace.graph.modules.values():
             # What only step bodies import goes along as it is.
             files[module.source.path] = module.source.text

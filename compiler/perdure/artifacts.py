@@ -2,6 +2,7 @@
 
 Each flow of a target has a folder of its own with a `manifest.json` that lists the files perdure
 wrote there, so that a later compilation removes those it no longer makes and touches no others.
+It names the source file too: a flow of the same name in another file does not take its place.
 """
 
 import os
@@ -11,7 +12,7 @@ from typing import Final, Literal, NamedTuple, TypeGuard, final
 
 from perdure.diagnostics import InternalError
 
-__all__ = ["MANIFEST", "Change", "changes", "is_ours", "removals", "write"]
+__all__ = ["MANIFEST", "Change", "changes", "is_ours", "removals", "source_of", "write"]
 
 MANIFEST: Final = "manifest.json"
 VERSION: Final = 1
@@ -26,9 +27,12 @@ class Change(NamedTuple):
     kind: Literal["new", "changed", "stale"]
 
 
-def changes(folder: Path, artifacts: Mapping[str, bytes | str]) -> tuple[Change, ...]:
-    """What has to happen in a folder so that it holds these artifacts, in the order of paths."""
-    wanted = _with_manifest(artifacts)
+def changes(folder: Path, artifacts: Mapping[str, bytes | str], source: str) -> tuple[Change, ...]:
+    """What has to happen in a folder so that it holds these artifacts, in the order of paths.
+
+    `source`: the file that the flow stands in, from the project root.
+    """
+    wanted = _with_manifest(artifacts, source)
     found: list[Change] = []
     for name, content in wanted.items():
         before = _read(folder / name)
@@ -50,6 +54,12 @@ def is_ours(folder: Path) -> bool:
     return _manifest(folder) is not None
 
 
+def source_of(folder: Path) -> str | None:
+    """The source file of the flow that a folder holds compiled, from its project's root."""
+    manifest = _manifest(folder)
+    return manifest.source if manifest else None
+
+
 def write(found: tuple[Change, ...], root: Path) -> None:
     """Make the changes; each file is replaced as a whole, and empty folders below `root` go."""
     for path, content, _ in found:
@@ -61,7 +71,15 @@ def write(found: tuple[Change, ...], root: Path) -> None:
             _replace(path, content)
 
 
-def _with_manifest(artifacts: Mapping[str, bytes | str]) -> Mapping[str, bytes]:
+@final
+class _Manifest(NamedTuple):
+    files: Mapping[str, str]
+    """Digests by path."""
+    source: str | None
+    """None in manifests that were written before it was noted."""
+
+
+def _with_manifest(artifacts: Mapping[str, bytes | str], source: str) -> Mapping[str, bytes]:
     import hashlib
     import json
 
@@ -72,7 +90,12 @@ def _with_manifest(artifacts: Mapping[str, bytes | str]) -> Mapping[str, bytes]:
         content = artifacts[path]
         wanted[path] = content.encode() if isinstance(content, str) else content
     digests = {path: hashlib.sha256(content).hexdigest() for path, content in wanted.items()}
-    manifest = {"perdure": "artifacts", "version": VERSION, "files": digests}
+    manifest = {
+        "perdure": "artifacts",
+        "version": VERSION,
+        "source": source,
+        "files": digests,
+    }
     return wanted | {MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode()}
 
 
@@ -81,14 +104,15 @@ def _listed(folder: Path) -> list[Path]:
     import hashlib
 
     found: list[Path] = []
-    for name, digest in (_manifest(folder) or {}).items():
+    manifest = _manifest(folder)
+    for name, digest in manifest.files.items() if manifest else ():
         content = _read(folder / name)
         if content is not None and hashlib.sha256(content).hexdigest() == digest:
             found.append(folder / name)
     return found
 
 
-def _manifest(folder: Path) -> Mapping[str, str] | None:
+def _manifest(folder: Path) -> _Manifest | None:
     import json
 
     content = _read(folder / MANIFEST)
@@ -103,7 +127,9 @@ def _manifest(folder: Path) -> Mapping[str, str] | None:
     files = manifest.get("files")
     if manifest.get("version") != VERSION or not _is_table(files):
         return None
-    return {name: str(digest) for name, digest in files.items() if _is_inside(name)}
+    source = manifest.get("source")
+    inside = {name: str(digest) for name, digest in files.items() if _is_inside(name)}
+    return _Manifest(inside, source if isinstance(source, str) else None)
 
 
 def _is_table(value: object) -> TypeGuard[Mapping[str, object]]:

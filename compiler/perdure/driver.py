@@ -40,6 +40,7 @@ __all__ = [
     "has_flows",
     "open_project",
     "print_ir",
+    "refuse_taken",
     "split_flow",
     "stage",
     "stages",
@@ -68,6 +69,8 @@ class Compiled(NamedTuple):
     flow: str
     target: str
     artifacts: "Artifacts"
+    span: Span
+    """Of the flow; its file is the one the artifacts come from."""
 
 
 def compile_flows(
@@ -80,7 +83,12 @@ def compile_flows(
     analyses = [analyse(workspace, flow) for flow in flows]
     programs = [build_program(analysis, report) for analysis in analyses if report.ok]
     compiled = [
-        Compiled(program.entry.qualname, target.name, emit(program, target, project, report))
+        Compiled(
+            program.entry.qualname,
+            target.name,
+            emit(program, target, project, report),
+            program.functions[0].span,
+        )
         for target in targets
         for program in programs
         if program
@@ -256,7 +264,7 @@ def _emit_code(
             None,
             target=target.name,
             needed=f"{needed} or newer",
-            pinned=project.settings.python,
+            pinned=project.minor,
             offered=needed,
         )
     target.check(program, report)
@@ -311,6 +319,25 @@ def _refuse_duplicates(flows: "Sequence[Func]", report: Report) -> None:
         if first.ref != flow.ref:
             also = [Secondary(_header(first), "the other one")]
             report.error(rules.DUPLICATE_FLOW, _header(flow), also=also, name=flow.ref.qualname)
+
+
+def refuse_taken(one: Compiled, source: str, folder: str, workspace: "Workspace") -> None:
+    """Report that a flow's folder belongs to a flow of that name in another file.
+
+    `source`: that file, from the project root; nothing is wrong if it has no such flow any more.
+    """
+    from perdure.frontend.check import Workspace, flows_of
+
+    project, report = workspace.project, workspace.report
+    reader = Workspace(project, Report())
+    if source == one.span.file or not (project.root / source).is_file():
+        return
+    module = reader.load(project.root / source)
+    for flow in flows_of(reader, module) if module else ():
+        if flow.ref.qualname == one.flow:
+            report.add_source(flow.module.source)
+            also = [Secondary(_header(flow), f"this one is in `{folder}`")]
+            report.error(rules.DUPLICATE_FLOW, one.span, also=also, name=one.flow)
 
 
 def _header(flow: "Func") -> Span:

@@ -14,9 +14,19 @@ from perdure import rules
 from perdure.diagnostics import Report
 from perdure.source import Source
 
-__all__ = ["DEFAULTS", "PYPROJECT", "Environment", "Project", "Settings", "find_project"]
+__all__ = [
+    "COMPILED_FOR",
+    "DEFAULTS",
+    "PYPROJECT",
+    "Environment",
+    "Project",
+    "Settings",
+    "find_project",
+]
 
 PYPROJECT = "pyproject.toml"
+COMPILED_FOR = "3.13"
+"""The Python minor that is compiled for where none is pinned: the oldest that every cloud takes."""
 
 
 class Environment(NamedTuple):
@@ -34,7 +44,8 @@ class Settings(NamedTuple):
     flows: tuple[str, ...] = ()
     out: str = "compiled"
     store: str = ".perdure/runs.db"
-    python: str = "3.13"
+    python: str | None = None
+    """The pinned minor version; None where none is written."""
     pure: frozenset[str] = frozenset()
     environments: Mapping[str, Environment] = {}
 
@@ -75,9 +86,14 @@ class Project(NamedTuple):
         return self.root / self.settings.out
 
     @property
+    def minor(self) -> str:
+        """The Python minor version that is compiled for, such as "3.13"."""
+        return self.settings.python or COMPILED_FOR
+
+    @property
     def python(self) -> tuple[int, int]:
-        """The pinned Python minor version."""
-        major, minor = self.settings.python.split(".")
+        """The same as two numbers."""
+        major, minor = self.minor.split(".")
         return int(major), int(minor)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeGuard
 
 from perdure import rules
 from perdure.diagnostics import Report, nearest
-from perdure.project import DEFAULTS, Environment, Settings
+from perdure.project import COMPILED_FOR, DEFAULTS, Environment, Settings
 from perdure.source import Source, Span
 
 __all__ = ["read_settings", "setting_span"]
@@ -97,12 +97,14 @@ def _folder(table: Table, name: str, default: str, place: _Place) -> str:
     return value
 
 
-def _python(table: Table, place: _Place) -> str:
-    value = table.get("python", DEFAULTS.python)
+def _python(table: Table, place: _Place) -> str | None:
+    value = table.get("python")
+    if "python" not in table:
+        return None
     if isinstance(value, str) and re.fullmatch(r"3\.(1[2-9]|[2-9][0-9])", value, re.ASCII):
         return value
     expected = "a minor version as text, 3.12 or later"
-    _wrong("python", expected, f'python = "{DEFAULTS.python}"', place)
+    _wrong("python", expected, f'python = "{COMPILED_FOR}"', place)
     return DEFAULTS.python
 
 

@@ -199,3 +199,21 @@ def test_an_input_that_does_not_fit_is_refused_at_the_start(tmp_path: Path) -> N
     ended, _ = run(TRIAGE, tmp_path, {"issue": {"number": "one", "title": "error"}})
     assert (ended.status, ended.error) == ("FAILED", "InvalidInput")
     assert "issue.number" in str(ended.cause)
+
+
+def test_a_bundle_for_another_python_does_not_start(tmp_path: Path) -> None:
+    other = f"3.{sys.version_info.minor + 1}"
+    (tmp_path / "pyproject.toml").write_text(f'[tool.perdure]\npython = "{other}"\n')
+    (tmp_path / "app.py").write_text(FLOW)
+    code = """
+try:
+    from perdure_aws import handler
+except RuntimeError as error:
+    print(json.dumps([type(error).__name__, str(error)]))
+"""
+    name, text = in_lambda(unpacked(bundle_of(tmp_path / "app.py"), tmp_path / "bundle"), code)
+    assert name == "WrongPython"
+    assert (
+        f"is compiled for Python {other}, and the function runs 3.{sys.version_info.minor}" in text
+    )
+    assert f"set its runtime to python{other}" in text

@@ -85,6 +85,26 @@ def test_the_project_imports_with_nothing_but_itself_and_the_sdk(
     assert f"examples_{example}__{example}" in names
 
 
+def test_an_app_for_another_python_does_not_start(tmp_path: Path) -> None:
+    other = sys.version_info.minor + 1
+    (tmp_path / "pyproject.toml").write_text(f'[tool.perdure]\npython = "3.{other}"\n')
+    (tmp_path / "flows.py").write_text(
+        "from perdure import flow\n\n@flow\nasync def f() -> None: ...\n"
+    )
+    text = compiled(tmp_path / "flows.py", "f").files["function_app.py"]
+    assert isinstance(text, str)
+    with pytest.raises(RuntimeError, match=rf"for Python 3\.{other}, and runs on 3\.\d+: set"):
+        exec(compile(text, "function_app.py", "exec"), {})
+
+
+def test_a_test_without_a_pin_is_for_the_python_that_runs_it(tmp_path: Path) -> None:
+    (tmp_path / "flows.py").write_text(
+        "from perdure import flow\n\n@flow\nasync def f() -> None: ...\n"
+    )
+    text = compiled(tmp_path / "flows.py", "f").files["function_app.py"]
+    assert f"version_info[:2] != (3, {max(sys.version_info.minor, 13)})" in str(text)
+
+
 def test_the_target_is_found_by_its_name() -> None:
     target = load_target("azure")
     assert target is not None

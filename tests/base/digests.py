@@ -22,7 +22,7 @@ def main(root: Path, *names: str) -> int:
     compiled = compile_flows(files, targets, open_project(root, report))
     sys.stderr.write(render(report, "text"))
     for one in compiled:
-        for change in artifacts.changes(Path("/nowhere"), one.artifacts):
+        for change in artifacts.changes(Path("/nowhere"), one.artifacts, one.span.file):
             digest = hashlib.sha256(change.content or b"").hexdigest()
             print(one.target, one.flow, change.path.name, digest)
     return 0 if compiled else 1

@@ -9,7 +9,7 @@ from perdure.diagnostics import InternalError
 
 
 def _write(folder: Path, files: dict[str, bytes | str]) -> list[tuple[str, str]]:
-    found = artifacts.changes(folder, files)
+    found = artifacts.changes(folder, files, "flow.py")
     kinds: list[tuple[str, str]] = [
         (change.path.relative_to(folder).as_posix(), change.kind) for change in found
     ]
@@ -87,7 +87,7 @@ def test_a_manifest_that_is_not_ours_lists_nothing(tmp_path: Path, content: str)
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../x", "", "manifest.json", "a\\b"])
 def test_a_target_cannot_write_outside_its_folder(tmp_path: Path, path: str) -> None:
     with pytest.raises(InternalError):
-        artifacts.changes(tmp_path, {path: ""})
+        artifacts.changes(tmp_path, {path: ""}, "flow.py")
 
 
 def test_the_order_of_artifacts_makes_no_difference(tmp_path: Path) -> None:

@@ -160,3 +160,27 @@ def test_two_flows_of_one_name_are_refused(perdure: Perdure, tmp_path: Path) -> 
     code, _, err = perdure("compile")
     assert code == 1
     assert "error[PDR210]: two flows are named `one`" in err
+
+
+def test_a_flow_of_the_same_name_in_another_file_does_not_take_its_folder(
+    tmp_path: Path, perdure: Perdure
+) -> None:
+    text = FLOW.replace("NAME", "same")
+    (tmp_path / "a.py").write_text(text)
+    (tmp_path / "b.py").write_text(text)
+    assert perdure("compile", "a.py")[0] == 0
+    folder = tmp_path / "compiled" / "printed" / "same"
+    assert json.loads((folder / "manifest.json").read_text())["source"] == "a.py"
+    before = (folder / "program.txt").read_text()
+    code, out, err = perdure("compile", "b.py")
+    assert (code, out) == (1, "")
+    assert "error[PDR210]: two flows are named `same`" in err
+    assert "::: a.py:10:1" in err
+    assert "this one is in `compiled/printed/same`" in err
+    assert (folder / "program.txt").read_text() == before
+    assert perdure("compile", "b.py", "--out", "other")[0] == 0
+    assert perdure("compile", "a.py")[0] == 0
+    (tmp_path / "a.py").write_text("")
+    assert perdure("compile", "b.py")[0] == 0, "the flow has moved"
+    (tmp_path / "b.py").rename(tmp_path / "c.py")
+    assert perdure("compile", "c.py")[0] == 0, "the file was renamed"

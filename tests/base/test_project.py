@@ -37,6 +37,12 @@ def test_a_file_outside_any_project_has_its_folder_as_root(tmp_path: Path) -> No
     assert find_project(tmp_path / "flow.py", Report()).root == tmp_path
 
 
+def test_a_project_that_pins_no_python_is_compiled_for_the_default(tmp_path: Path) -> None:
+    project = find_project(tmp_path / "flow.py", Report())
+    assert project.settings.python is None
+    assert (project.minor, project.python) == ("3.13", (3, 13))
+
+
 @pytest.mark.parametrize("name", ["a.b.py", "x.y/flow.py"])
 def test_a_file_with_a_dot_in_its_path_has_no_module_name(tmp_path: Path, name: str) -> None:
     assert find_project(tmp_path / "flow.py", Report()).module_name(tmp_path / name) is None

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from perdure.driver import FlowName
+from perdure.local.program import load_program
 from perdure.testing import run as run_in_virtual_time
 from tests.local.project import command, popen, write_project
 
@@ -233,3 +235,13 @@ def test_a_misspelt_flow_is_a_wrong_call_and_tells_all_flows(tmp_path: Path) -> 
     root = write_project(tmp_path, app=flows)
     said = command(root, "run", "app.py:settel", code=2)
     assert "write `app.py:settle` or `app.py:first` or `app.py:other`" in said
+
+
+def test_without_a_pin_any_python_runs_a_flow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.py").write_text(FLOW)
+    monkeypatch.setattr("perdure.local.program._running", lambda: "3.12")
+    assert load_program(FlowName(tmp_path / "app.py", "nap")).flow.name == "nap"
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    assert load_program(FlowName(tmp_path / "app.py", "nap")).flow.name == "nap"

@@ -1,5 +1,6 @@
 """Compiles the flow of a test request, in memory."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from perdure.backend import Artifacts
 from perdure.diagnostics import Refused, Report
 from perdure.driver import FlowName, analyse, build_program, emit, find_flows, open_project
 from perdure.frontend.loader import RefusedError
+from perdure.project import Project
 from perdure_azure import backend
 
 __all__ = ["Compiled", "compiled"]
@@ -36,8 +38,18 @@ def compiled(file: Path, name: str | None) -> Compiled:
         raise Refused(report)
     analysis = analyse(workspace, found[0])
     program = build_program(analysis, report) if report.ok else None
-    files: Artifacts = emit(program, backend, workspace.project, report) if program else {}
+    project = _for_this_python(workspace.project)
+    files: Artifacts = emit(program, backend, project, report) if program else {}
     if not report.ok:
         raise RefusedError(analysis)
     steps = tuple(step.name for step in analysis.steps.values())
     return Compiled(str(analysis.entry), steps, tuple(analysis.modules), files)
+
+
+def _for_this_python(project: Project) -> Project:
+    """Where the project pins no Python, the one that runs the test, if Azure has it."""
+    running = sys.version_info[:2]
+    if project.settings.python is not None or running < backend.oldest_python:
+        return project
+    pinned = ".".join(map(str, running))
+    return project._replace(settings=project.settings._replace(python=pinned))

@@ -17,6 +17,7 @@ from perdure.project import Project
 if TYPE_CHECKING:
     from perdure.backend import Target
     from perdure.driver import Compiled
+    from perdure.frontend.check import Workspace
 
 __all__ = ["command"]
 
@@ -49,6 +50,7 @@ def command(
     loaded = _targets(targets, project)
     compiled = compile_flows(chosen.names, loaded, chosen.workspace) if report.ok else ()
     folder = out.absolute() if out else project.out
+    _refuse_taken(compiled, folder, chosen.workspace)
     changes = _changes(compiled, loaded, folder, chosen.whole) if report.ok else ()
     if not frozen:
         artifacts.write(changes, folder)
@@ -83,12 +85,22 @@ def _choices() -> str:
     return " or ".join(f"`--target {name}`" for name in target_names())
 
 
+def _refuse_taken(compiled: "Sequence[Compiled]", folder: Path, workspace: "Workspace") -> None:
+    from perdure.driver import refuse_taken
+
+    for one in compiled:
+        place = folder / one.target / one.flow
+        source = artifacts.source_of(place)
+        if source is not None:
+            refuse_taken(one, source, _shown(place), workspace)
+
+
 def _changes(
     compiled: "Sequence[Compiled]", targets: "Sequence[Target]", folder: Path, whole: bool
 ) -> tuple[Change, ...]:
     found: list[Change] = []
     for one in compiled:
-        found += artifacts.changes(folder / one.target / one.flow, one.artifacts)
+        found += artifacts.changes(folder / one.target / one.flow, one.artifacts, one.span.file)
     if whole:
         # All flows of the project were compiled: what else is there was a flow once.
         made = {(one.target, one.flow) for one in compiled}

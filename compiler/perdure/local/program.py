@@ -217,9 +217,12 @@ def check_program(name: FlowName) -> Checked:
 
 
 def _check_pin(project: Project) -> None:
-    """A flow means what its project's Python makes of it, so no other may run it."""
+    """A flow means what its project's Python makes of it, so no other may run it.
+
+    Where the project names none, the Python that runs is the one.
+    """
     pinned, running = project.settings.python, _running()
-    if pinned == running:
+    if pinned in (None, running):
         return
     raise WrongPython(
         f"the project in {project.root} is for Python {pinned}, this is {running}: run it with"
