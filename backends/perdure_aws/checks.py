@@ -9,6 +9,7 @@ from perdure.machine.ir import Child, Machines, Run, Sleep, Spawn
 from perdure_aws.limits import value_of
 from perdure_aws.names import scopes
 from perdure_aws.policies import Policies
+from perdure_aws.written import check_written
 
 __all__ = ["check"]
 
@@ -23,6 +24,7 @@ def check(machines: Machines, report: Report) -> None:
     policies = Policies(machines.steps)
     for machine in machines.machines:
         for scope in scopes(machine.root):
+            check_written(scope, report)
             for state in scope.states:
                 match state:
                     case Child():

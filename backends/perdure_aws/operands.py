@@ -42,6 +42,8 @@ __all__ = [
 
 MAP_CONCURRENCY = 40
 """Iterations of an inline Map at once (step-functions/latest/dg/state-map-inline.html)."""
+EXECUTION_SECONDS = 31_536_000
+"""The life of an execution (step-functions/latest/dg/service-quotas.html)."""
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -161,6 +163,12 @@ class Prepare:
 
     def _sleep(self, node: Operation, operands: Mapping[str, object]) -> Json:
         when, arguments = _sleep_until(operands, self._now())
+        if when - self._now() > EXECUTION_SECONDS:
+            self.passed = (
+                f"execution_seconds: a sleep of {when - self._now():.0f} s, and an execution of"
+                f" Step Functions lasts {EXECUTION_SECONDS}"
+            )
+            raise LimitExceeded(self.passed)
         path = self._counts.enter(node.label)
         record: dict[str, Json] = {"path": path, "label": node.label, "arguments": arguments}
         left = whole_seconds(when - self._now())

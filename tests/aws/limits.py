@@ -1,6 +1,6 @@
 """Flows that come to the limits of Step Functions."""
 
-from perdure import event, flow, gather, step
+from perdure import event, flow, gather, sleep, step
 
 
 @step
@@ -56,3 +56,9 @@ async def handled(size: int) -> str:
     except ValueError:
         size = len(text)
     return await large(size)
+
+
+@flow
+async def nap(days: int) -> int:
+    await sleep(days * 86_400)
+    return days

@@ -79,3 +79,13 @@ def test_branches_that_wait_must_all_start(branches: int, fits: bool) -> None:
     else:
         assert isinstance(got.error, LimitExceeded), got.result
         assert "inline_map_concurrency" in str(got.error)
+
+
+@pytest.mark.parametrize(("days", "fits"), [(364, True), (366, False)])
+def test_a_sleep_lasts_no_longer_than_an_execution(days: int, fits: bool) -> None:
+    got = ended("nap", {"days": days})
+    if fits:
+        assert got.result == days
+    else:
+        assert isinstance(got.error, LimitExceeded), got.result
+        assert "execution_seconds" in str(got.error)

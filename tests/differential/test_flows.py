@@ -11,7 +11,6 @@ from tests.differential.harness import ENGINES, Program, judge
 PROGRAMS = (*values.PROGRAMS, *control.PROGRAMS, *concurrent.PROGRAMS)
 
 OPEN: Mapping[tuple[str, str], str] = {
-    ("sleep_very_long", "aws/moto"): "an execution's year: to be refused (PDR303) or handed over",
     ("methods_of_classes", "aws/moto"): "a plain class has no codec, and nobody says so before",
     ("uncodable_local", "aws/moto"): "a local that cannot cross: only this engine looks at it",
 }
