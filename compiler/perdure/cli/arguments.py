@@ -11,7 +11,7 @@ import click
 
 from perdure.diagnostics import nearest
 
-__all__ = ["fields_of", "parse_pairs", "read_json", "sample"]
+__all__ = ["fields_of", "parse_pairs", "read_json", "sample", "shortened"]
 
 
 def parse_pairs(pairs: Sequence[str], declared: Mapping[str, object]) -> dict[str, object]:
@@ -39,7 +39,7 @@ def _value(name: str, text: str, declared: object) -> object:
     if declared is str:
         return text
     try:
-        value: object = json.loads(text)
+        value = _parsed(text)
     except ValueError:
         if declared is not None and _admits_text(declared):
             return text
@@ -58,15 +58,41 @@ def _admits_text(declared: object) -> bool:
 def read_json(text: str, option: str) -> object:
     """JSON given as it is, as `@file`, or as `-` for standard input."""
     if text == "-":
-        content = sys.stdin.read()
+        content = sys.stdin.buffer.read()
     elif text.startswith("@"):
-        content = Path(text[1:]).read_text(encoding="utf-8")
+        content = _file(text[1:], option)
     else:
-        content = text
+        content = text.encode("utf-8", "surrogateescape")
     try:
-        value: object = json.loads(content)
+        return _parsed(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise click.UsageError(
+            f"{option} is not UTF-8: byte {error.start} is 0x{content[error.start]:02x}"
+        ) from None
     except ValueError as error:
         raise click.UsageError(f"{option} is not JSON: {error}") from None
+
+
+def _file(name: str, option: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else str(error)
+        raise click.UsageError(f"{option} @{name}: {problem}") from None
+
+
+def shortened(error: Exception) -> str:
+    """What is wrong with a value; of a place deep inside it, both ends."""
+    text = str(error)
+    return text if len(text) <= 400 else f"{text[:120]} … {text[-240:]}"
+
+
+def _parsed(text: str) -> object:
+    """ValueError for what is not JSON, and for what nobody could take apart."""
+    try:
+        value: object = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     return value
 
 

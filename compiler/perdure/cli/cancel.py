@@ -7,6 +7,7 @@ import click
 
 from perdure.cli import exits
 from perdure.cli.store import choose_run, open_store
+from perdure.cli.streams import say
 
 __all__ = ["command"]
 
@@ -16,7 +17,7 @@ __all__ = ["command"]
 @click.option("--now", "at_once", is_flag=True, help="Stop without running the flow's cleanup.")
 def command(run: str, at_once: bool) -> int:
     """Cancel a run: handlers and `finally` of the flow run first."""
-    from perdure.cli.drive import Driver, load_run, new_engine, say
+    from perdure.cli.drive import Driver, load_run, new_engine
     from perdure.local.lease import Leases
     from perdure.store.protocol import Status
     from perdure.store.runs import find_run, request_cancel

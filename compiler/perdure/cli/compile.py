@@ -11,6 +11,7 @@ from perdure.artifacts import Change
 from perdure.cli import exits
 from perdure.cli.flows import choose
 from perdure.cli.output import emit_report, format_option
+from perdure.cli.streams import out, say
 from perdure.diagnostics import Report
 from perdure.project import Project
 
@@ -122,16 +123,16 @@ def _say(
 ) -> None:
     if frozen:
         for change in changes:
-            click.echo(f"{change.kind:8}{_shown(change.path)}", err=True)
+            say(f"{change.kind:8}{_shown(change.path)}")
         if changes:
-            click.echo("the output on disk differs; run `perdure compile` and commit it", err=True)
+            say("the output on disk differs; run `perdure compile` and commit it")
         return
     for one in compiled:
         place = folder / one.target / one.flow
         changed = sum(place in change.path.parents for change in changes)
         # The manifest is a file too.
         files = f"{len(one.artifacts) + 1} files, {changed} changed" if changed else "unchanged"
-        click.echo(f"{one.flow} -> {_shown(place)} ({files})")
+        out(f"{one.flow} -> {_shown(place)} ({files})")
 
 
 def _shown(path: Path) -> str:
@@ -160,4 +161,4 @@ def _say_as_json(
     ]
     changed = [{"file": _shown(change.path), "kind": change.kind} for change in changes]
     said = {"version": 1, "compiled": flows, "changed": changed, "diagnostics": diagnostics}
-    click.echo(json.dumps(said, indent=2))
+    out(json.dumps(said, indent=2))

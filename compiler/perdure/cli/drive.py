@@ -17,6 +17,7 @@ from perdure.cli.arguments import sample
 from perdure.cli.called import typed
 from perdure.cli.output import emit_report
 from perdure.cli.plain import plain
+from perdure.cli.streams import OutputLost, drawn, json_text, out, say
 from perdure.codec.text import Json
 from perdure.driver import FlowName
 from perdure.frontend.loader import UserImportError
@@ -31,12 +32,7 @@ from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import find_run
 from perdure.store.sqlite import SqliteStore
 
-__all__ = ["Driver", "error_text", "load_file", "load_run", "new_engine", "say"]
-
-
-def say(text: str) -> None:
-    """Write for people: to standard error, so that standard output holds only results."""
-    click.echo(text, err=True)
+__all__ = ["Driver", "error_text", "load_file", "load_run", "new_engine"]
 
 
 def load_file(name: FlowName) -> Program | int:
@@ -89,11 +85,18 @@ class _Screen(Listener):
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
+        self.lost: OutputLost | None = None
+        """Why standard output has not everything; the run goes on without it."""
+
+    def _printed(self, text: str) -> None:
+        try:
+            out(text, end="")
+        except OutputLost as lost:
+            self.lost = self.lost or lost
 
     def logged(self, run: str, record: LogRecord) -> None:
         if record.logger is None and record.level == "print":
-            sys.stdout.write(record.text)
-            sys.stdout.flush()
+            self._printed(record.text)
         else:
             say(f"{record.level.upper()} {record.logger or 'root'}: {record.text}")
 
@@ -103,12 +106,16 @@ class _Screen(Listener):
         if entry.kind == "attempt":
             number = entry.integer("number")
             again = f" (attempt {number})" if number > 1 else ""
-            say(click.style(f"  … {entry.text('path')}{again}", dim=True))
+            _live(f"  … {entry.text('path')}{again}")
         elif entry.kind == "end":
             mark = "✗" if "error" in entry.fields else "✓"
-            say(click.style(f"  {mark} {entry.text('path')}", dim=True))
+            _live(f"  {mark} {entry.text('path')}")
         elif entry.kind == "progress":
             say(f"  {json.dumps(plain(entry.fields.get('value')), ensure_ascii=False)}")
+
+
+def _live(line: str) -> None:
+    say(click.style(drawn(line, sys.stderr), dim=True))
 
 
 class Driver:
@@ -152,7 +159,11 @@ class Driver:
                 self._engine.close()
         if failure is not None:
             raise failure
-        return self._report(find_run(self._engine.store, record.run))
+        code = self._report(find_run(self._engine.store, record.run))
+        screen = self._engine.listener
+        if isinstance(screen, _Screen) and screen.lost is not None:
+            raise screen.lost
+        return code
 
     def _interrupt(self) -> None:
         self._interrupted = True
@@ -192,7 +203,7 @@ class Driver:
         if record.end.status is Status.COMPLETED:
             value = plain(record.end.value)
             if value is not None:
-                click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+                out(json_text(value))
             return exits.DONE
         if record.end.status is Status.CANCELLED:
             say(f"run {record.run} is cancelled")
@@ -202,10 +213,10 @@ class Driver:
         return exits.REFUSED
 
     def _announce_left(self, record: RunRecord) -> None:
-        click.echo(record.run)
+        out(record.run)
         for run, state in self._left:
             for line in _waiting_text(run, state, self._program):
-                click.echo(line)
+                out(line)
 
     @property
     def _left(self) -> list[tuple[str, OperationState]]:

@@ -9,5 +9,7 @@ WRONG_CALL: Final = 2
 OUR_FAULT: Final = 3
 WAITING: Final = 4
 """A run was left waiting, for an event or a time."""
+ENVIRONMENT: Final = 5
+"""This machine refuses: a file, the store or standard output cannot be read or written."""
 INTERRUPTED: Final = 130
 """By Ctrl-C, as shells count it."""

@@ -10,6 +10,7 @@ import click
 
 from perdure.cli import exits
 from perdure.cli.called import typed
+from perdure.cli.streams import out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,12 +77,12 @@ def _name(entry: "Traversable") -> str:
 
 def _say_next(folder: Path, made: list[Path]) -> None:
     for path in made:
-        click.echo(f"created {path.as_posix()}")
+        out(f"created {path.as_posix()}")
     flows = [path for path in made if "flows" in path.parts and path.name != "__init__.py"]
-    click.echo("\nnext:")
+    out("\nnext:")
     if folder != Path():
-        click.echo(f"  cd {folder.as_posix()}")
+        out(f"  cd {folder.as_posix()}")
     for path in flows[:1]:
         file = path.relative_to(folder).as_posix()
-        click.echo(f"  {typed()} run {file}")
-        click.echo(f"  {typed()} compile {file} --target aws")
+        out(f"  {typed()} run {file}")
+        out(f"  {typed()} compile {file} --target aws")

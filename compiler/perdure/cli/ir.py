@@ -4,6 +4,7 @@ import click
 
 from perdure.cli import exits
 from perdure.cli.output import emit_report, format_option, open_workspace
+from perdure.cli.streams import out
 from perdure.diagnostics import Report
 
 __all__ = ["command"]
@@ -23,8 +24,8 @@ def command(file: str, after: str | None, form: str) -> int:
     report = Report()
     workspace = open_workspace(name.path, report)
     printed = [print_ir(workspace, ref, after) for ref in find_flows(workspace, name)]
-    emit_report(report, form, workspace.project.root)
     if not report.ok:
+        emit_report(report, form, workspace.project.root)
         return exits.REFUSED
-    click.echo("\n".join(printed))
+    out("\n".join(printed))
     return exits.DONE

@@ -1,13 +1,18 @@
 """`perdure`: find the command, run it, and turn however it ends into an exit code."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final, NamedTuple, final, override
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple, final, override
 
 import click
 
 from perdure.cli import exits
+
+if TYPE_CHECKING:
+    from perdure.cli.streams import OutputLost
 
 __all__ = ["main", "perdure", "run"]
 
@@ -31,6 +36,11 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "init": _Entry("perdure.cli.init", "Start a project in a folder."),
 }
 """In the order of the help text. What stands here is shown without loading any command."""
+
+_WRONG_PATHS: Final = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EEXIST)
+"""Errors of a path that was named wrongly; all others are the machine's."""
+_NO_OUTPUT: Final = (errno.EPIPE, errno.ENOSPC, errno.EBADF, errno.EIO)
+"""Errors, of no path, that writing the help text ends with."""
 
 
 @final
@@ -71,8 +81,9 @@ class _Commands(click.Group):
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
         from perdure import __version__
+        from perdure.cli import streams
 
-        click.echo(f"perdure {__version__}")
+        streams.out(f"perdure {__version__}")
         ctx.exit()
 
 
@@ -91,12 +102,14 @@ def perdure() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point of the script: run a command and leave with its exit code."""
+    from perdure.cli import streams
+
+    streams.prepare()
     code = run(args)
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        code = _no_reader()
+        streams.flush()
+    except streams.OutputLost as lost:
+        code = _output_lost(lost)
     sys.exit(code)
 
 
@@ -108,33 +121,53 @@ def run(args: Sequence[str] | None) -> int:
     except click.exceptions.Exit as left:
         return left.exit_code
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return exits.WRONG_CALL
     except (click.Abort, KeyboardInterrupt):
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        return _no_reader()
-    except OSError as error:
-        if not error.filename:
-            return _own_fault(error, args)
-        click.echo(f"error: {error.filename}: {error.strerror}", err=True)
-        return exits.WRONG_CALL
     except Exception as error:
-        return _own_fault(error, args)
+        return _environment(error) or _own_fault(error, args)
 
 
-def _no_reader() -> int:
-    """Whoever read our output has gone (`| head`): end without a word, as other tools do."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
-    return exits.REFUSED
+def _show(error: click.ClickException) -> None:
+    with suppress(OSError):
+        error.show(sys.stderr)
+
+
+def _environment(error: Exception) -> int | None:
+    """The exit code for what this machine refuses, once it is said; None for any other error."""
+    from perdure.cli import streams
+
+    if isinstance(error, streams.OutputLost):
+        return _output_lost(error)
+    if isinstance(error, OSError) and error.filename:
+        streams.say(f"error: {error.filename}: {error.strerror}")
+        return exits.WRONG_CALL if error.errno in _WRONG_PATHS else exits.ENVIRONMENT
+    if isinstance(error, OSError) and error.errno in _NO_OUTPUT:
+        return _output_lost(streams.lost(error))
+    sqlite = sys.modules.get("sqlite3")
+    if sqlite is not None and isinstance(error, sqlite.Error):
+        streams.say(
+            f"error: the store of runs cannot be used: {error}; nothing that was recorded is lost "
+            "by that, and runs can be resumed"
+        )
+        return exits.ENVIRONMENT
+    return None
+
+
+def _output_lost(lost: "OutputLost") -> int:
+    from perdure.cli import streams
+
+    if not lost.quiet:
+        streams.say(f"error: {lost}")
+    return exits.ENVIRONMENT
 
 
 def _own_fault(error: Exception, args: Sequence[str] | None) -> int:
     if os.environ.get("PERDURE_DEBUG"):
         raise error
+    from perdure.cli import streams
     from perdure.cli.fault import describe
 
-    click.echo(describe(error, sys.argv[1:] if args is None else args), err=True)
+    streams.say(describe(error, sys.argv[1:] if args is None else args))
     return exits.OUR_FAULT

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perdure.cli.streams import colored, out, say
 from perdure.diagnostics import Report
 from perdure.render import FORMATS, render
 
@@ -35,13 +36,13 @@ def format_option[F: Callable[..., object]](command: F) -> F:
 
 def emit_report(report: Report, form: str, root: Path) -> None:
     """Write all diagnostics; with text, a line that counts them."""
-    text = render(report, form, place=relative_place(root), color=_color())
+    text = render(report, form, place=relative_place(root), color=colored(sys.stderr))
     if form != "text":
-        click.echo(text, nl=False)
+        out(text, end="")
     elif not report.ok:
         count = len(report.diagnostics)
-        click.echo(text, nl=False, err=True, color=True)
-        click.echo(f"{count} problem{'s' if count != 1 else ''} found", err=True)
+        say(text, end="")
+        say(f"{count} problem{'s' if count != 1 else ''} found")
 
 
 def relative_place(root: Path) -> Callable[[str], str]:
@@ -90,7 +91,3 @@ def _nearest_file(path: Path) -> str:
 
 def _same(file: str) -> str:
     return file
-
-
-def _color() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")

@@ -5,6 +5,7 @@ import re
 import click
 
 from perdure import rules
+from perdure.cli.streams import out
 from perdure.diagnostics import Rule, nearest
 
 __all__ = ["command", "page"]
@@ -24,7 +25,7 @@ def command(code: str | None, as_json: bool) -> None:
         meant = nearest(wanted, known)
         hint = f"; the nearest is {meant}" if meant else ""
         raise click.UsageError(f"there is no rule `{code}`{hint}")
-    click.echo(_json([known[wanted]]) if as_json else page(known[wanted]))
+    out(_json([known[wanted]]) if as_json else page(known[wanted]))
 
 
 def page(rule: Rule) -> str:
@@ -42,10 +43,10 @@ def page(rule: Rule) -> str:
 
 def _list(known: dict[str, Rule], as_json: bool) -> None:
     if as_json:
-        click.echo(_json([*known.values()]))
+        out(_json([*known.values()]))
         return
     for rule in known.values():
-        click.echo(f"{rule.code}  {_filled(rule.message)}")
+        out(f"{rule.code}  {_filled(rule.message)}")
 
 
 def _json(found: list[Rule]) -> str:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, get_type_hints
 
 import click
 
-from perdure.cli.arguments import parse_pairs, read_json
+from perdure.cli.arguments import parse_pairs, read_json, shortened
 from perdure.cli.output import check_file
 from perdure.cli.store import open_store
+from perdure.cli.streams import say
+from perdure.codec import UncodableError
 from perdure.errors import InvalidInput, RunConflict
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def command(
     name: str, pairs: tuple[str, ...], whole: str | None, identity: str | None, detach: bool
 ) -> int:
     """Run a flow on this machine until its end; Ctrl-C leaves it resumable."""
-    from perdure.cli.drive import Driver, load_file, new_engine, new_run_id, say
+    from perdure.cli.drive import Driver, load_file, new_engine, new_run_id
     from perdure.driver import split_flow
     from perdure.local.engine import Start
     from perdure.runtime.values import encode_input
@@ -43,8 +45,8 @@ def command(
         values = _input(whole, pairs, _types(program.flow))
         try:
             arguments = encode_input(program.flow, values)
-        except InvalidInput as error:
-            raise click.UsageError(f"the input does not fit: {error}") from None
+        except (InvalidInput, UncodableError) as error:
+            raise click.UsageError(f"the input does not fit: {shortened(error)}") from None
     place = open_store(flow_name.path.absolute(), make=True)
     engine = new_engine(place.store, program)
     run = identity or new_run_id(program.flow.name)

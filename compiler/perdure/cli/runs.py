@@ -1,6 +1,5 @@
 """`perdure runs`: the runs of this project's store, newest first."""
 
-import json
 import time
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import click
 
 from perdure.cli import exits
 from perdure.cli.store import open_store
+from perdure.cli.streams import json_text, out
 
 __all__ = ["command"]
 
@@ -42,12 +42,12 @@ def command(children: bool, limit: int, as_json: bool) -> int:
             }
             for record in records
         ]
-        click.echo(json.dumps(rows, indent=2))
+        out(json_text(rows))
         return exits.DONE
     width = max((len(record.run) for record in records), default=0)
     for record in records:
         awaited = waits[record.run]
         status = f"waits for {', '.join(awaited)}" if awaited else record.status.value
         age = duration(time.time() - record.started)
-        click.echo(f"{record.run:<{width}}  {status:<22}  {record.flow}, started {age} ago")
+        out(f"{record.run:<{width}}  {status:<22}  {record.flow}, started {age} ago")
     return exits.DONE

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from perdure.cli import exits
-from perdure.cli.arguments import fields_of, parse_pairs, read_json
+from perdure.cli.arguments import fields_of, parse_pairs, read_json, shortened
 from perdure.cli.store import choose_run, open_store
+from perdure.cli.streams import say
+from perdure.codec import UncodableError
 from perdure.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def command(
     event_id: str | None,
 ) -> int:
     """Send an event to a run; if no process drives it, drive it to its end or next wait."""
-    from perdure.cli.drive import Driver, load_run, new_engine, say
+    from perdure.cli.drive import Driver, load_run, new_engine
     from perdure.local.lease import Leases
     from perdure.store.runs import find_run
 
@@ -76,5 +78,5 @@ def _payload(program: "Program", event: str, payload: str | None, pairs: Sequenc
 
     try:
         return fitting_payload(program, event, payload_as)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from None
+    except (InvalidInput, UncodableError) as error:
+        raise click.UsageError(shortened(error)) from None

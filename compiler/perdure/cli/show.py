@@ -1,6 +1,6 @@
 """`perdure show [RUN|last]`: what a run did, as a tree."""
 
-import json
+import sys
 import time
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import click
 
 from perdure.cli import exits
 from perdure.cli.store import LAST, choose_run, open_store
+from perdure.cli.streams import drawn, json_text, out
 from perdure.store.protocol import RunRecord
 from perdure.store.sqlite import SqliteStore
 
@@ -25,10 +26,10 @@ def command(run: str, follow: bool, as_json: bool) -> int:
     place = open_store(Path.cwd())
     record = choose_run(place.store, run)
     if as_json:
-        click.echo(json.dumps(run_json(place.store, record.run), indent=2, ensure_ascii=False))
+        out(json_text(run_json(place.store, record.run)))
         return exits.DONE
     for line in draw(place.store, record, time.time()):
-        click.echo(line)
+        out(drawn(line, sys.stdout))
     if follow and record.end is None:
         _follow(place.store, record)
     return exits.DONE
@@ -49,9 +50,9 @@ def _follow(store: SqliteStore, record: RunRecord) -> None:
         for entry in log.read(record.run, journal.length):
             journal.apply(entry)
         for state in journal.ended[shown:]:
-            click.echo(operation_line(state))
+            out(drawn(operation_line(state), sys.stdout))
         shown = len(journal.ended)
         if now.end is not None:
-            click.echo([*draw(store, now, time.time())][-1])
+            out(drawn([*draw(store, now, time.time())][-1], sys.stdout))
             return
         time.sleep(0.2)

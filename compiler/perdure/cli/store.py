@@ -1,5 +1,6 @@
 """Which store a command means, and which run: what the verbs on runs share."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ import click
 
 from perdure.diagnostics import Report, nearest
 from perdure.project import Project, find_project
-from perdure.store.protocol import RunRecord, StoreTooNew
+from perdure.store.protocol import NotAStore, RunRecord, StoreTooNew
 from perdure.store.runs import get_run, list_runs
 from perdure.store.sqlite import SqliteStore
 
@@ -40,17 +41,23 @@ def open_store(start: Path, *, make: bool = False) -> Place:
         raise click.UsageError(
             f"there are no runs yet: `{path}` does not exist; start one with `perdure run FILE`"
         )
+    if path.is_dir():
+        raise _no_store(path)
     try:
         return Place(project, SqliteStore(path))
     except StoreTooNew as error:
         raise click.UsageError(str(error)) from None
     except sqlite3.OperationalError as error:
-        raise click.UsageError(f"the store `{path}` cannot be opened: {error}") from None
-    except sqlite3.DatabaseError:
-        raise click.UsageError(
-            f"`{path}` is no store of runs; name another file with PERDURE_STORE, or the setting "
-            "`store` under `[tool.perdure]`"
-        ) from None
+        raise OSError(errno.EIO, f"this store of runs cannot be used: {error}", path) from None
+    except (sqlite3.DatabaseError, NotAStore):
+        raise _no_store(path) from None
+
+
+def _no_store(path: Path) -> click.UsageError:
+    return click.UsageError(
+        f"`{path}` is no store of runs; name another file with PERDURE_STORE, or the setting "
+        "`store` under `[tool.perdure]`"
+    )
 
 
 def choose_run(store: SqliteStore, name: str) -> RunRecord:

@@ -34,6 +34,7 @@ __all__ = [
     "Item",
     "Json",
     "Key",
+    "NotAStore",
     "Reply",
     "ResultWaiter",
     "RunRecord",
@@ -250,6 +251,10 @@ class Doorbell(NamedTuple):
 
 class UnknownRun(LookupError):  # noqa: N818
     """No run has this id."""
+
+
+class NotAStore(Exception):  # noqa: N818
+    """The file is a database of something else."""
 
 
 class StoreTooNew(Exception):  # noqa: N818

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, final
 
-from perdure.store.protocol import FORMAT, Item, Json, Key, StoreTooNew
+from perdure.store.protocol import FORMAT, Item, Json, Key, NotAStore, StoreTooNew
 
 __all__ = ["SqliteStore"]
 
@@ -46,6 +46,8 @@ class SqliteStore:
         run = self.connection.execute
         run("PRAGMA busy_timeout=30000")
         if self._is_new():
+            if run("SELECT 1 FROM sqlite_master WHERE type = 'table'").fetchone():
+                raise NotAStore(f"{self.path} is a database of something else")
             run("PRAGMA journal_mode=WAL")
         run("PRAGMA synchronous=FULL")
         self.check_format("run store", FORMAT)

@@ -1,0 +1,151 @@
+"""What the command line writes: results to standard output, the rest to standard error.
+
+Both work whatever they are: closed, full, without a reader, or in an encoding that lacks our
+signs. Writing to standard error never fails; writing to standard output raises `OutputLost`, and
+neither ever disturbs a run.
+"""
+
+import codecs
+import os
+import sys
+from contextlib import suppress
+from io import TextIOWrapper
+from typing import Final, TextIO
+
+__all__ = [
+    "OutputLost",
+    "can_encode",
+    "colored",
+    "drawn",
+    "flush",
+    "json_text",
+    "lost",
+    "out",
+    "prepare",
+    "say",
+]
+
+ESCAPE: Final = "perdure.escape"
+"""The name of the error handler: what an encoding lacks is written as JSON writes it."""
+_DRAWN: Final = str.maketrans(
+    {
+        "✓": "+", "✗": "x", "⊘": "-", "…": "~", "»": ">", "→": "->",
+        "├": "|", "└": "`", "│": "|", "─": "-",
+    }
+)  # fmt: skip
+_SIGNS: Final = "".join(map(chr, _DRAWN))
+
+
+class OutputLost(Exception):  # noqa: N818  (it says what happened)
+    """Standard output cannot be written; `quiet` when that is nobody's business (`| head`)."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"the output cannot be written: {error.strerror or error}")
+        self.quiet = isinstance(error, BrokenPipeError)
+
+
+def prepare() -> None:
+    """Make the three streams usable; to be called once, before anything is written."""
+    # A closed stream's number would go to the next file that is opened, and be written to.
+    number = os.open(os.devnull, os.O_RDWR)
+    while number <= 2:
+        number = os.open(os.devnull, os.O_RDWR)
+    os.close(number)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8")  # noqa: SIM115  (for the process)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115
+    codecs.register_error(ESCAPE, _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=ESCAPE)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    units = text.encode("utf-16-be", "surrogatepass")
+    pairs = range(0, len(units), 2)
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in pairs), error.end
+
+
+def out(text: str, *, end: str = "\n") -> None:
+    """Write to standard output; OutputLost if that cannot be."""
+    try:
+        sys.stdout.write(_for(sys.stdout, text) + end)
+        sys.stdout.flush()
+    except OSError as error:
+        raise lost(error) from None
+
+
+def lost(error: OSError) -> OutputLost:
+    """What to raise when standard output cannot be written; nothing more goes there."""
+    _close(sys.stdout)
+    return OutputLost(error)
+
+
+def say(text: str, *, end: str = "\n") -> None:
+    """Write for people, to standard error; what cannot be written is lost."""
+    try:
+        sys.stderr.write(_for(sys.stderr, text) + end)
+        sys.stderr.flush()
+    except OSError:
+        _close(sys.stderr)
+
+
+def flush() -> None:
+    """Bring out what other code has written; OutputLost if that cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        raise lost(error) from None
+    finally:
+        try:
+            sys.stderr.flush()
+        except OSError:
+            _close(sys.stderr)
+
+
+def colored(stream: TextIO) -> bool:
+    """Whether to use colors: NO_COLOR, then FORCE_COLOR, else on terminals."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def can_encode(stream: TextIO, signs: str) -> bool:
+    """Whether a stream can write these signs as they are."""
+    try:
+        signs.encode(stream.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def drawn(text: str, stream: TextIO) -> str:
+    """A drawing as a stream can show it: in ASCII where it lacks the signs."""
+    return text if can_encode(stream, _SIGNS) else text.translate(_DRAWN)
+
+
+def json_text(value: object) -> str:
+    """JSON for standard output: as readable as its encoding allows."""
+    import json
+
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return text if can_encode(sys.stdout, text) else json.dumps(value, indent=2)
+
+
+def _for(stream: TextIO, text: str) -> str:
+    if "\x1b" not in text or colored(stream):
+        return text
+    from click import unstyle
+
+    return unstyle(text)
+
+
+def _close(stream: TextIO) -> None:
+    """Let what is still in the buffer, and all that follows, go nowhere."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
