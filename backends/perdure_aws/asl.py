@@ -15,12 +15,13 @@ its error.
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never, final
 
 from perdure.codec import Json, encode_error
 from perdure.errors import StepLost
-from perdure.ir import ForkKind
+from perdure.ir import ForkKind, StepInfo
 from perdure.machine.ir import (
     Await,
     Child,
@@ -47,7 +48,7 @@ from perdure_aws.expressions import INPUT, RESULT, expression
 from perdure_aws.names import StateNames
 from perdure_aws.policies import MARGIN, Policies
 
-__all__ = ["SITES", "Definition", "definition"]
+__all__ = ["SITES", "Definition", "definition", "function_groups"]
 
 type States = dict[str, Json]
 
@@ -226,7 +227,7 @@ class ScopeStates:
             "next": expression(self._entry(name)),
             "entered": expression("$states.context.State.EnteredTime"),
         }
-        function = SITES if group is None else "${Sites" + _pascal(group) + "}"
+        function = SITES if group is None else f"${{{_function_of(group)}}}"
         return {
             "Type": "Task",
             "Resource": resource,
@@ -472,8 +473,16 @@ def _said(name: str) -> str:
     return expression(jsonata.cause(name))
 
 
-def _pascal(group: str) -> str:
-    return "".join(part.capitalize() for part in group.replace("-", "_").split("_"))
+def function_groups(steps: Iterable[StepInfo]) -> dict[str, str]:
+    """The group by the name of its function, which the deployment substitutes."""
+    groups = sorted({step.group for step in steps if step.group is not None})
+    return {_function_of(group): group for group in groups}
+
+
+def _function_of(group: str) -> str:
+    """`SitesHeavy` of the group `heavy`: letters and digits alone can be substituted."""
+    words = re.split(r"[^A-Za-z0-9]+", group)
+    return "Sites" + "".join(word[:1].upper() + word[1:] for word in words)
 
 
 def _concurrency(limit: ast.expr | None) -> dict[str, Json]:

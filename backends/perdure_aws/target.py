@@ -3,6 +3,8 @@
 <flow>/definition.asl.json the state machine <flow>/sites.py the Python that its Tasks run, to
 read (the bundle holds it too) <flow>/source-map.json state -> file, line, column
 <flow>/bundle.zip everything the sites function needs
+<flow>/template.json CloudFormation: the flow's resources <flow>/store.json likewise: those that
+all flows of an environment share
 """
 
 from typing import ClassVar, Literal, final
@@ -15,10 +17,12 @@ from perdure.diagnostics import Report
 from perdure.ir import Program
 from perdure.machine.emit import emit, module_name
 from perdure.machine.ir import Machine, Machines
-from perdure.project import Project
-from perdure_aws.asl import Definition, definition
+from perdure.project import Environment, Project
+from perdure_aws.asl import Definition, definition, function_groups
 from perdure_aws.bundle import bundle_files, zip_of
 from perdure_aws.checks import check
+from perdure_aws.cloudformation.flow import flow_template
+from perdure_aws.cloudformation.store import store_template
 from perdure_aws.imported import Imported
 from perdure_aws.layout import compact, pretty
 from perdure_aws.limits import LIMITS, value_of
@@ -74,6 +78,16 @@ class AwsTarget:
             "sites.py": sites,
             "source-map.json": pretty(source_map(built, machine)),
             "bundle.zip": zip_of(files),
+            "template.json": pretty(
+                flow_template(
+                    str(machine.ref),
+                    document,
+                    _environments(project),
+                    project.settings.python,
+                    function_groups(machines.steps),
+                )
+            ),
+            "store.json": pretty(store_template()),
         }
 
     def _definition(self, machines: Machines) -> tuple[Definition, Document]:
@@ -101,6 +115,12 @@ def _check_size(machine: Machine, document: Document, report: Report) -> None:
             limit=limit,
             target="aws",
         )
+
+
+def _environments(project: Project) -> dict[str, Environment]:
+    """Those on AWS, by name."""
+    found = project.settings.environments
+    return {name: found[name] for name in sorted(found) if found[name].target == "aws"}
 
 
 def _text(document: Document) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "DEFAULTS",
     "PYPROJECT",
     "Environment",
+    "Group",
     "Project",
     "Settings",
     "find_project",
@@ -29,6 +30,15 @@ COMPILED_FOR = "3.13"
 """The Python minor that is compiled for where none is pinned: the oldest that every cloud takes."""
 
 
+class Group(NamedTuple):
+    """Steps with `@step(group="NAME")`: `[tool.perdure.env.ENV.groups.NAME]`."""
+
+    memory: int = 0
+    """Megabytes of their function; 0: as much as the environment says."""
+    allow: tuple[str, ...] = ()
+    """What they may do besides what the environment allows."""
+
+
 class Environment(NamedTuple):
     """One place to deploy to: `[tool.perdure.env.NAME]`."""
 
@@ -36,11 +46,24 @@ class Environment(NamedTuple):
     target: str
     region: str = ""
     account: str = ""
+    memory: int = 512
+    """Megabytes of the functions that run steps."""
+    architecture: str = "arm64"
+    """Of these functions: "arm64" or "x86_64"."""
+    log_days: int = 30
+    """How long logs are kept."""
+    alarm_topic: str = ""
+    """Where alarms go."""
+    allow: tuple[str, ...] = ()
+    """What steps may do: "service:Action resource"."""
+    groups: Mapping[str, Group] = {}
 
 
 class Settings(NamedTuple):
     """What `[tool.perdure]` can say, with its defaults."""
 
+    name: str = ""
+    """Of the project, where it is deployed: else `[project] name`, else its folder's."""
     flows: tuple[str, ...] = ()
     out: str = "compiled"
     store: str = ".perdure/runs.db"

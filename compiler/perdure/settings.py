@@ -7,14 +7,25 @@ from typing import NamedTuple, TypeGuard
 
 from perdure import rules
 from perdure.diagnostics import Report, nearest
-from perdure.project import COMPILED_FOR, DEFAULTS, Environment, Settings
+from perdure.project import COMPILED_FOR, DEFAULTS, Environment, Group, Settings
 from perdure.source import Source, Span
 
 __all__ = ["read_settings", "setting_span"]
 
 TABLE = "tool.perdure"
-SETTINGS = ("flows", "out", "store", "python", "pure", "env")
-ENVIRONMENT_SETTINGS = ("target", "region", "account")
+SETTINGS = ("name", "flows", "out", "store", "python", "pure", "env")
+ENVIRONMENT_TEXTS = ("target", "region", "account", "alarm_topic")
+ENVIRONMENT_SETTINGS = (
+    *ENVIRONMENT_TEXTS,
+    "memory",
+    "architecture",
+    "log_days",
+    "allow",
+    "groups",
+)
+GROUP_SETTINGS = ("memory", "allow")
+ARCHITECTURES = ("arm64", "x86_64")
+PERMISSION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*]+ (\*|arn:[^\s]+)", re.ASCII)
 
 type Table = Mapping[str, object]
 
@@ -43,12 +54,14 @@ def read_settings(source: Source, report: Report) -> Settings:
         report.error(rules.BAD_TOML, source.line_span(1), problem="it is nested too deeply")
         return DEFAULTS
     table = _table(_table(document.get("tool")).get("perdure"))
-    return _settings(table, _Place(source, TABLE, report))
+    name = _table(document.get("project")).get("name")
+    return _settings(table, str(name or ""), _Place(source, TABLE, report))
 
 
-def _settings(table: Table, place: _Place) -> Settings:
+def _settings(table: Table, name: str, place: _Place) -> Settings:
     _check_names(table, SETTINGS, place)
     return Settings(
+        name=_text(table, "name", name, place),
         flows=_texts(table, "flows", place),
         out=_folder(table, "out", DEFAULTS.out, place),
         store=_folder(table, "store", DEFAULTS.store, place),
@@ -127,8 +140,56 @@ def _environment(name: str, table: Table, outer: _Place) -> Environment:
     _check_names(table, ENVIRONMENT_SETTINGS, place)
     if "target" not in table:
         _wrong("target", "set for every environment", 'target = "aws"', place)
-    values = {key: _text(table, key, "", place) for key in ENVIRONMENT_SETTINGS}
-    return Environment(name, **values)
+    values = {key: _text(table, key, "", place) for key in ENVIRONMENT_TEXTS}
+    defaults = Environment(name, "")
+    return defaults._replace(
+        **values,
+        memory=_number(table, "memory", defaults.memory, place),
+        architecture=_architecture(table, defaults.architecture, place),
+        log_days=_number(table, "log_days", defaults.log_days, place),
+        allow=_permissions(table, place),
+        groups=_groups(table, place),
+    )
+
+
+def _groups(table: Table, outer: _Place) -> Mapping[str, Group]:
+    value = table.get("groups", {})
+    if not _is_table(value) or not all(_is_table(entry) for entry in value.values()):
+        _wrong("groups", "a table of tables", "groups.heavy = { memory = 2048 }", outer)
+        return {}
+    found: dict[str, Group] = {}
+    for name, entry in value.items():
+        place = outer._replace(table=f"{outer.table}.groups.{name}")
+        group = _table(entry)
+        _check_names(group, GROUP_SETTINGS, place)
+        found[name] = Group(_number(group, "memory", 0, place), _permissions(group, place))
+    return found
+
+
+def _permissions(table: Table, place: _Place) -> tuple[str, ...]:
+    found = _texts(table, "allow", place)
+    if all(PERMISSION.fullmatch(one) for one in found):
+        return found
+    example = 'allow = ["s3:GetObject arn:aws:s3:::bucket/*"]'
+    _wrong("allow", "an action and a resource in each text", example, place)
+    return ()
+
+
+def _architecture(table: Table, default: str, place: _Place) -> str:
+    value = _text(table, "architecture", default, place)
+    if value in ARCHITECTURES:
+        return value
+    expected = " or ".join(f'"{one}"' for one in ARCHITECTURES)
+    _wrong("architecture", expected, f'architecture = "{default}"', place)
+    return default
+
+
+def _number(table: Table, name: str, default: int, place: _Place) -> int:
+    value = table.get(name, default)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    _wrong(name, "a whole number", f"{name} = {default or 1024}", place)
+    return default
 
 
 def _wrong(name: str, expected: str, example: str, place: _Place) -> None:

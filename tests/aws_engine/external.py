@@ -16,6 +16,7 @@ from pathlib import Path
 
 __all__ = [
     "ToolMissing",
+    "lint_template",
     "validate_all_with_aws_language_service",
     "validate_all_with_cfn_lint",
     "validate_with_aws_language_service",
@@ -80,6 +81,16 @@ def validate_all_with_cfn_lint(definitions: Sequence[Definition]) -> list[list[s
             raise AssertionError(f"cfn-lint does not like the template around it: {text}")
         found[int(match.path[1].removeprefix("Machine"))].append(text)
     return found
+
+
+def lint_template(text: str) -> list[str]:
+    """What cfn-lint says of a whole template."""
+    lint = import_module("cfnlint.api").lint
+    manual = import_module("cfnlint.config").ManualArgs
+    found = lint(text, config=manual(regions=["us-east-1", "eu-central-1"]))
+    return [
+        f"{match.rule.id} {match.message} ({'/'.join(map(str, match.path))})" for match in found
+    ]
 
 
 def _node() -> list[str]:

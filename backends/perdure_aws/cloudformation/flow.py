@@ -1,0 +1,364 @@
+"""The template of one flow: a state machine, the functions of its sites, what both need.
+
+Everything a run needs has versions that stay: the machine's version names the version of each
+function it calls, so a run under way ends on what it began with. A version is replaced, and the
+old one kept, when what it stands for changes: code, configuration or `Release` of a function; the
+revision of the machine. New runs start through the alias `live`, which shares them out between
+the newest version (`Weight` percent) and a stable one.
+
+What differs between environments is a mapping that the parameter `Environment` picks from, so one
+template serves them all, byte for byte.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import final
+
+from perdure.codec import Json
+from perdure.project import Environment
+from perdure_aws.cloudformation.roles import machine_role, sites_role
+from perdure_aws.cloudformation.tasks import SITES, functions, seconds_of, tasks
+
+__all__ = ["ALIAS", "HANDLER", "flow_template"]
+
+ALIAS = "live"
+HANDLER = "perdure_aws.handler.handle"
+NOWHERE = Environment("default", "aws")
+"""Of a project that names no environment: the template can be deployed by hand."""
+ENDED_WITHOUT_SITES = ("ABORTED", "FAILED", "TIMED_OUT")
+"""How an execution can end so that no site of it had the last word."""
+
+type Resources = dict[str, dict[str, Json]]
+
+
+def flow_template(
+    flow: str,
+    definition: Mapping[str, Json],
+    environments: Mapping[str, Environment],
+    python: str,
+    groups: Mapping[str, str],
+) -> dict[str, Json]:
+    """The template. `groups`: the group by function name, for those that have one."""
+    return FlowTemplate(flow, definition, environments, python, groups).document()
+
+
+@final
+class FlowTemplate:
+    """One template under construction."""
+
+    def __init__(
+        self,
+        flow: str,
+        definition: Mapping[str, Json],
+        environments: Mapping[str, Environment],
+        python: str,
+        groups: Mapping[str, str],
+    ) -> None:
+        self.flow = flow
+        self.definition = definition
+        self.environments = dict(environments) or {NOWHERE.name: NOWHERE}
+        self.python = python
+        self.groups = groups
+        self.functions = functions(definition)
+        self.mapping = {name: self._settings(one) for name, one in self.environments.items()}
+
+    def document(self) -> dict[str, Json]:
+        """The whole template."""
+        resources: dict[str, Json] = {}
+        for name in self.functions:
+            resources.update(self._function(name))
+        resources.update(self._machine())
+        resources.update(self._ends())
+        resources.update(self._alarms())
+        return {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": f"perdure: the flow {self.flow}",
+            "Parameters": self._parameters(),
+            "Mappings": {"Environments": {name: dict(one) for name, one in self.mapping.items()}},
+            "Conditions": self._conditions(),
+            "Resources": resources,
+            "Outputs": self._outputs(),
+        }
+
+    # --- what is asked for ----------------------------------------------------------------------
+
+    def _parameters(self) -> dict[str, Json]:
+        names = list(self.environments)
+        return {
+            "Environment": {
+                "Type": "String",
+                "AllowedValues": [*names],
+                "Default": names[0],
+                "Description": "whose settings count",
+            },
+            "Table": _text("the run store: output Table of the environment's stack"),
+            "CodeBucket": _text("where code and definition lie"),
+            "CodeKey": _text("the zip of the functions; another key for other code"),
+            "DefinitionKey": _text("definition.asl.json; another key for another definition"),
+            "Release": _text("another text publishes new versions of the functions", "1"),
+            "Weight": _percent("percent of new runs that start on the newest version", 100),
+            "StableWeight": _percent("the rest of a hundred", 0),
+            "StableVersion": _text("ARN of the version that takes the rest", "none"),
+        }
+
+    def _settings(self, environment: Environment) -> dict[str, Json]:
+        memory: dict[str, Json] = {}
+        for function in self.functions:
+            group = environment.groups.get(self.groups.get(function, ""))
+            own = group.memory if group else 0
+            memory[f"{function}Memory"] = str(own or environment.memory)
+        return {
+            **memory,
+            "Architecture": environment.architecture,
+            "LogDays": str(environment.log_days),
+            "AlarmTopic": environment.alarm_topic,
+        }
+
+    def _setting(self, name: str) -> dict[str, Json]:
+        return {"Fn::FindInMap": ["Environments", {"Ref": "Environment"}, name]}
+
+    def _conditions(self) -> dict[str, Json]:
+        has_topic: list[Json] = [{"Fn::Equals": [self._setting("AlarmTopic"), ""]}]
+        return {
+            "AllNew": {"Fn::Equals": [{"Ref": "Weight"}, "100"]},
+            "NoneNew": {"Fn::Equals": [{"Ref": "Weight"}, "0"]},
+            "HasAlarmTopic": {"Fn::Not": has_topic},
+            **{
+                _condition(number): {"Fn::Equals": [{"Ref": "Environment"}, name]}
+                for number, (name, one) in enumerate(self.environments.items(), 1)
+                if any(self._allowed(one, function) for function in self.functions)
+            },
+        }
+
+    def _allowed(self, environment: Environment, function: str) -> tuple[str, ...]:
+        group = environment.groups.get(self.groups.get(function, ""))
+        return (*environment.allow, *(group.allow if group else ()))
+
+    # --- the sites ------------------------------------------------------------------------------
+
+    def _function(self, name: str) -> Resources:
+        role, logs = f"{name}Role", f"{name}Logs"
+        group = self.groups.get(name)
+        physical = "${AWS::StackName}-sites" + (f"-{_in_names(group)}" if group else "")
+        waits = any(task.waits and task.calls == name for task in tasks(self.definition))
+        allowed = {
+            _condition(number): self._allowed(one, name)
+            for number, one in enumerate(self.environments.values(), 1)
+        }
+        properties = self._configuration(name, physical, role, logs)
+        # What the version stands for, where CloudFormation sees no change of the version itself.
+        digest = _digest({"function": properties, "settings": dict(self.mapping)})
+        return {
+            role: sites_role(logs, answers_tokens=waits, allowed=allowed),
+            logs: self._log_group(f"/aws/lambda/{physical}"),
+            name: {"Type": "AWS::Lambda::Function", "Properties": properties},
+            f"{name}Version": {
+                "Type": "AWS::Lambda::Version",
+                "DeletionPolicy": "Delete",
+                "UpdateReplacePolicy": "Retain",
+                "Properties": {
+                    "FunctionName": {"Ref": name},
+                    "Description": {
+                        "Fn::Join": [" ", [digest, {"Ref": "CodeKey"}, {"Ref": "Release"}]]
+                    },
+                },
+            },
+        }
+
+    def _configuration(self, name: str, physical: str, role: str, logs: str) -> dict[str, Json]:
+        return {
+            "FunctionName": {"Fn::Sub": physical},
+            "Description": f"sites of {self.flow}"[:256],
+            "Runtime": f"python{self.python}",
+            "Architectures": [self._setting("Architecture")],
+            "Handler": HANDLER,
+            "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}},
+            "Role": {"Fn::GetAtt": [role, "Arn"]},
+            "MemorySize": self._setting(f"{name}Memory"),
+            "Timeout": seconds_of(self.definition, name),
+            "Environment": {
+                "Variables": {
+                    "PERDURE_TABLE": {"Ref": "Table"},
+                    "PERDURE_ENVIRONMENT": {"Ref": "Environment"},
+                }
+            },
+            "LoggingConfig": {"LogGroup": {"Ref": logs}},
+            "TracingConfig": {"Mode": "Active"},
+        }
+
+    def _log_group(self, name: str) -> dict[str, Json]:
+        return {
+            "Type": "AWS::Logs::LogGroup",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": {
+                "LogGroupName": {"Fn::Sub": name},
+                "RetentionInDays": self._setting("LogDays"),
+            },
+        }
+
+    # --- the machine ----------------------------------------------------------------------------
+
+    def _machine(self) -> Resources:
+        pinned: dict[str, Json] = {name: {"Ref": f"{name}Version"} for name in self.functions}
+        destination: dict[str, Json] = {
+            "CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["MachineLogs", "Arn"]}}
+        }
+        return {
+            "MachineRole": machine_role(self.functions),
+            "MachineLogs": self._log_group("/aws/vendedlogs/states/${AWS::StackName}"),
+            "Machine": {
+                "Type": "AWS::StepFunctions::StateMachine",
+                "Properties": {
+                    "StateMachineName": {"Fn::Sub": "${AWS::StackName}"},
+                    "StateMachineType": "STANDARD",
+                    "DefinitionS3Location": {
+                        "Bucket": {"Ref": "CodeBucket"},
+                        "Key": {"Ref": "DefinitionKey"},
+                    },
+                    "DefinitionSubstitutions": pinned,
+                    "RoleArn": {"Fn::GetAtt": ["MachineRole", "Arn"]},
+                    "LoggingConfiguration": {
+                        "Level": "ALL",
+                        "IncludeExecutionData": False,
+                        "Destinations": [destination],
+                    },
+                    "TracingConfiguration": {"Enabled": True},
+                },
+            },
+            "MachineVersion": {
+                "Type": "AWS::StepFunctions::StateMachineVersion",
+                "DeletionPolicy": "Delete",
+                "UpdateReplacePolicy": "Retain",
+                "Properties": {
+                    "StateMachineArn": {"Ref": "Machine"},
+                    "StateMachineRevisionId": {"Fn::GetAtt": ["Machine", "StateMachineRevisionId"]},
+                },
+            },
+            "Live": {
+                "Type": "AWS::StepFunctions::StateMachineAlias",
+                "Properties": {"Name": ALIAS, "RoutingConfiguration": _routing()},
+            },
+        }
+
+    # --- what watches ---------------------------------------------------------------------------
+
+    def _ends(self) -> Resources:
+        """Executions that Step Functions itself ends: a site is told, and ends the run."""
+        return {
+            "EndedRule": {
+                "Type": "AWS::Events::Rule",
+                "Properties": {
+                    "Description": f"ends runs of {self.flow} whose execution was ended"[:512],
+                    "EventPattern": {
+                        "source": ["aws.states"],
+                        "detail-type": ["Step Functions Execution Status Change"],
+                        "detail": {
+                            "status": [*ENDED_WITHOUT_SITES],
+                            "stateMachineArn": [{"Ref": "Machine"}],
+                        },
+                    },
+                    "Targets": [{"Id": "sites", "Arn": {"Ref": f"{SITES}Version"}}],
+                },
+            },
+            "EndedPermission": {
+                "Type": "AWS::Lambda::Permission",
+                "Properties": {
+                    "FunctionName": {"Ref": f"{SITES}Version"},
+                    "Action": "lambda:InvokeFunction",
+                    "Principal": "events.amazonaws.com",
+                    "SourceArn": {"Fn::GetAtt": ["EndedRule", "Arn"]},
+                },
+            },
+        }
+
+    def _alarms(self) -> Resources:
+        found: Resources = {
+            "FailedAlarm": self._alarm("ExecutionsFailed", "a run failed", "Machine"),
+            "TimedOutAlarm": self._alarm("ExecutionsTimedOut", "a run took too long", "Machine"),
+        }
+        for name in self.functions:
+            found[f"{name}ThrottledAlarm"] = self._alarm("Throttles", "sites have to wait", name)
+        return found
+
+    def _alarm(self, metric: str, says: str, of: str) -> dict[str, Json]:
+        """An alarm on a metric of the machine, or of a function."""
+        machine = of == "Machine"
+        dimension: dict[str, Json] = {
+            "Name": "StateMachineArn" if machine else "FunctionName",
+            "Value": {"Ref": of},
+        }
+        topic: dict[str, Json] = {
+            "Fn::If": ["HasAlarmTopic", [self._setting("AlarmTopic")], {"Ref": "AWS::NoValue"}]
+        }
+        return {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmDescription": f"{self.flow}: {says}",
+                "Namespace": "AWS/States" if machine else "AWS/Lambda",
+                "MetricName": metric,
+                "Dimensions": [dimension],
+                "Statistic": "Sum",
+                "Period": 60,
+                "EvaluationPeriods": 1,
+                "Threshold": 1,
+                "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+                "TreatMissingData": "notBreaching",
+                "AlarmActions": topic,
+            },
+        }
+
+    def _outputs(self) -> dict[str, Json]:
+        return {
+            "Machine": {"Description": "the state machine", "Value": {"Ref": "Machine"}},
+            "Live": {"Description": "where runs are started", "Value": {"Ref": "Live"}},
+            "Version": {"Description": "its newest version", "Value": {"Ref": "MachineVersion"}},
+            **{
+                name: {"Description": "a function's version", "Value": {"Ref": f"{name}Version"}}
+                for name in self.functions
+            },
+        }
+
+
+def _routing() -> dict[str, Json]:
+    newest: dict[str, Json] = {"Ref": "MachineVersion"}
+    stable: dict[str, Json] = {"Ref": "StableVersion"}
+    both: list[Json] = [
+        {"StateMachineVersionArn": newest, "Weight": {"Ref": "Weight"}},
+        {"StateMachineVersionArn": stable, "Weight": {"Ref": "StableWeight"}},
+    ]
+    only_stable: list[Json] = [{"StateMachineVersionArn": stable, "Weight": 100}]
+    only_newest: list[Json] = [{"StateMachineVersionArn": newest, "Weight": 100}]
+    rest: dict[str, Json] = {"Fn::If": ["NoneNew", only_stable, both]}
+    return {"Fn::If": ["AllNew", only_newest, rest]}
+
+
+def _in_names(group: str) -> str:
+    """A group's name with what names of functions may hold."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", group)
+
+
+def _condition(number: int) -> str:
+    """The condition that says whether the n-th environment is meant."""
+    return f"InEnvironment{number}"
+
+
+def _text(says: str, default: str | None = None) -> dict[str, Json]:
+    given: dict[str, Json] = {} if default is None else {"Default": default}
+    return {"Type": "String", "Description": says, **given}
+
+
+def _percent(says: str, default: int) -> dict[str, Json]:
+    return {
+        "Type": "Number",
+        "MinValue": 0,
+        "MaxValue": 100,
+        "Default": default,
+        "Description": says,
+    }
+
+
+def _digest(value: Json) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

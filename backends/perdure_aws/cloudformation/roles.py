@@ -1,0 +1,109 @@
+"""Who may do what. A role allows what the emitted states and sites do, and nothing else.
+
+machine     invoke the pinned versions of the functions that its states name; deliver its log;
+            send its trace
+sites       the run store's three operations on its table; answer task tokens (only a
+            function that is given some); write its log; send its trace; what
+            `[tool.perdure.env.X] allow` says
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from perdure.codec import Json
+
+__all__ = ["STORE_ACTIONS", "TOKEN_ACTIONS", "machine_role", "sites_role"]
+
+type Resource = dict[str, Json]
+type Statement = dict[str, Json]
+
+STORE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
+"""What `perdure_aws.dynamodb` calls."""
+TOKEN_ACTIONS = ("states:SendTaskFailure", "states:SendTaskSuccess")
+"""Step Functions offers no resource for them but `*` (service authorization reference)."""
+LOG_DELIVERY = (
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+)
+"""For logging; none takes a resource (step-functions/latest/dg/cw-logs.html, 2026-11-23)."""
+TRACING = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
+SAMPLING = ("xray:GetSamplingRules", "xray:GetSamplingTargets")
+"""Also for machines (step-functions/latest/dg/concepts-xray-tracing.html, 2026-11-23)."""
+
+
+def machine_role(functions: Iterable[str]) -> Resource:
+    """The role that executions run under. Old versions too: runs under way call them."""
+    versions: list[Json] = [{"Fn::Sub": f"${{{name}.Arn}}:*"} for name in functions]
+    return _role(
+        "states",
+        [
+            _allow(("lambda:InvokeFunction",), versions),
+            _allow(LOG_DELIVERY, "*"),
+            _allow((*SAMPLING, *TRACING), "*"),
+        ],
+        {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+    )
+
+
+def sites_role(
+    logs: str, *, answers_tokens: bool, allowed: Mapping[str, Sequence[str]]
+) -> Resource:
+    """The role of one function. `allowed`: by the condition that says in which environment."""
+    table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Table}"
+    statements = [
+        _allow(STORE_ACTIONS, {"Fn::Sub": table}),
+        _allow(("logs:CreateLogStream", "logs:PutLogEvents"), {"Fn::GetAtt": [logs, "Arn"]}),
+        _allow(TRACING, "*"),
+    ]
+    if answers_tokens:
+        statements.append(_allow(TOKEN_ACTIONS, "*"))
+    policies: list[Json] = [
+        {
+            "Fn::If": [
+                condition,
+                _policy("allowed", list(map(_permission, permissions))),
+                {"Ref": "AWS::NoValue"},
+            ]
+        }
+        for condition, permissions in allowed.items()
+        if permissions
+    ]
+    return _role("lambda", statements, None, policies)
+
+
+def _permission(text: str) -> Statement:
+    """`s3:GetObject arn:aws:s3:::reports/*` as a statement."""
+    action, _, resource = text.partition(" ")
+    return _allow((action,), {"Fn::Sub": resource} if "${" in resource else resource)
+
+
+def _role(
+    service: str, statements: list[Statement], condition: Json, more: Sequence[Json] = ()
+) -> Resource:
+    trust: dict[str, Json] = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        **({} if condition is None else {"Condition": condition}),
+    }
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+            "Policies": [_policy("perdure", statements), *more],
+        },
+    }
+
+
+def _policy(name: str, statements: list[Statement]) -> dict[str, Json]:
+    document: dict[str, Json] = {"Version": "2012-10-17", "Statement": [*statements]}
+    return {"PolicyName": name, "PolicyDocument": document}
+
+
+def _allow(actions: Sequence[str], resource: Json) -> Statement:
+    return {"Effect": "Allow", "Action": [*actions], "Resource": resource}

@@ -1,0 +1,147 @@
+"""The templates that `compile` writes: as written down, free of findings, least privilege."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perdure.codec import Json
+from perdure_aws.cloudformation.tasks import tasks
+from perdure_aws.dynamodb import table_definition
+from tests.aws_deploy.projects import FULL, make_project, text_of
+from tests.aws_engine.external import lint_template
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+EXAMPLES = ("triage", "research", "agent", "saga")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path)
+
+
+def template_of(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text_of(file, "template.json"))
+    return found
+
+
+def resources(template: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {
+        name: one["Properties"]
+        for name, one in template["Resources"].items()
+        if one["Type"] == f"AWS::{kind}"
+    }
+
+
+@pytest.mark.parametrize("name", ["template.json", "store.json"])
+def test_the_templates_are_what_is_written_down(project: Path, name: str, update: bool) -> None:
+    golden = GOLDEN / f"{name}.txt"
+    if update:
+        golden.write_text(text_of(project, name))
+    assert golden.read_text() == text_of(project, name), f"pytest --update writes {golden}"
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_templates_of_the_examples_are_free_of_findings(example: str) -> None:
+    file = ROOT / "examples" / f"{example}.py"
+    assert lint_template(text_of(file, "template.json")) == []
+
+
+def test_a_template_with_every_setting_is_free_of_findings(project: Path) -> None:
+    assert lint_template(text_of(project, "template.json")) == []
+    assert lint_template(text_of(project, "store.json")) == []
+
+
+def test_the_table_is_the_run_stores(project: Path) -> None:
+    table = resources(json.loads(text_of(project, "store.json")), "DynamoDB::Table")["Table"]
+    wanted = {key: value for key, value in table_definition("").items() if key != "TableName"}
+    assert {key: table[key] for key in wanted} == wanted
+
+
+def test_a_group_has_a_function_a_role_and_a_memory_of_its_own(project: Path) -> None:
+    template = template_of(project)
+    made = resources(template, "Lambda::Function")
+    assert set(made) == {"Sites", "SitesHeavyLifting"}
+    roles = {one["Role"]["Fn::GetAtt"][0] for one in made.values()}
+    assert roles == {"SitesRole", "SitesHeavyLiftingRole"}
+    assert made["Sites"]["Timeout"] == 90, "routes take that long"
+    assert made["SitesHeavyLifting"]["Timeout"] == 330
+    mapping = template["Mappings"]["Environments"]
+    assert mapping["prod"]["SitesMemory"] == "1024"
+    assert mapping["prod"]["SitesHeavyLiftingMemory"] == "4096"
+    assert mapping["test"]["SitesHeavyLiftingMemory"] == "512"
+
+
+def _actions(role: dict[str, Any]) -> Iterator[str]:
+    """Everything that a role allows in some environment."""
+    for policy in role["Policies"]:
+        real = policy["Fn::If"][1] if "Fn::If" in policy else policy
+        for statement in real["PolicyDocument"]["Statement"]:
+            yield from statement["Action"]
+
+
+def test_only_the_function_that_is_given_tokens_may_answer_them(project: Path) -> None:
+    roles = resources(template_of(project), "IAM::Role")
+    assert "states:SendTaskSuccess" in set(_actions(roles["SitesRole"]))
+    assert "states:SendTaskSuccess" not in set(_actions(roles["SitesHeavyLiftingRole"]))
+
+
+def test_what_an_environment_allows_is_allowed_there_alone(project: Path) -> None:
+    template = template_of(project)
+    role = resources(template, "IAM::Role")["SitesHeavyLiftingRole"]
+    only_there = role["Policies"][1]["Fn::If"]
+    conditions = template["Conditions"]
+    assert conditions[only_there[0]] == {"Fn::Equals": [{"Ref": "Environment"}, "prod"]}
+    said = [
+        (one["Action"], one["Resource"]) for one in only_there[1]["PolicyDocument"]["Statement"]
+    ]
+    assert said == [
+        (["s3:GetObject"], "arn:aws:s3:::reports/*"),
+        (["ses:SendEmail"], "*"),
+        (
+            ["bedrock:InvokeModel"],
+            {"Fn::Sub": "arn:aws:bedrock:${AWS::Region}::foundation-model/*"},
+        ),
+    ]
+
+
+def test_the_machine_may_invoke_versions_of_its_functions_alone(project: Path) -> None:
+    template = template_of(project)
+    definition = json.loads(text_of(project, "definition.asl.json"))
+    invoked = {task.calls for task in tasks(definition)}
+    statement = resources(template, "IAM::Role")["MachineRole"]["Policies"][0]
+    first = statement["PolicyDocument"]["Statement"][0]
+    assert first["Action"] == ["lambda:InvokeFunction"]
+    assert first["Resource"] == [{"Fn::Sub": f"${{{name}.Arn}}:*"} for name in sorted(invoked)]
+    substituted = resources(template, "StepFunctions::StateMachine")["Machine"]
+    assert set(substituted["DefinitionSubstitutions"]) == invoked
+
+
+def test_a_task_that_no_role_allows_is_our_fault_and_said_so() -> None:
+    state: dict[str, Json] = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage",
+        "Arguments": {},
+    }
+    with pytest.raises(NotImplementedError, match="sqs:sendMessage"):
+        list(tasks({"States": {"send": state}}))
+
+
+def test_another_configuration_is_another_version(project: Path) -> None:
+    def said() -> str:
+        version = resources(template_of(project), "Lambda::Version")["SitesVersion"]
+        return str(version["Description"])
+
+    before = said()
+    (project.parent / "pyproject.toml").write_text(FULL.replace("memory = 1024", "memory = 2048"))
+    assert said() != before
+
+
+def test_old_versions_stay_when_new_ones_replace_them(project: Path) -> None:
+    made = template_of(project)["Resources"]
+    versions = [one for one in made.values() if one["Type"].endswith("Version")]
+    assert len(versions) == 3
+    assert {one["UpdateReplacePolicy"] for one in versions} == {"Retain"}
