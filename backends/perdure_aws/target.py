@@ -83,7 +83,7 @@ class AwsTarget:
                     str(machine.ref),
                     document,
                     _environments(project),
-                    project.settings.python,
+                    project.minor,
                     function_groups(machines.steps),
                 )
             ),
