@@ -66,6 +66,7 @@ class Liveness:
         self.cells = cells
         self._before: dict[int, Slots] = {}
         self._after: dict[int, Slots] = {}
+        self._across: dict[int, Slots] = {}
         self._exposed: dict[int, Slots] = {}
 
     def before(self, statement: Stmt) -> Slots:
@@ -76,11 +77,17 @@ class Liveness:
         """The same at its normal end."""
         return self._after[id(statement)] & self._slots | self.cells
 
+    def across(self, statement: Stmt) -> Slots:
+        """Slots whose value from before an operation may be looked at when it ended, also by an
+        error."""
+        return self._across[id(statement)] & self._slots | self.cells
+
     def block(self, block: Block, after: Slots, around: _Around) -> Slots:
         """The slots live before a block."""
         live = after
         for statement in reversed(block):
             self._after[id(statement)] = live
+            self._across[id(statement)] = _kept(statement, live) | around.error
             live = self._statement(statement, live, around)
             self._before[id(statement)] = live
         return live
@@ -232,6 +239,13 @@ def cells_of(block: Block) -> set[Slot]:
 def _through(facts: Facts, after: Slots, around: _Around) -> Slots:
     live = (after - facts.binds) | facts.reads
     return live | around.error if facts.may_raise else live
+
+
+def _kept(statement: Stmt, after: Slots) -> Slots:
+    """What a statement leaves alone of what is live after it."""
+    if isinstance(statement, Op | Call | Fork | Task):
+        return after - _one(statement.target)
+    return after
 
 
 def _one(slot: Slot | None) -> Slots:

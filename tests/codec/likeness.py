@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 from perdure.codec.narrow import is_deque, is_dict, is_list, is_set, is_tuple
 
+_MATCH = ("regs", "string", "re", "pos", "endpos", "lastindex")
+
 
 def alike(one: object, other: object) -> bool:
     """Whether two values are equal with types, and share inside them in the same places."""
@@ -20,6 +22,8 @@ def _alike(one: object, other: object, there: dict[int, int], back: dict[int, in
         return False
     if isinstance(one, (float, complex, Decimal, datetime, time, timezone)):
         return repr(one) == repr(other)  # `==` sees no sign of zero, no fold, no name of a zone
+    if type(one).__name__ == "count":
+        return repr(one) == repr(other)
     parts = _parts(one)
     if parts is None:
         return one == other
@@ -46,6 +50,8 @@ def _parts(value: object) -> list[object] | None:
         return [value.maxlen, *value]
     if isinstance(value, partial):
         return [value.func, *value.args, value.keywords]
+    if type(value).__name__ == "Match":
+        return [getattr(value, name) for name in _MATCH]
     if isinstance(value, BaseException):
         return [value.args, *_state(value)]
     if type(value).__module__.endswith("samples") and not isinstance(value, type):

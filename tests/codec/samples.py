@@ -2,12 +2,14 @@
 
 import enum
 import functools
+import json
 import re
 from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from itertools import count
 from pathlib import PurePosixPath
 from types import SimpleNamespace
 from typing import Generic, NamedTuple, NotRequired, TypedDict, TypeVar
@@ -305,6 +307,14 @@ TAGGED: dict[str, object] = {
     "fraction": Fraction(1, 3),
     "namespace": SimpleNamespace(a=1, b=[2]),
     "pattern": re.compile("a+", re.IGNORECASE),
+    "matches": [
+        re.match("a(b)?", "abc"),
+        re.search("(?P<n>b)|c", "abc"),
+        *re.finditer("b|c", "abc"),
+        re.compile(b"a+?").fullmatch(b"xaa", 1),
+    ],
+    "counters": [count(3), count(0.5, 0.25), count(-(2**60), -2)],
+    "module": json,
     "shared": shared(),
     "itself": itself(),
     "ring": ring(),

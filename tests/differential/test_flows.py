@@ -10,10 +10,7 @@ from tests.differential.harness import ENGINES, Program, judge
 
 PROGRAMS = (*values.PROGRAMS, *control.PROGRAMS, *concurrent.PROGRAMS)
 
-OPEN: Mapping[tuple[str, str], str] = {
-    ("methods_of_classes", "aws/moto"): "a plain class has no codec, and nobody says so before",
-    ("uncodable_local", "aws/moto"): "a local that cannot cross: only this engine looks at it",
-}
+OPEN: Mapping[tuple[str, str], str] = {}
 """(program, engine): why it is not the same yet. The test fails when one of them is."""
 
 

@@ -277,7 +277,8 @@ def test_the_project_is_followed_through_re_exports_and_packages(tmp_path: Path)
     write(
         tmp_path,
         lib__tools="from perdure import step\n@step\nasync def fetch(x): ...\nasync def both(x):\n"
-        "    return await fetch(x)\nLIMIT = 3\nclass Agent:\n    async def act(self, x):\n"
+        "    return await fetch(x)\nLIMIT = 3\n"
+        "from dataclasses import dataclass\n@dataclass\nclass Agent:\n    async def act(self, x):\n"
         "        return await fetch(x)\n    def shown(self):\n        return 'agent'\n",
         lib__face="from lib.tools import *\nfrom .tools import fetch as get, both\n",
         flows__main="import lib.tools\nfrom lib import face\nfrom lib.face import get, Agent\n"

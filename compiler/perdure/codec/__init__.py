@@ -14,6 +14,7 @@ from perdure.codec.faults import CorruptValue, InvalidValue, NewerVersion, Uncod
 from perdure.codec.from_json import conform_json
 from perdure.codec.functions import FunctionTable
 from perdure.codec.names import ClassResolver, class_name, resolve
+from perdure.codec.tables import has_codec
 from perdure.codec.text import VERSION, Json, check_version, digest, dumps, loads
 from perdure.codec.transfer import copy
 
@@ -42,6 +43,7 @@ __all__ = [
     "encode",
     "encode_error",
     "encode_slots",
+    "has_codec",
     "loads",
     "resolve",
 ]

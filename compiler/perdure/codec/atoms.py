@@ -271,7 +271,7 @@ def write_pattern(encoder: Encoder, value: "Pattern[str] | Pattern[bytes]") -> J
     return {"@": "pattern", "v": encoder.write(value.pattern), "f": value.flags}
 
 
-def read_pattern(decoder: Decoder, node: Node, number: int) -> object:
+def read_pattern(decoder: Decoder, node: Node, number: int) -> "Pattern[str] | Pattern[bytes]":
     """Compiled again from source and flags."""
     import re
 

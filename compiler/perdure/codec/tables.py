@@ -9,11 +9,12 @@ from types import (
     FunctionType,
     MethodDescriptorType,
     MethodType,
+    ModuleType,
     SimpleNamespace,
 )
 from typing import NoReturn
 
-from perdure.codec import atoms, callables, containers, errors, objects
+from perdure.codec import atoms, callables, containers, errors, library, objects
 from perdure.codec.faults import UncodableError
 from perdure.codec.heap import Decoder, Encoder, Reader, Writer, part, whole
 from perdure.codec.names import public_module
@@ -40,6 +41,7 @@ WRITERS: Mapping[type, Writer] = {
     BuiltinFunctionType: callables.write_method,
     MethodDescriptorType: callables.write_descriptor,
     partial: callables.write_partial,
+    ModuleType: library.write_module,
 }
 
 BY_NAME: Mapping[str, Writer] = {
@@ -56,6 +58,8 @@ BY_NAME: Mapping[str, Writer] = {
     "datetime:timezone": atoms.write_timezone,
     "zoneinfo:ZoneInfo": atoms.write_zoneinfo,
     "re:Pattern": atoms.write_pattern,
+    "re:Match": library.write_match,
+    "itertools:count": library.write_count,
     "fractions:Fraction": atoms.write_by_text,
     "pathlib:PosixPath": atoms.write_by_text,
     "pathlib:WindowsPath": atoms.write_by_text,
@@ -78,6 +82,11 @@ def writer_of(cls: type) -> Writer:
     """The codec of a class; a refusal is a writer too, for it needs the value's place."""
     found = WRITERS.get(cls) or BY_NAME.get(f"{public_module(cls.__module__)}:{cls.__qualname__}")
     return found or _writer_of_kind(cls)
+
+
+def has_codec(cls: type) -> bool:
+    """Whether values of exactly this class cross, as far as the class tells."""
+    return writer_of(cls) not in (_refuse, _refuse_secret)
 
 
 def _writer_of_kind(cls: type) -> Writer:
@@ -163,6 +172,9 @@ READERS: Mapping[str, Reader] = {
     "timezone": atoms.read_timezone,
     "zone": atoms.read_zoneinfo,
     "pattern": atoms.read_pattern,
+    "match": library.read_match,
+    "count": library.read_count,
+    "module": library.read_module,
     "text": atoms.read_by_text,
     "deque": containers.read_deque,
     "counter": containers.read_counter,

@@ -18,7 +18,6 @@ from perdure.frontend.meanings import (
 from perdure.frontend.mutations import Mutations, changed_first, roots
 from perdure.frontend.settle import step_name
 from perdure.frontend.state import State
-from perdure.frontend.symbols import BindingKind
 from perdure.frontend.walk import declared
 
 if TYPE_CHECKING:
@@ -54,7 +53,6 @@ def check(walk: "Walk") -> None:
             continue
         if state.pauses:
             _loops(walk, state)
-            _iterators(walk, state)
             _identities(walk, state)
         _consumed(walk, state)
         _reserved(walk, state)
@@ -134,30 +132,6 @@ def _is_itertools(dotted: str) -> bool:
     return dotted.startswith("itertools.") and dotted != "itertools.count"
 
 
-def _iterators(walk: "Walk", state: State) -> None:
-    """`it = iter(xs)` before an operation, `next(it)` after it."""
-    for name, bindings in state.scope.bindings.items():
-        for binding in bindings:
-            value = binding.value
-            if binding.kind is not BindingKind.VALUE or value is None:
-                continue
-            if not _binds_iterator(walk, state, value):
-                continue
-            if any(_crossed(state, value, use) for use in state.loads.get(name, ())):
-                text = ast.unparse(value)
-                walk.problem(state, rules.ITERATOR_ACROSS_OPERATION, value, what=text)
-
-
-def _crossed(state: State, made: ast.expr, use: ast.Name) -> bool:
-    begin, end = _end(made), _start(use)
-    if any(begin <= _start(pause) and _end(pause) <= end for pause in state.pauses):
-        return True
-    return any(
-        _within(use, loop) and not _within(made, loop) and _pauses_in(state, loop.body)
-        for loop in state.loops
-    )
-
-
 def _pauses_in(state: State, body: list[ast.stmt]) -> bool:
     begin, end = _start(body[0]), _end(body[-1])
     return any(begin <= _start(pause) and _end(pause) <= end for pause in state.pauses)
@@ -169,10 +143,6 @@ def _start(node: ast.AST) -> Place:
 
 def _end(node: ast.AST) -> Place:
     return (getattr(node, "end_lineno", 0), getattr(node, "end_col_offset", 0))
-
-
-def _within(node: ast.AST, outer: ast.AST) -> bool:
-    return _start(outer) <= _start(node) and _end(node) <= _end(outer)
 
 
 # Coroutines, names

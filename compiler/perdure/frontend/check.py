@@ -10,7 +10,7 @@ from typing import final
 
 from perdure import rules
 from perdure.diagnostics import Report, nearest
-from perdure.frontend import after, helpers, settle
+from perdure.frontend import after, crossing, helpers, settle
 from perdure.frontend.analysis import Analysis, FunctionKind
 from perdure.frontend.depth import CHECKED, room
 from perdure.frontend.heads import check_heads
@@ -86,6 +86,7 @@ def _analyse(workspace: Workspace, entry: Func, analysis: Analysis) -> None:
     for module in walk.modules.values():
         workspace.check_heads(module)
     analysis.closure = workspace.graph.closure(entry.module)
+    crossing.check(walk, analysis)
 
 
 def flows_of(workspace: Workspace, module: Module) -> tuple[Func, ...]:

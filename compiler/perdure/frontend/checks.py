@@ -122,7 +122,7 @@ def _type(reader: "Reader", part: ast.Name | ast.Attribute, name: str) -> None:
     elif isinstance(meaning, External) and meaning.dotted in known.SECRETS:
         reader.problem(rules.SECRET_CANNOT_CROSS, part, type=written, border=border)
     elif isinstance(meaning, External) and meaning.dotted in known.CANNOT_CROSS:
-        instead = "its name or its contents"
+        instead = "pass its name or its contents"
         reader.problem(rules.CANNOT_CROSS, part, type=written, border=border, instead=instead)
 
 

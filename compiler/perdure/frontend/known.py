@@ -21,6 +21,7 @@ __all__ = [
     "READS",
     "REFUSED",
     "THREAD_MODULES",
+    "WHOLE",
     "is_pure",
 ]
 
@@ -143,7 +144,7 @@ THREAD_MODULES = frozenset({"threading", "_thread", "multiprocessing", "concurre
 
 BUILTIN_IMPURE = frozenset({"open", "input", "breakpoint", "help", "exit", "quit", "copyright"})
 
-_WHOLE = _words(
+WHOLE = _words(
     "__future__ abc array ast base64 binascii bisect calendar cmath codecs collections "
     "collections.abc colorsys copy copyreg dataclasses datetime decimal difflib enum fnmatch "
     "fractions functools graphlib heapq hmac html html.entities html.parser ipaddress "
@@ -535,7 +536,7 @@ def is_pure(dotted: str, arguments: int, allowed: frozenset[str]) -> bool:
     while module:
         if module in allowed or f"{module}.*" in allowed:
             return True
-        if module in _WHOLE:
+        if module in WHOLE:
             return _pure_member(module, head, rest)
         module, _, head = module.rpartition(".")
     return False

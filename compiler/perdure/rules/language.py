@@ -249,10 +249,11 @@ WITH_IO = Rule(
 CANNOT_CROSS = Rule(
     "PDR136",
     "a value of type `{type}` cannot cross {border}",
-    "pass {instead}",
-    "What enters or leaves a step, a child flow, an event or a branch is stored. Plain data, "
-    "dataclasses, pydantic models, enums, dates, errors and project functions can be; open "
-    "files, connections, locks, generators and tasks cannot.",
+    "{instead}",
+    "What enters or leaves a step, a child flow, an event or a branch is stored, and so is every "
+    "local that is needed after an operation. Plain data, dataclasses, pydantic models, enums, "
+    "dates, errors and project functions can be; open files, connections, locks, buffers, objects "
+    "of plain classes, generators and tasks cannot.",
 )
 SECRET_CANNOT_CROSS = Rule(
     "PDR137",
