@@ -62,6 +62,8 @@ class Records:
     """Lines of the trace that this invocation adds: operations that ended in it."""
 
     lines: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
+    ended: list[Json] = field(default_factory=list[Json])
+    """Paths of the branches that ended by themselves, not cancelled."""
 
     def add(
         self,

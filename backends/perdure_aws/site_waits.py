@@ -117,6 +117,8 @@ def received(visit: "Visit", pc: str) -> object:
     if ended is None:  # closed by a cancel, whose own ring was lost
         raise asyncio.CancelledError
     contestant, detail = wait.contestants[ended.contestant], wait.details[ended.contestant]
+    if wait.is_race:
+        visit.records.ended.append(text(detail["path"]))
     if ended.timed_out and contestant.event is not None:
         _record_event(visit, pc, wait, ended.contestant, outcome_of(TimeoutError()))
         raise TimeoutError

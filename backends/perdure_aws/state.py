@@ -2,7 +2,8 @@
 
     run        {"id", "seed"}
     at         the pc where the next site begins
-    scope      {"path", "counts", "reads", "clocks"}: where operations get their keys from
+    scope      {"path", "counts", "reads", "clocks", "logs"}: where operations, recorded reads
+               and log records get their keys from
     slots      the live values, one heap
     fresh      of a branch that has not begun
     cancelled  the CancelledError was delivered
@@ -47,6 +48,7 @@ class State:
     counts: dict[str, int] = field(default_factory=dict[str, int])
     reads: int = 0
     clocks: int = 0
+    logs: int = 0
     fresh: bool = False
     """A branch that has not begun."""
     cancelled: bool = False
@@ -71,6 +73,7 @@ class State:
             counts={name: _integer(n) for name, n in fields(scope["counts"]).items()},
             reads=_integer(scope["reads"]),
             clocks=_integer(scope["clocks"]),
+            logs=_integer(scope.get("logs", 0)),
             fresh=bool(data.get("fresh", False)),
             cancelled=bool(data.get("cancelled", False)),
             along=_optional(data.get("along")),
@@ -89,6 +92,7 @@ class State:
                 "counts": dict(self.counts),
                 "reads": self.reads,
                 "clocks": self.clocks,
+                "logs": self.logs,
             },
             "slots": self.slots,
             **({"cancelled": True} if self.cancelled else {}),

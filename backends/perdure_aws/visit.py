@@ -73,6 +73,7 @@ class Visit:
         self.counts = Counts(self.run, state.path)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         self.counts.counts.update(state.counts)
         self.counts.reads, self.counts.clocks = state.reads, state.clocks
+        self.counts.logs = state.logs
         self.slots = Slots(decode_slots(_slots(state.slots), functions=host.functions))
         prepare = Prepare(
             host.table,
@@ -265,12 +266,16 @@ class Visit:
         """Lines of the trace and of the log."""
         return {
             "records": list(self.records.lines),
+            **({"ended": list(self.records.ended)} if self.records.ended else {}),
             "logs": [log._asdict() for log in self.run.logs],
         }
 
     def _next(self, stop: Stop) -> dict[str, Json]:
         """The state for what comes next."""
         more: dict[str, Json] = {}
+        is_end = stop.kind in ("return", "failed")
+        if is_end and self.scope_id and not isinstance(stop.error, asyncio.CancelledError):
+            self.records.ended.append(self.state.path)
         if stop.decisions:
             more["decisions"] = dict(stop.decisions)
         if stop.raised is not None:
@@ -285,14 +290,13 @@ class Visit:
                 more.update(self._ended(failed(stop.error)))
             case _:
                 pass
-        crossing = (
-            {} if stop.kind in ("return", "failed") else self.scope.crossing(self.slots, stop.at)
-        )
+        crossing = {} if is_end else self.scope.crossing(self.slots, stop.at)
         state = self.state
         state.at = stop.at
         state.slots = encode_slots(crossing, ordered=True, functions=self.host.functions)
         state.counts = self._counts()
         state.reads, state.clocks = self.counts.reads, self.counts.clocks
+        state.logs = self.counts.logs
         return state.write(**more)
 
     def _counts(self) -> dict[str, int]:

@@ -46,6 +46,8 @@ class Episode:
         self.durable = Durable(context, self.loop)
         self.abandoned = False
         self.entries: list[TraceEntry] = []
+        self.ended: set[str] = set()
+        """Branches that ended by themselves."""
         self.logs: list[LogRecord] = []
         self.watched = watcher.get() is not None
         self.progress: Json = None

@@ -231,6 +231,11 @@ class OrchestrationRun:
         """What is so now."""
         return compute()
 
+    def branch_ended(self, path: str) -> None:
+        """Kept for the trace."""
+        if not self._episode.abandoned:
+            self._episode.ended.add(self._prefix + path)
+
     def recorded(self, path: str) -> bool:
         """Never: the engine keeps the records."""
         return False

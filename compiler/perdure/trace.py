@@ -3,10 +3,11 @@
 An entry per operation, in the order in which they ended; the operations of a child flow lie
 below its path. `compare` says in words how two traces differ: it ignores the interleaving
 across branches, the wall clock and the number of attempts; a cancelled branch compares as a
-prefix, because how far it came before it was overtaken is nobody's promise.
+prefix, because how far it came before it was overtaken is nobody's promise. Which branches were
+cancelled the trace says itself: those that are not among the ones that `ended`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from perdure.codec.text import Json
@@ -27,7 +28,7 @@ __all__ = [
     "to_json",
 ]
 
-TRACE_VERSION = 1
+TRACE_VERSION = 2
 CANCELLED = "cancelled"
 
 type Kind = Literal["step", "flow", "event", "sleep", "reply", "send", "ask", "cancel", "start"]
@@ -61,6 +62,9 @@ class Trace(NamedTuple):
 
     entries: tuple[TraceEntry, ...]
     end: End
+    ended: frozenset[str] | None = frozenset()
+    """Paths of the branches that ended by themselves, with a value or an error; None in a trace of
+    version 1, which does not say."""
 
 
 def outcome_json(outcome: Outcome | None) -> Json:
@@ -89,37 +93,51 @@ def compare(left: Trace, right: Trace) -> list[str]:
     """Differences, one line each; empty if the traces are equal."""
     differences = _compare_ends(left.end, right.end)
     ours, theirs = _by_scope(left), _by_scope(right)
-    overtaken = _overtaken(left) | _overtaken(right)
+    ended = _ended_branches(left), _ended_branches(right)
+    busy = {branch for scope in (*ours, *theirs) for branch in _branches_around(scope)}
+    differences.extend(_compare_branches(*(side & busy for side in ended)))
     for scope in [*ours, *(scope for scope in theirs if scope not in ours)]:
-        pair = ours.get(scope, []), theirs.get(scope, [])
-        compare_scope = _compare_prefix if _lies_in(scope, overtaken) else _compare_all
-        lines = compare_scope(*pair)
-        if lines and _another_won(scope, ours, theirs):
-            lines = _compare_prefix(*pair)
-        elif lines and left.end.status == CANCELLED:
-            # A wait that was given up is written only where code of the flow sees it.
-            lines = _compare_all(*(_ended(entries) for entries in pair))
-        differences.extend(lines)
+        branch = next(_branches_around(scope), None)
+        is_whole = branch is None or all(branch in side for side in ended)
+        compare_scope = _compare_all if is_whole else _compare_prefix
+        differences.extend(compare_scope(ours.get(scope, []), theirs.get(scope, [])))
     return differences
 
 
-type _Scopes = Mapping[str, Sequence[TraceEntry]]
+def _ended_branches(trace: Trace) -> frozenset[str]:
+    """What the trace says; of one that does not, all in which not the last operation was cancelled."""
+    if trace.ended is not None:
+        return trace.ended
+    last: dict[str, TraceEntry] = {}
+    for entry in trace.entries:
+        last.update(dict.fromkeys(_branches_around(entry.path), entry))
+    return frozenset(branch for branch, entry in last.items() if entry.outcome != CANCELLED)
 
 
-def _another_won(scope: str, ours: _Scopes, theirs: _Scopes) -> bool:
-    """Whether the scope lies in a branch that lost: beside it, one is equal on both sides.
+def _compare_branches(ours: frozenset[str], theirs: frozenset[str]) -> Iterator[str]:
+    """Branches that ended on one side alone.
 
-    A branch that ends at the very instant of the winner, too late to be asked, leaves entries
-    on one engine and none on another.
+    So may the loser of a race or quorum, at the very instant of the winner; then one that ended
+    on both sides is there. So may one inside a branch that was cancelled. (Branches in which no
+    operation began are none of this: their code may have failed before the fork.)
     """
-    while scope:
-        fork, bracket, _ = scope.rpartition("[")
-        if scope.endswith("]") and bracket and _is_contest(fork):
-            inside = [s for s in ours if s.startswith(f"{fork}[") and not _is_below(s, scope)]
-            if any(s in theirs and not _compare_all(ours[s], theirs[s]) for s in inside):
-                return True
-        scope = scope.rpartition("/")[0]
-    return False
+    for branch in sorted(ours ^ theirs):
+        less, side = (theirs, "right") if branch in ours else (ours, "left")
+        around = next(_branches_around(branch.rpartition("/")[0]), None)
+        fork = branch.rpartition("[")[0]
+        overtaken = _is_contest(fork) and any(
+            other.rpartition("[")[0] == fork for other in ours & theirs
+        )
+        if not overtaken and (around is None or around in less):
+            yield f"{branch}: cancelled on the {side} alone"
+
+
+def _branches_around(path: str) -> Iterator[str]:
+    """The branches that a scope or an operation lies in, the innermost first."""
+    while path:
+        if path.endswith("]"):
+            yield path
+        path = path.rpartition("/")[0]
 
 
 def _is_contest(fork: str) -> bool:
@@ -130,15 +148,12 @@ def _is_contest(fork: str) -> bool:
     return names[-1:] in (["race"], ["quorum"])
 
 
-def _is_below(scope: str, branch: str) -> bool:
-    return scope == branch or scope.startswith(f"{branch}/")
-
-
 def to_json(trace: Trace) -> dict[str, Json]:
     """The versioned form; see `from_json`."""
     return {
         "version": TRACE_VERSION,
         "entries": [_entry_json(entry) for entry in trace.entries],
+        "ended": None if trace.ended is None else sorted(trace.ended),
         "end": {
             "status": trace.end.status,
             "result": trace.end.result,
@@ -157,10 +172,11 @@ def from_json(data: Mapping[str, Json]) -> Trace:
     entries, end = data["entries"], data["end"]
     if not isinstance(entries, list) or not isinstance(end, dict):
         raise ValueError("not a trace: `entries` or `end` is missing")
-    error = end.get("error")
+    error, ended = end.get("error"), data.get("ended")
     return Trace(
         tuple(_entry_from(entry) for entry in entries if isinstance(entry, dict)),
         End(str(end["status"]), end.get("result"), error if isinstance(error, dict) else None),
+        frozenset(str(path) for path in ended) if isinstance(ended, list) else None,
     )
 
 
@@ -184,25 +200,6 @@ def _by_scope(trace: Trace) -> dict[str, list[TraceEntry]]:
     for entry in trace.entries:
         scopes.setdefault(entry.path.rpartition("/")[0], []).append(entry)
     return scopes
-
-
-def _overtaken(trace: Trace) -> frozenset[str]:
-    """Branches in which the last that happened, also further down, was cancelled."""
-    last: dict[str, TraceEntry] = {}
-    for entry in trace.entries:
-        scope = entry.path
-        while scope := scope.rpartition("/")[0]:
-            if scope.endswith("]"):
-                last[scope] = entry
-    return frozenset(scope for scope, entry in last.items() if entry.outcome == CANCELLED)
-
-
-def _lies_in(scope: str, branches: frozenset[str]) -> bool:
-    while scope:
-        if scope in branches:
-            return True
-        scope = scope.rpartition("/")[0]
-    return False
 
 
 def _compare_prefix(left: Sequence[TraceEntry], right: Sequence[TraceEntry]) -> list[str]:

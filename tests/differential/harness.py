@@ -228,7 +228,9 @@ class Program:
 @final
 @dataclass(frozen=True)
 class Verdict:
-    """`kind`: same, refused (`detail`: the codes), differs, or crashed."""
+    """`kind`: same, refused (`detail`: the codes), differs, crashed, or limited: a documented limit
+    of the target that only a run can reach ended it by its name.
+    """
 
     kind: str
     detail: str = ""
@@ -258,7 +260,7 @@ def judge(program: Program, folder: Path, engines: Sequence[str] = ENGINES) -> d
             lines = compare(reference.whole_trace, verdict.result.whole_trace)
             lines += _logs(reference, verdict.result)
             if _is_limit(verdict.result):
-                verdict = Verdict("refused", f"at run time: {verdict.result.error}")
+                verdict = Verdict("limited", f"at run time: {verdict.result.error}")
             elif lines:
                 verdict = Verdict("differs", "\n".join(lines), verdict.result)
         verdicts[engine] = verdict
@@ -307,10 +309,11 @@ def _is_limit(result: Result) -> bool:
 
 def _logs(left: Result, right: Result) -> list[str]:
     # The order inside a scope counts, and that each line is there once.
-    ours = sorted(((r.scope, r.level, r.text) for r in left.logs), key=_scope)
-    theirs = sorted(((r.scope, r.level, r.text) for r in right.logs), key=_scope)
+    ours, theirs = ([tuple(record) for record in r.logs] for r in (left, right))
+    # `sorted` keeps the order in which one scope logged.
+    ours, theirs = (sorted(records, key=_scope) for records in (ours, theirs))
     return [] if ours == theirs else [f"logs: {ours} against {theirs}"]
 
 
-def _scope(record: tuple[str, str, str]) -> str:
-    return record[0]
+def _scope(record: tuple[object, ...]) -> str:
+    return str(record[0])

@@ -21,14 +21,15 @@ def entry(path: str, outcome: object = 1, *, time: float = 0.0, attempts: int = 
     return TraceEntry(path, "step", "s", {"n": 1}, attempts, said, SPAN, time)  # type: ignore[arg-type]  # pyright: ignore
 
 
-def trace(*entries: TraceEntry, end: End = DONE) -> Trace:
-    return Trace(entries, end)
+def trace(*entries: TraceEntry, end: End = DONE, ended: tuple[str, ...] = ()) -> Trace:
+    return Trace(entries, end, frozenset(ended))
 
 
 def test_equality_ignores_interleaving_time_and_attempts() -> None:
     a, b, c = entry("gather[0]/a"), entry("gather[1]/a"), entry("c")
     late = entry("gather[0]/a", time=5.0, attempts=3)
-    assert compare(trace(a, b, c), trace(b, late, c)) == []
+    both = ("gather[0]", "gather[1]")
+    assert compare(trace(a, b, c, ended=both), trace(b, late, c, ended=both)) == []
 
 
 @pytest.mark.parametrize(
@@ -49,28 +50,126 @@ def test_differences_are_told_in_words(left: Trace, right: Trace, line: str) -> 
 
 
 def test_a_cancelled_branch_compares_as_a_prefix() -> None:
-    far = trace(entry("race[b]/a"), entry("race[b]/b", CANCELLED), entry("race[a]/c"))
-    near = trace(entry("race[b]/a", CANCELLED), entry("race[a]/c"))
+    won = ("race[a]",)
+    far = trace(
+        entry("race[b]/a"), entry("race[b]/b", CANCELLED), entry("race[a]/c"), ended=won
+    )
+    near = trace(entry("race[b]/a", CANCELLED), entry("race[a]/c"), ended=won)
     assert compare(far, near) == []
     assert compare(near, far) == []
-    other = trace(entry("race[b]/a", 2), entry("race[b]/b", CANCELLED), entry("race[a]/c"))
-    assert compare(far, other) != []
+    other = entry("race[b]/a", 2), entry("race[b]/b", CANCELLED), entry("race[a]/c")
+    assert compare(far, trace(*other, ended=won)) != []
+
+
+def test_a_loser_that_ended_at_the_instant_of_the_winner_compares_as_a_prefix() -> None:
+    a, b, c = entry("race[x]/a"), entry("race[y]/b"), entry("race[y]/c")
+    both = trace(a, b, c, ended=("race[x]", "race[y]"))
+    assert compare(both, trace(a, b, ended=("race[x]",))) == []
+    assert compare(both, trace(a, b, ended=("race[y]",))) != []  # the winner has to be whole
 
 
 def test_a_branch_that_went_on_after_a_cancelled_operation_compares_whole() -> None:
-    left = trace(entry("gather[0]/a", CANCELLED), entry("gather[0]/b"))
-    right = trace(entry("gather[0]/a", CANCELLED))
+    ends = ("gather[0]",)
+    left = trace(entry("gather[0]/a", CANCELLED), entry("gather[0]/b"), ended=ends)
     assert compare(left, left) == []
-    assert compare(left, trace(entry("gather[0]/b"))) != []
-    assert right.entries[0].outcome == CANCELLED
+    assert compare(left, trace(entry("gather[0]/b"), ended=ends)) != []
+    assert compare(left, trace(entry("gather[0]/a", CANCELLED), ended=ends)) != []
+    assert compare(left, trace(entry("gather[0]/a", CANCELLED))) != []
+
+
+RUNS = {
+    "a winner": (
+        ("race[a]",),
+        DONE,
+        ("race[a]/x", "race[a]/y", "race[a]/z"),
+        (("race[b]/x", 1), ("race[b]/y", CANCELLED)),
+    ),
+    "a winner of a quorum": (
+        ("quorum[0]", "quorum[2]"),
+        DONE,
+        ("quorum[2]/x", "quorum[2]/race[k]/y", "quorum[2]/z"),
+        (("quorum[0]/x", 1), ("quorum[1]/x", CANCELLED)),
+    ),
+    "a cancelled run": (
+        (),
+        End("cancelled"),
+        ("x", "y", "z"),
+        (("gather[0]/x", 1), ("gather[1]/x", CANCELLED), ("w", CANCELLED)),
+    ),
+    "branches": (
+        ("gather[0]", "gather[1]", "group[0]"),
+        DONE,
+        ("gather[1]/x", "gather[1]/y", "gather[1]/z"),
+        (("gather[0]/x", 1), ("gather[0]/y", CANCELLED), ("group[0]/child/x", 1)),
+    ),
+    "a branch inside a branch that was cancelled": (
+        ("race[a]", "race[b]/gather[0]"),
+        DONE,
+        ("race[b]/gather[0]/x", "race[b]/gather[0]/y", "race[b]/gather[0]/z"),
+        (("race[a]/x", 1), ("race[b]/gather[1]/x", CANCELLED)),
+    ),
+}
+
+
+@pytest.mark.parametrize("where", RUNS)
+@pytest.mark.parametrize("fault", ["missing", "extra", "reordered", "changed", "cut"])
+def test_a_planted_fault_is_found(where: str, fault: str) -> None:
+    ended, end, paths, rest = RUNS[where]
+    others = [entry(path, outcome) for path, outcome in rest]
+    whole = [entry(path) for path in paths]
+    if "race[k]" in paths[1]:
+        ended = (*ended, "quorum[2]/race[k]")
+    first, second, last = whole
+    faulty = {
+        "missing": [first, last],
+        "extra": [first, second, entry(f"{paths[1]}#2"), last],
+        "reordered": [second, first, last] if "race[k]" not in paths[1] else [last, second, first],
+        "changed": [first, second._replace(outcome={"value": 2}), last],
+        "cut": [first, second],
+    }[fault]
+    good = trace(*whole, *others, end=end, ended=ended)
+    bad = trace(*faulty, *others, end=end, ended=ended)
+    assert compare(good, good) == []
+    assert compare(good, bad) != []
+    assert compare(bad, good) != []
+
+
+@pytest.mark.parametrize("where", ["a winner", "branches"])
+def test_a_branch_whose_end_is_missing_too_is_found(where: str) -> None:
+    ended, end, paths, rest = RUNS[where]
+    others = [entry(path, outcome) for path, outcome in rest]
+    whole = [entry(path) for path in paths]
+    branch = paths[0].rpartition("/")[0]
+    less = tuple(path for path in ended if path != branch)
+    good = trace(*whole, *others, end=end, ended=ended)
+    assert compare(good, trace(*whole[:2], *others, end=end, ended=less)) != []
+
+
+def test_what_a_cancel_ended_has_to_be_there() -> None:
+    cancelled = End("cancelled")
+    good = trace(entry("a"), entry("b", CANCELLED), end=cancelled)
+    assert compare(good, trace(entry("a"), end=cancelled)) == ["b: missing on the right"]
+
+
+def test_a_trace_of_version_1_says_by_its_last_operations_which_branches_were_cancelled() -> None:
+    old = trace(entry("race[a]/x"), entry("race[b]/x", CANCELLED))._replace(ended=None)
+    assert compare(old, trace(entry("race[a]/x"), ended=("race[a]",))) == []
+    data = to_json(old)
+    del data["ended"]
+    assert from_json({**data, "version": 1}) == old
 
 
 def test_the_json_form_reads_back_and_refuses_a_newer_one() -> None:
-    whole = trace(entry("a"), entry("b", CANCELLED), end=End("failed", None, {"type": "x"}))
+    whole = trace(
+        entry("a"),
+        entry("b", CANCELLED),
+        end=End("failed", None, {"type": "x"}),
+        ended=("race[a]",),
+    )
     data = to_json(whole)
     assert from_json(data) == whole
     with pytest.raises(ValueError, match="newer"):
-        from_json({**data, "version": 2})
+        from_json({**data, "version": 3})
 
 
 def attempt(path: str = "s", number: int = 1) -> Attempt:

@@ -1,4 +1,4 @@
-"""Imports a compiled bundle into this process, as the sites function would, from the zip itself.
+"""Imports a compiled bundle into this process, as the sites function would.
 
 While a bundle is active its modules stand in `sys.modules` under their own names: the codec
 finds the classes of values there. Modules of the same names that were imported before come back
@@ -38,12 +38,17 @@ class Loaded:
 
 @contextmanager
 def active_bundle(bundle: bytes, sites: str) -> Generator[Loaded]:
-    """The bundle's modules, imported from its zip; `sites` is the module of the flow's sites."""
+    """The bundle's modules, imported from where it is unpacked; `sites` has the flow's sites.
+
+    Unpacked as Lambda does it: zipimport of Python 3.13.0 finds no namespace packages in a zip
+    without entries for folders (https://github.com/python/cpython/issues/121735).
+    """
     owned = _owned(bundle)
     before = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_owned(name, owned)}
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / f"bundle-{sha256(bundle).hexdigest()[:12]}.zip"
-        place.write_bytes(bundle)
+        place = Path(folder) / f"bundle-{sha256(bundle).hexdigest()[:12]}"
+        with zipfile.ZipFile(BytesIO(bundle)) as archive:
+            archive.extractall(place)
         sys.path.insert(0, str(place))
         importlib.invalidate_caches()
         try:

@@ -106,6 +106,8 @@ class Test:
         self.store = store
         self.records: list[Mapping[str, Json]] = []
         self.logs: list[LogRecord] = []
+        self.ended: set[str] = set()
+        """Branches that ended by themselves."""
         self.failure: BaseException | None = None
         self.last: Mapping[str, Json] = {}
         """The state that the last site handed on."""
@@ -154,9 +156,11 @@ class Test:
     def _reported(self, said: Mapping[str, Json]) -> None:
         self.last = fields(said.get("next", {}))
         said = unkept(self.store, said)
-        records, logs = said.get("records"), said.get("logs")
+        records, logs, ended = said.get("records"), said.get("logs"), said.get("ended")
         if isinstance(records, list):
             self.records.extend(fields(record) for record in records)
+        if isinstance(ended, list):
+            self.ended.update(text(path) for path in ended)
         if isinstance(logs, list):
             self.logs.extend(_log(fields(log)) for log in logs)
 
@@ -222,7 +226,7 @@ class Test:
                     else End("failed", None, error_json(failed(error)))
                 )
         return Result(
-            Trace(entries, end),
+            Trace(entries, end, frozenset(self.ended)),
             result=value,
             error=error,
             transitions=execution.transitions,

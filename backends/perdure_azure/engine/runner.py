@@ -200,7 +200,11 @@ class _Drive:
                 error = raised_by_flow
         episode = self._episode
         return Result(
-            Trace(tuple(episode.entries if episode else ()), end),
+            Trace(
+                tuple(episode.entries if episode else ()),
+                end,
+                frozenset(episode.ended if episode else ()),
+            ),
             result=value,
             error=error,
             history=tuple(self._backend.instance(RUN_ID).history),

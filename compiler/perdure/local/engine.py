@@ -66,6 +66,9 @@ class Listener:
     def logged(self, run: str, record: "LogRecord") -> None:
         """Show a log record of the flow."""
 
+    def branch_ended(self, path: str) -> None:
+        """Take note that a branch ended by itself; `path` is that in the run at the top."""
+
 
 @final
 class Engine:

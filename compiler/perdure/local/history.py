@@ -17,9 +17,12 @@ _ENDS = {Status.COMPLETED: "done", Status.FAILED: "failed", Status.CANCELLED: "c
 
 
 def trace_of(store: SqliteStore, run: str) -> Trace:
-    """Return the trace of a run; the operations of its children lie below their paths."""
+    """Return the trace of a run; the operations of its children lie below their paths.
+
+    Which branches ended by themselves is nothing that a log says.
+    """
     entries = tuple(_entries(store, EventLog(store), run, ""))
-    return Trace(entries, end_of(find_run(store, run)))
+    return Trace(entries, end_of(find_run(store, run)), None)
 
 
 def end_of(record: RunRecord) -> End:

@@ -314,6 +314,11 @@ class LocalRun:
             self.append("decision", path=path, operation=kind, value=value)
         return self.journal.decisions[path]
 
+    def branch_ended(self, path: str) -> None:
+        """Tell that a branch ended by itself."""
+        if not self.halted:
+            self.engine.listener.branch_ended(self.prefix + path)
+
     def recorded(self, path: str) -> bool:
         """Say whether this operation has any record yet."""
         return path in self.journal.operations

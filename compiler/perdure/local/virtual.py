@@ -72,6 +72,10 @@ class _Recorder(Listener):
     def __init__(self) -> None:
         self.history: list[tuple[str, Entry]] = []
         self.logs: list[LogRecord] = []
+        self.ended: set[str] = set()
+
+    def branch_ended(self, path: str) -> None:
+        self.ended.add(path)
 
     def entry(self, run: str, entry: Entry) -> None:
         self.history.append((run, entry))
@@ -237,7 +241,7 @@ def run_virtual(
         ):
             crashes += 1
         record = find_run(database, run)
-        trace = trace_of(database, run)
+        trace = trace_of(database, run)._replace(ended=frozenset(world.recorder.ended))
     finally:
         database.close()
     recorder = world.recorder

@@ -68,6 +68,8 @@ class ReferenceRun:
         self._functions = functions
         self._prefix = prefix
         self.entries: list[TraceEntry] = parent.entries if parent is not None else []
+        self.ended: set[str] = parent.ended if parent is not None else set()
+        """Branches that ended by themselves, also those of children."""
         self.inbox = Inbox(run_id)
         self.end: End | None = None
         self.outcome: Outcome | None = None
@@ -296,6 +298,11 @@ class ReferenceRun:
     def decide(self, path: str, kind: str, compute: Callable[[], Json]) -> Json:
         """What is so now."""
         return compute()
+
+    def branch_ended(self, path: str) -> None:
+        """Kept for the trace."""
+        if not self._world.frozen:
+            self.ended.add(self._prefix + path)
 
     def recorded(self, path: str) -> bool:
         """Never: the reference repeats nothing."""

@@ -79,7 +79,7 @@ def _result(world: World, run: ReferenceRun, functions: FunctionTable | None) ->
         except BaseException as raised:
             error = raised
     return Result(
-        Trace(tuple(run.entries), end),
+        Trace(tuple(run.entries), end, frozenset(run.ended)),
         result=value,
         error=error,
         history=tuple(world.history),

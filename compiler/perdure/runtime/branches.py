@@ -66,6 +66,11 @@ class Branch:
                 close()
 
     async def _run(self) -> Outcome:
+        outcome = await self._outcome()
+        self.scope.run.branch_ended(self.scope.path)
+        return outcome
+
+    async def _outcome(self) -> Outcome:
         current.set(self.scope)
         try:
             value = await self.work

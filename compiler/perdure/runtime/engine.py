@@ -209,6 +209,10 @@ class Run(Protocol):
         """The recorded decision of a fork, else what `compute` says now, which is recorded."""
         ...
 
+    def branch_ended(self, path: str) -> None:
+        """The branch with this path ended by itself, with a value or an error: for the trace."""
+        ...
+
     def recorded(self, path: str) -> bool:
         """Whether this operation has any record yet."""
         ...
