@@ -7,6 +7,7 @@ race, or a quorum of one, ended early instead: `won` says by which branch.
 from collections.abc import Mapping, Sequence
 
 from perdure.codec import Json, decode, decode_error
+from perdure.runtime.branches import is_returned, quorum_error
 
 __all__ = ["gathered", "quorum_failed", "won"]
 
@@ -14,14 +15,16 @@ __all__ = ["gathered", "quorum_failed", "won"]
 def gathered(outcomes: Sequence[Json], *, return_exceptions: bool) -> list[object]:
     """Values in argument order; the first error in argument order is raised, if not returned."""
     ended = [_object(outcome) for outcome in outcomes]
-    if not return_exceptions:
-        for outcome in ended:
-            if "error" in outcome:
-                raise decode_error(outcome["error"])
-    return [
-        decode_error(outcome["error"]) if "error" in outcome else decode(outcome["value"])
-        for outcome in ended
-    ]
+    values: list[object] = []
+    for outcome in ended:
+        if "error" in outcome:
+            error = decode_error(outcome["error"])
+            if not return_exceptions or not is_returned(error):
+                raise error
+            values.append(error)
+        else:
+            values.append(decode(outcome["value"]))
+    return values
 
 
 def won(outcome: Json, kind: str) -> object:
@@ -35,12 +38,9 @@ def won(outcome: Json, kind: str) -> object:
     return [(int(str(ended["index"])), value)]
 
 
-def quorum_failed(outcomes: Sequence[Json]) -> ExceptionGroup[Exception]:
+def quorum_failed(outcomes: Sequence[Json]) -> BaseException:
     """What a quorum of one raises when every branch has failed."""
-    errors = [decode_error(_object(outcome)["error"]) for outcome in outcomes]
-    return ExceptionGroup(
-        "a quorum of 1 is out of reach", [e for e in errors if isinstance(e, Exception)]
-    )
+    return quorum_error(1, [decode_error(_object(outcome)["error"]) for outcome in outcomes])
 
 
 def _object(value: Json) -> Mapping[str, Json]:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from perdure.codec import Json, conform_json, decode, encode
+from perdure.codec import InvalidValue, Json, conform_json, decode, encode
 from perdure.codec.descriptors import from_json
+from perdure.errors import InvalidInput
 from perdure.runtime.engine import Completed, Outcome
 from perdure.runtime.values import failed as outcome_of
-from perdure.runtime.values import result_of
+from perdure.runtime.values import misfit, result_of
 from perdure.store.match import close, get_waiter, register, rung
 from perdure.store.protocol import Doorbell, Waiter, WaiterState
 from perdure.store.records import waiter_key
@@ -25,7 +26,7 @@ from perdure_aws.state import fields, text
 if TYPE_CHECKING:
     from perdure_aws.visit import Visit
 
-__all__ = ["end_pause", "failed", "paused", "received", "register_wait", "slept"]
+__all__ = ["end_pause", "failed", "given_up", "paused", "received", "register_wait", "slept"]
 
 PAUSE = ("~pause",)
 """No event can have this name; whoever cancels finds the wait in its line."""
@@ -107,6 +108,14 @@ def failed(visit: "Visit", origin: str, error: BaseException) -> None:
             _record_event(visit, origin, wait, index, None)
 
 
+def given_up(visit: "Visit", pc: str) -> None:
+    """Record the wait at `pc` as cancelled: an execution that ends in it has no site to do that."""
+    wait = _new_wait(visit, pc)
+    for index, contestant in enumerate(wait.contestants):
+        if contestant.event is not None:
+            _record_event(visit, pc, wait, index, None)
+
+
 def received(visit: "Visit", pc: str) -> object:
     """What the wait at `pc` gives: an event's payload, or a race's winner and value."""
     wait = _known_wait(visit, pc)
@@ -127,14 +136,24 @@ def received(visit: "Visit", pc: str) -> object:
             if other.event is None and other.due == contestant.due:
                 record_sleep(visit, {**its_detail, "contestant": other.name}, Completed(None))
         return contestant.name, None
-    payload = decode(ended.payload)
-    declared = detail["type"]
-    if declared is not None:
-        payload = conform_json(payload, from_json(declared), "payload")
-    outcome = Completed(encode(payload))
+    outcome = _delivered(visit, contestant.event, ended.payload, detail["type"])
     _record_event(visit, pc, wait, ended.contestant, outcome)
     value = result_of(outcome)
     return (contestant.name, value) if wait.is_race else value
+
+
+def _delivered(visit: "Visit", event: str, encoded: Json, declared: Json) -> Outcome:
+    """The payload as the declared type; its sender may not have known that."""
+    payload = decode(encoded)
+    try:
+        if declared is not None:
+            payload = conform_json(payload, from_json(declared), "payload")
+    except InvalidValue as error:
+        wrong = InvalidInput(str(error))
+        if visit.host.misfit is not None:
+            visit.host.misfit(misfit(event, wrong))
+        return outcome_of(wrong)
+    return Completed(encode(payload))
 
 
 def _settle(visit: "Visit", wait: Wait) -> None:

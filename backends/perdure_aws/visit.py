@@ -51,6 +51,8 @@ class Host:
     sleep: Callable[[float], None]
     functions: FunctionTable
     """Names the nested functions of the emitted module."""
+    misfit: Callable[[str], None] | None = None
+    """Told of a payload that does not fit the wait that took it: in tests alone."""
 
 
 @final

@@ -12,7 +12,7 @@ from typing import NamedTuple, final
 from perdure.codec.text import Json
 from perdure.errors import InvalidInput
 from perdure.runtime.engine import Completed, EventWait, Outcome
-from perdure.runtime.values import encode_payload, failed
+from perdure.runtime.values import encode_payload, failed, misfit
 
 __all__ = ["Inbox"]
 
@@ -32,9 +32,11 @@ type Waiter = asyncio.Future[Outcome | None]
 class Inbox:
     """Stored events, live waits, and who took what."""
 
-    def __init__(self, listen: Callable[[str], None]) -> None:
+    def __init__(self, listen: Callable[[str], None], misfit: Callable[[str], None]) -> None:
         self._listen = listen
         """Called with a name at its first wait."""
+        self._misfit = misfit
+        """Told of a payload that does not fit the wait that took it."""
         self._known: set[str] = set()
         self._stored: list[Stored] = []
         self._waits: list[tuple[Waiter, EventWait]] = []
@@ -77,12 +79,12 @@ class Inbox:
                 return
             self._stored.remove(event)
             self._taken[wait.op.path] = event
-            waiter.set_result(_outcome(event, wait))
+            waiter.set_result(self._outcome(event, wait))
 
-
-def _outcome(event: Stored, wait: EventWait) -> Outcome:
-    """The payload as the type that the wait declares; the sender may not have known it."""
-    try:
-        return Completed(encode_payload(event.payload, wait.type))
-    except InvalidInput as error:
-        return failed(error)
+    def _outcome(self, event: Stored, wait: EventWait) -> Outcome:
+        """The payload as the type that the wait declares; the sender may not have known it."""
+        try:
+            return Completed(encode_payload(event.payload, wait.type))
+        except InvalidInput as error:
+            self._misfit(misfit(wait.name, error))
+            return failed(error)

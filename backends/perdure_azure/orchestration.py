@@ -63,6 +63,12 @@ class Episode:
             level = logging.getLevelNamesMapping().get(record.level.upper(), logging.INFO)
             logging.getLogger(record.logger or "perdure").log(level, "%s", record.text.rstrip("\n"))
 
+    def misfit(self, problem: str) -> None:
+        """Tell a test that its script sent what does not fit."""
+        watching = watcher.get()
+        if watching is not None:
+            watching.misfit(problem)
+
     def show_progress(self, value: Json) -> None:
         """Publish what the run is at."""
         self.progress = value

@@ -63,7 +63,7 @@ class OrchestrationRun:
         self._id = run_id
         self._seed = seed
         self._prefix = prefix
-        self._inbox = Inbox(self._listen)
+        self._inbox = Inbox(self._listen, episode.misfit)
         self._places: dict[str, int] = {}
         self._attempts: dict[str, int] = {}
         self._cancelling = False

@@ -29,6 +29,10 @@ class Watcher(Protocol):
         """How an attempt ends; None to run the body."""
         ...
 
+    def misfit(self, problem: str) -> None:
+        """The payload of an event does not fit the wait that took it."""
+        ...
+
     def clock(self) -> float:
         """Engine time."""
         ...

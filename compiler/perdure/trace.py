@@ -105,7 +105,7 @@ def compare(left: Trace, right: Trace) -> list[str]:
 
 
 def _ended_branches(trace: Trace) -> frozenset[str]:
-    """What the trace says; of one that does not, all in which not the last operation was cancelled."""
+    """What the trace says; in one that does not, all whose last operation was not cancelled."""
     if trace.ended is not None:
         return trace.ended
     last: dict[str, TraceEntry] = {}
@@ -150,10 +150,11 @@ def _is_contest(fork: str) -> bool:
 
 def to_json(trace: Trace) -> dict[str, Json]:
     """The versioned form; see `from_json`."""
+    ended: list[Json] | None = None if trace.ended is None else [*sorted(trace.ended)]
     return {
         "version": TRACE_VERSION,
         "entries": [_entry_json(entry) for entry in trace.entries],
-        "ended": None if trace.ended is None else sorted(trace.ended),
+        "ended": ended,
         "end": {
             "status": trace.end.status,
             "result": trace.end.result,

@@ -31,6 +31,7 @@ import enum
 import itertools
 import logging
 import random
+import sys
 import time
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -164,6 +165,14 @@ def _error(kind: object) -> BaseException:
             import asyncio
 
             return asyncio.CancelledError()
+        case "exit":
+            return SystemExit(3)
+        case "interrupt":
+            return KeyboardInterrupt()
+        case "generator":
+            return GeneratorExit("gone")
+        case "stopped":
+            return StopIteration(7)
         case "fatal":
             from perdure import Fatal
 
@@ -228,8 +237,8 @@ class Program:
 @final
 @dataclass(frozen=True)
 class Verdict:
-    """`kind`: same, refused (`detail`: the codes), differs, crashed, or limited: a documented limit
-    of the target that only a run can reach ended it by its name.
+    """`kind`: same, refused (`detail`: the codes), differs, crashed; scripted (`detail`: what is wrong
+    with the script); limited: a limit of the target that only a run can reach ended it by its name.
     """
 
     kind: str
@@ -256,6 +265,8 @@ def judge(program: Program, folder: Path, engines: Sequence[str] = ENGINES) -> d
     reference = verdicts["reference"].result
     for engine in engines:
         verdict = _run(program, file, engine)
+        if verdict == verdicts["reference"]:
+            verdict = Verdict("same")
         if reference is not None and verdict.result is not None:
             lines = compare(reference.whole_trace, verdict.result.whole_trace)
             lines += _logs(reference, verdict.result)
@@ -278,7 +289,7 @@ def _run(program: Program, file: Path, engine: str) -> Verdict:
             # A name that is written where nothing ever reaches it is no step of the flow.
             unknown = [name for name in names if f"the flow has no step {name!r}" in str(error)]
             if not unknown:
-                return Verdict("crashed", traceback.format_exc())
+                return Verdict("scripted", str(error))
             names.remove(unknown[0])
         except Refused as refused:
             return Verdict("refused", str(refused))

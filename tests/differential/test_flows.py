@@ -18,6 +18,9 @@ LIMITED: Mapping[tuple[str, str], str] = {
 }
 """(program, engine): the limit of the target that only a run of it can reach."""
 
+MISFITS = ("event_typed_misfit", "event_typed_misfit_in_race")
+"""Programs whose script sends what no sender could have: refused, in the same words everywhere."""
+
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_a_flow_does_what_the_reference_does_or_is_refused(
@@ -28,6 +31,7 @@ def test_a_flow_does_what_the_reference_does_or_is_refused(
         engine: f"{verdict.kind}: {verdict.detail}"
         for engine, verdict in verdicts.items()
         if verdict.kind not in ("same", "refused")
+        and not (engine == "reference" and verdict.kind == "scripted" and program.name in MISFITS)
         and (program.name, engine) not in OPEN
         and not _is_expected_limit(program.name, engine, verdict)
     }
@@ -38,6 +42,7 @@ def test_a_flow_does_what_the_reference_does_or_is_refused(
         if (program.name, engine) in OPEN and verdicts[engine].kind in ("same", "refused")
     ]
     assert not closed, f"{closed}: no longer open, take them out of OPEN"
+    assert program.name not in MISFITS or verdicts["reference"].kind == "scripted"
     for engine in ENGINES:
         assert (program.name, engine) not in LIMITED or verdicts[engine].kind == "limited"
 

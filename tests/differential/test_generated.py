@@ -38,7 +38,10 @@ def _all_same(seeds: Iterable[int], folder: Path) -> None:
 
 
 def _is_wrong(verdicts: dict[str, Verdict]) -> bool:
-    return any(verdict.kind in ("differs", "crashed", "limited") for verdict in verdicts.values())
+    return any(
+        verdict.kind in ("differs", "crashed", "limited", "scripted")
+        for verdict in verdicts.values()
+    )
 
 
 def shrunk(wrong: Program, folder: Path) -> Program:

@@ -34,7 +34,7 @@ def _file(folder: Path, text: str) -> str:
 
 @pytest.mark.parametrize("target", ["reference", "local"])
 def test_an_event_that_does_not_fit_is_a_fault_of_the_script(target: str, tmp_path: Path) -> None:
-    with pytest.raises(ScriptError, match=r"event 'go' for go does not fit: .*'a'"):
+    with pytest.raises(ScriptError, match=r"event 'go' does not fit: .*'a'"):
         run(_file(tmp_path, WAITS), target=target, events=[("1s", "go", {"a": "x"})])
 
 

@@ -51,9 +51,7 @@ def test_differences_are_told_in_words(left: Trace, right: Trace, line: str) -> 
 
 def test_a_cancelled_branch_compares_as_a_prefix() -> None:
     won = ("race[a]",)
-    far = trace(
-        entry("race[b]/a"), entry("race[b]/b", CANCELLED), entry("race[a]/c"), ended=won
-    )
+    far = trace(entry("race[b]/a"), entry("race[b]/b", CANCELLED), entry("race[a]/c"), ended=won)
     near = trace(entry("race[b]/a", CANCELLED), entry("race[a]/c"), ended=won)
     assert compare(far, near) == []
     assert compare(near, far) == []

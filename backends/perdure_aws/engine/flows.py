@@ -23,6 +23,7 @@ from perdure.machine.emit import module_name
 from perdure.machine.ir import Machines
 from perdure.runtime.bodies import Attempted, raised
 from perdure.runtime.engine import LogRecord, Outcome
+from perdure.runtime.scope import current
 from perdure.runtime.values import encode_input, failed
 from perdure.store.inbox import put_event
 from perdure.store.match import match, rung
@@ -30,7 +31,7 @@ from perdure.store.protocol import RunStore, Versions
 from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedEvent
 from perdure.testing.scripts import Attempt as ScriptedAttempt
-from perdure.testing.scripts import RunsBody
+from perdure.testing.scripts import RunsBody, ScriptError
 from perdure.trace import End, Trace, error_json, outcome_json
 from perdure_aws.bodies import timed_attempt
 from perdure_aws.cancel import cancel
@@ -44,8 +45,10 @@ from perdure_aws.failures import SiteFailure, told
 from perdure_aws.keep import unkept
 from perdure_aws.operations import Attempt
 from perdure_aws.site import Host, invoke
+from perdure_aws.site_waits import given_up
 from perdure_aws.state import fields, text
 from perdure_aws.target import AwsTarget
+from perdure_aws.visit import Visit
 
 __all__ = ["Refused", "compiled", "run_flow"]
 
@@ -113,6 +116,8 @@ class Test:
         """The state that the last site handed on."""
         self.attempts: dict[str, tuple[Attempt, Outcome]] = {}
         """The last attempt of each step, by path."""
+        self.waits: list[tuple[Host, Mapping[str, Json]]] = []
+        """What the sites that registered a wait were told."""
         self.under_way = 0
         self.cancelled = False
         self.simulation: Simulation = engine(name).simulation(
@@ -128,17 +133,9 @@ class Test:
     def handle(self, event: Json, context: LambdaContext) -> Json:
         """Answer a Task with the bundle's own site code."""
         self.under_way += 1
-        host = Host(
-            flow=self.loaded.flow,
-            table=self.loaded.table,
-            store=self.store,
-            steps=ScriptedSteps(self, context),
-            bell=Doorbells(self.simulation),
-            versions=Versions("test", "3.13", 1, self.loaded.table.digest),
-            now=lambda: context.now().timestamp(),
-            sleep=context.sleep,
-            functions=self.loaded.functions,
-        )
+        host = self._host(context)
+        if "wait" in fields(event):
+            self.waits.append((host, fields(event)))
         try:
             reply = invoke(host, fields(event))
         except SiteFailure as failure:
@@ -152,6 +149,23 @@ class Test:
         if reply is not None:
             self._reported(fields(reply))
         return reply
+
+    def _host(self, context: LambdaContext) -> Host:
+        return Host(
+            flow=self.loaded.flow,
+            table=self.loaded.table,
+            store=self.store,
+            steps=ScriptedSteps(self, context),
+            bell=Doorbells(self.simulation),
+            versions=Versions("test", "3.13", 1, self.loaded.table.digest),
+            now=lambda: context.now().timestamp(),
+            sleep=context.sleep,
+            functions=self.loaded.functions,
+            misfit=self._misfit,
+        )
+
+    def _misfit(self, problem: str) -> None:
+        self.failure = self.failure or ScriptError(problem)
 
     def _reported(self, said: Mapping[str, Json]) -> None:
         self.last = fields(said.get("next", {}))
@@ -184,6 +198,18 @@ class Test:
             self.records.extend(self._interrupted())
             self.simulation.stop("perdure.Cancelled", "the run was cancelled")
 
+    def _given_up(self) -> Iterator[Mapping[str, Json]]:
+        """Records of the waits that no site will come after: the run was cancelled in them."""
+        known = {text(record["path"]) for record in self.records}
+        for host, event in self.waits:
+            visit = Visit(host, event)
+            token = current.set(visit.counts)
+            try:
+                given_up(visit, text(event["wait"]))
+            finally:
+                current.reset(token)
+            yield from (line for line in visit.records.lines if line["path"] not in known)
+
     def _interrupted(self) -> Iterator[Mapping[str, Json]]:
         """Records of what a stopped execution was waiting in: no site of its will run again."""
         now = self.simulation.now().timestamp()
@@ -206,6 +232,8 @@ class Test:
         """The result of the run, with the trace that its sites reported."""
         if self.failure is not None:
             raise self.failure
+        if self.cancelled and execution.status != "RUNNING":
+            self.records.extend(self._given_up())
         entries = tuple(spans.entry(record) for record in self.records)
         value: object = None
         error: BaseException | None = None

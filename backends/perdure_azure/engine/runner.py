@@ -18,7 +18,7 @@ from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.values import encode_input, failed, result_of
 from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, START, Request, Result
-from perdure.testing.scripts import Attempt, RunsBody
+from perdure.testing.scripts import Attempt, RunsBody, ScriptError
 from perdure.trace import End, Trace, TraceEntry, error_json
 from perdure_azure.durable import CANCEL_EVENT
 from perdure_azure.engine.app import App
@@ -141,6 +141,10 @@ class _Drive:
         """An episode begins."""
         self._episode = episode
         self.episodes += 1
+
+    def misfit(self, problem: str) -> None:
+        """The script sent what no sender could have: the test ends."""
+        self._failure = self._failure or ScriptError(problem)
 
     def clock(self) -> float:
         """Virtual time."""

@@ -9,7 +9,14 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeGuard, final
 
 from perdure.operations import ThisStep
-from perdure.runtime.bodies import Attempted, current_step, ended_with, raised, run_attempt
+from perdure.runtime.bodies import (
+    Attempted,
+    as_a_coroutine_does,
+    current_step,
+    ended_with,
+    raised,
+    run_attempt,
+)
 from perdure.runtime.scope import current
 from perdure.runtime.values import decode_arguments
 from perdure.store.protocol import Json
@@ -80,7 +87,9 @@ class RealBodies:
             value = await _in_thread(call)
             if _is_awaitable(value):
                 value = await value
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
             return raised(error)
         return ended_with(attempt.step, value)
 
@@ -100,10 +109,8 @@ async def _in_thread(call: Callable[[], object]) -> object:
             return
         if error is None:
             ended.set_result(value)
-        elif isinstance(error, StopIteration):
-            ended.set_exception(RuntimeError("the step raised StopIteration"))
         else:
-            ended.set_exception(error)
+            ended.set_exception(as_a_coroutine_does(error))
 
     def work() -> None:
         value: object = None

@@ -8,7 +8,7 @@ from perdure.durations import due
 from perdure.errors import InvalidInput
 from perdure.local.journal import OperationState
 from perdure.runtime.engine import Completed, EventWait, Outcome, Timer
-from perdure.runtime.values import encode_payload, failed
+from perdure.runtime.values import encode_payload, failed, misfit
 from perdure.store.inbox import get_event
 from perdure.store.match import expire, get_waiter, register
 from perdure.store.protocol import Event, Waiter, WaiterState
@@ -85,7 +85,7 @@ def _delivered(run: "LocalRun", event: Event, wait: EventWait) -> Outcome:
         return Completed(encode_payload(decode(event.payload), wait.type))
     except InvalidInput as error:
         if run.engine.on_misfit is not None:
-            run.engine.on_misfit(f"event {wait.name!r} for {wait.op.path} does not fit: {error}")
+            run.engine.on_misfit(misfit(wait.name, error))
         return failed(error)
 
 

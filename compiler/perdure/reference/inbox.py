@@ -9,7 +9,7 @@ from perdure.codec.text import Json
 from perdure.errors import InvalidInput
 from perdure.reference.loop import VirtualLoop
 from perdure.runtime.engine import Completed, EventWait, Outcome
-from perdure.runtime.values import encode_payload
+from perdure.runtime.values import encode_payload, misfit
 from perdure.testing.scripts import ScriptError
 
 __all__ = ["Inbox", "Ticket", "Waiter"]
@@ -117,9 +117,7 @@ class Inbox:
             if ticket.is_plain or wait.type is not None:
                 ticket = ticket._replace(encoded=encode_payload(payload, wait.type))
         except InvalidInput as error:
-            waiter.set_exception(
-                ScriptError(f"event {wait.name!r} for {wait.op.path} does not fit: {error}")
-            )
+            waiter.set_exception(ScriptError(misfit(wait.name, error)))
             return
         self._taken[wait.op.path] = ticket
         self._unanswered.append((wait.op.scope.path, wait.name, ticket))

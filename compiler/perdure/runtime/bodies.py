@@ -1,5 +1,6 @@
 """Running user code: one attempt of a step, or the body of a flow, from arguments to outcome."""
 
+from asyncio import CancelledError
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +15,15 @@ if TYPE_CHECKING:
     from perdure.language import Flow, Step
     from perdure.runtime.engine import Run
 
-__all__ = ["Attempted", "current_step", "ended_with", "raised", "run_attempt", "run_flow"]
+__all__ = [
+    "Attempted",
+    "as_a_coroutine_does",
+    "current_step",
+    "ended_with",
+    "raised",
+    "run_attempt",
+    "run_flow",
+]
 
 current_step: ContextVar[ThisStep | None] = ContextVar("perdure.step", default=None)
 
@@ -34,7 +43,9 @@ async def run_attempt(
 ) -> Attempted:
     """One attempt in the running loop: fresh arguments, the function, its value encoded.
 
-    Cancellation passes through; the caller owns the timeout.
+    Whatever the body raises is how the attempt ended, SystemExit and KeyboardInterrupt too: a step
+    does not end the process it happens to run in. Cancellation passes through; the caller owns the
+    timeout.
     """
     current.set(None)
     current_step.set(this)
@@ -43,9 +54,20 @@ async def run_attempt(
         value: Any = step.__wrapped__(*bound.args, **bound.kwargs)
         if hasattr(value, "__await__"):
             value = await value
-    except Exception as error:
-        return raised(error)
+    except CancelledError:
+        raise
+    except BaseException as error:
+        return raised(as_a_coroutine_does(error))
     return ended_with(step, value)
+
+
+def as_a_coroutine_does(error: BaseException) -> BaseException:
+    """What is seen of an error that leaves a coroutine: StopIteration must not look like an end."""
+    if not isinstance(error, StopIteration):
+        return error
+    wrapped = RuntimeError("coroutine raised StopIteration")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def raised(error: BaseException) -> Attempted:
@@ -70,7 +92,9 @@ async def run_flow(
     try:
         bound = decode_arguments(flow, arguments, run.functions)
         value = await flow.__wrapped__(*bound.args, **bound.kwargs)
-    except Exception as error:
+    except CancelledError:
+        raise
+    except BaseException as error:
         return failed(error)
     try:
         return completed(value, result_type(flow), run.functions)

@@ -12,7 +12,16 @@ from perdure.runtime.engine import CANCEL_RUN, Failed, Outcome
 from perdure.runtime.scope import Scope, current
 from perdure.runtime.values import completed, failed, result_of
 
-__all__ = ["Branch", "cancel_all", "first_end", "give_back", "join", "message_of"]
+__all__ = [
+    "Branch",
+    "cancel_all",
+    "first_end",
+    "give_back",
+    "is_returned",
+    "join",
+    "message_of",
+    "quorum_error",
+]
 
 
 @final
@@ -74,12 +83,28 @@ class Branch:
         current.set(self.scope)
         try:
             value = await self.work
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
             return failed(error)
         try:
             return completed(value, functions=self.scope.run.functions)
         except (TypeError, ValueError) as uncodable:
             return failed(uncodable)
+
+
+def is_returned(error: BaseException) -> bool:
+    """Whether `return_exceptions` and groups take it: these two end a program under asyncio."""
+    return not isinstance(error, (SystemExit, KeyboardInterrupt))
+
+
+def quorum_error(k: int, errors: Sequence[BaseException]) -> BaseException:
+    """What a quorum raises that can no longer be reached; `errors` in argument order."""
+    for error in errors:
+        if not is_returned(error):
+            return error
+    told = [error for error in errors if isinstance(error, Exception)]
+    return BaseExceptionGroup(f"a quorum of {k} is out of reach", told or list(errors))
 
 
 def message_of(error: asyncio.CancelledError) -> str | None:

@@ -11,7 +11,16 @@ from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from perdure.runtime.branches import Branch, cancel_all, first_end, give_back, join, message_of
+from perdure.runtime.branches import (
+    Branch,
+    cancel_all,
+    first_end,
+    give_back,
+    is_returned,
+    join,
+    message_of,
+    quorum_error,
+)
 from perdure.runtime.perform import running_scope
 from perdure.runtime.scope import Scope
 from perdure.runtime.site import Site
@@ -116,10 +125,7 @@ async def quorum(site: Site, k: int, awaitables: Sequence[Awaitable[Any]]) -> li
     if len(won) == k:
         return [(index, branches[index].value()) for index in won]
     failures = [branches[i] for i in sorted(ended) if not branches[i].succeeded]
-    raise ExceptionGroup(
-        f"a quorum of {k} is out of reach",
-        [error for error in map(_value_or_error, failures) if isinstance(error, Exception)],
-    )
+    raise quorum_error(k, [_value_or_error(branch) for branch in failures])
 
 
 def _quorum_is_decided(k: int, branches: Sequence[Branch], order: Sequence[int]) -> bool:
@@ -208,5 +214,7 @@ def _failures_first(branches: Sequence[Branch]) -> Sequence[Branch]:
 def _value_or_error(branch: Branch) -> Any:
     try:
         return branch.value()
-    except (Exception, asyncio.CancelledError) as error:
+    except BaseException as error:
+        if not is_returned(error):
+            raise
         return error

@@ -5,7 +5,14 @@ from collections.abc import Awaitable, Generator
 from types import TracebackType
 from typing import Any, final
 
-from perdure.runtime.branches import Branch, cancel_all, give_back, join, message_of
+from perdure.runtime.branches import (
+    Branch,
+    cancel_all,
+    give_back,
+    is_returned,
+    join,
+    message_of,
+)
 from perdure.runtime.perform import running_scope
 from perdure.runtime.scope import Scope
 from perdure.runtime.site import Site
@@ -127,7 +134,9 @@ class TaskGroup:
             return
         try:
             self._failed.value()
-        except Exception as reason:
+        except BaseException as reason:
+            if not is_returned(reason):
+                raise
             group = BaseExceptionGroup("unhandled errors in a TaskGroup", [reason])
             raise group from None
 

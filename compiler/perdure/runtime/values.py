@@ -115,6 +115,11 @@ def decode_arguments(
     return bound
 
 
+def misfit(event: str, error: InvalidInput) -> str:
+    """What a test's script hears of an event that no sender of a deployed run could have sent."""
+    return f"event {event!r} does not fit: {error}"
+
+
 def completed(
     value: object,
     declared: Descriptor | None = None,

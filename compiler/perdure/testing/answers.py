@@ -11,7 +11,7 @@ from perdure.codec import (
     encode,
     encode_error,
 )
-from perdure.runtime.bodies import Attempted, ended_with, raised
+from perdure.runtime.bodies import Attempted, as_a_coroutine_does, ended_with, raised
 from perdure.runtime.values import result_type
 from perdure.testing.scripts import Raises, Returns
 
@@ -28,7 +28,7 @@ def answered(step: "Step[..., Any]", answer: Returns | Raises) -> Attempted:
     of the loaded modules. Plain JSON stands for a value of the class that the step declares.
     """
     if isinstance(answer, Raises):
-        return raised(_rebuilt(answer.error))
+        return raised(as_a_coroutine_does(_rebuilt(answer.error)))
     try:
         value = decode(encode(answer.value, path="result"))
     except (TypeError, ValueError):

@@ -162,7 +162,7 @@ def _of_function(script: Callable[..., object], attempt: Attempt) -> Answer:
     arguments = _wanted(script, attempt)
     try:
         answer = script(**arguments)
-    except Exception as error:
+    except BaseException as error:  # a step may raise any: what its script raises, it raised
         return Raises(0.0, error)
     return _ended(answer)
 
