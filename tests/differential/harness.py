@@ -237,8 +237,8 @@ class Program:
 @final
 @dataclass(frozen=True)
 class Verdict:
-    """`kind`: same, refused (`detail`: the codes), differs, crashed; scripted (`detail`: what is wrong
-    with the script); limited: a limit of the target that only a run can reach ended it by its name.
+    """`kind`: same, refused (`detail`: the codes), differs, crashed; scripted (`detail`: what is
+    wrong with the script); limited: a limit that only a run can reach ended it by its name.
     """
 
     kind: str
