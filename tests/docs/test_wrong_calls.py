@@ -19,7 +19,7 @@ CALLS = (
     (["run", "flows/reply.py", "--id", "r1", "question=other"], "another input"),
     (["send", "r1", "aproval", "approved=true"], "the nearest is `approval`"),
     (["send", "r1", "approval", "aproved=true"], "the nearest is `approved`"),
-    (["send", "r1", "approval", "approved=maybe"], "write a text as"),
+    (["send", "r1", "approval", "approved=maybe"], "`approved` is bool, such as `approved=true`"),
     (["send", "r2", "approval", "approved=true"], "the nearest is `r1`"),
     (["show", "nope"], "`perdure runs` lists them"),
     (["resume", "nope"], "`perdure runs` lists them"),

@@ -13,10 +13,10 @@ import click
 
 from perdure import rules
 from perdure.cli import exits
-from perdure.cli.arguments import sample
 from perdure.cli.called import typed
 from perdure.cli.output import emit_report
 from perdure.cli.plain import plain
+from perdure.cli.samples import sample
 from perdure.cli.streams import OutputLost, drawn, json_text, out, say
 from perdure.codec.text import Json
 from perdure.driver import FlowName
@@ -27,12 +27,13 @@ from perdure.local.log import Entry, LostLease
 from perdure.local.loop import EngineLoop
 from perdure.local.program import Program, Refused, WrongPython, load_program, load_stored
 from perdure.local.run import LocalRun
+from perdure.render.width import visible
 from perdure.runtime.engine import LogRecord
 from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import find_run
 from perdure.store.sqlite import SqliteStore
 
-__all__ = ["Driver", "error_text", "load_file", "load_run", "new_engine"]
+__all__ = ["Driver", "error_text", "legible", "load_file", "load_run", "new_engine"]
 
 
 def load_file(name: FlowName) -> Program | int:
@@ -190,7 +191,7 @@ class Driver:
             key = f"{run.id}/{state.path}"
             if key not in self._announced:
                 self._announced.add(key)
-                for line in _waiting_text(run.id, state, self._program):
+                for line in _waiting_text(run, state, self._program):
                     say(line)
 
     def _report(self, record: RunRecord) -> int:
@@ -208,7 +209,7 @@ class Driver:
         if record.end.status is Status.CANCELLED:
             say(f"run {record.run} is cancelled")
         else:
-            say(f"error: run {record.run} failed: {error_text(record.end.error)}")
+            say(f"error: run {record.run} failed: {legible(error_text(record.end.error))}")
             say(f"  {typed()} show {record.run}")
         return exits.REFUSED
 
@@ -219,8 +220,8 @@ class Driver:
                 out(line)
 
     @property
-    def _left(self) -> list[tuple[str, OperationState]]:
-        return [(run.id, state) for run, state in _waits(self._engine)]
+    def _left(self) -> list[tuple[LocalRun, OperationState]]:
+        return _waits(self._engine)
 
 
 def error_text(error: Json) -> str:
@@ -230,6 +231,11 @@ def error_text(error: Json) -> str:
     name = str(error.get("type", "Exception")).rpartition(":")[2]
     message = error.get("message")
     return f"{name}: {message}" if message else name
+
+
+def legible(text: str) -> str:
+    """A text of the program's, with what would steer a terminal made visible."""
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def _waits(engine: Engine) -> list[tuple[LocalRun, OperationState]]:
@@ -242,17 +248,19 @@ def _waits(engine: Engine) -> list[tuple[LocalRun, OperationState]]:
     ]
 
 
-def _waiting_text(run: str, state: OperationState, program: Program) -> list[str]:
+def _waiting_text(run: LocalRun, state: OperationState, program: Program) -> list[str]:
     place = f" at {state.site.file}:{state.site.line}" if state.site else ""
-    until = f" until {_moment(state.due)}" if state.due is not None else ""
+    due = run.journal.deadline(state)
+    until = f" until {_moment(due)}" if due is not None else ""
     if state.kind == "sleep":
-        return [f"run {run} sleeps{place}{until}; later: {typed()} resume {run}"]
+        return [f"run {run.id} sleeps{place}{until}; later: {typed()} resume {run.id}"]
     if state.kind == "ask":
-        return [f"run {run} waits{place} for an answer to `{state.name}`"]
+        return [f"run {run.id} waits{place}{until} for an answer to `{state.name}`"]
     types = program.event_types().get(state.name, [None])
-    command = " ".join([typed(), "send", run, state.name, *sample(types[0])])
+    with program.active():
+        command = " ".join([typed(), "send", run.id, state.name, *sample(types[0])])
     return [
-        f"run {run} waits{place} for the event `{state.name}`{until}; wake it with:",
+        f"run {run.id} waits{place} for the event `{state.name}`{until}; wake it with:",
         f"  {command}",
     ]
 

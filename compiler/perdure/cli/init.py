@@ -4,6 +4,7 @@ import re
 import sys
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -81,7 +82,7 @@ def _say_next(folder: Path, made: list[Path]) -> None:
     flows = [path for path in made if "flows" in path.parts and path.name != "__init__.py"]
     out("\nnext:")
     if folder != Path():
-        out(f"  cd {folder.as_posix()}")
+        out(f"  cd {quote(folder.as_posix())}")
     for path in flows[:1]:
         file = path.relative_to(folder).as_posix()
         out(f"  {typed()} run {file}")

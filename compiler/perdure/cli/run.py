@@ -14,6 +14,7 @@ from perdure.codec import UncodableError
 from perdure.errors import InvalidInput, RunConflict
 
 if TYPE_CHECKING:
+    from perdure.codec.descriptors import Descriptor
     from perdure.language import Flow
 
 __all__ = ["command"]
@@ -79,7 +80,7 @@ def _check_id(identity: str) -> None:
 
 
 def _input(
-    whole: str | None, pairs: tuple[str, ...], declared: Mapping[str, object]
+    whole: str | None, pairs: tuple[str, ...], declared: "Mapping[str, Descriptor | None]"
 ) -> dict[str, object]:
     values: dict[str, object] = {}
     if whole is not None:
@@ -90,9 +91,14 @@ def _input(
     return values | parse_pairs(pairs, declared)
 
 
-def _types(flow: "Flow[..., object]") -> dict[str, object]:
+def _types(flow: "Flow[..., object]") -> "dict[str, Descriptor | None]":
+    from perdure.codec.descriptors import descriptor
+
     try:
-        hints: dict[str, object] = get_type_hints(flow.__wrapped__)
+        hints: dict[str, object] = get_type_hints(flow.__wrapped__, include_extras=True)
     except (NameError, TypeError):
         hints = {}
-    return {name: hints.get(name) for name in flow.signature.parameters}
+    return {
+        name: descriptor(hints[name]) if name in hints else None
+        for name in flow.signature.parameters
+    }

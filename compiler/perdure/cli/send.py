@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perdure.cli import exits
-from perdure.cli.arguments import fields_of, parse_pairs, read_json, shortened
+from perdure.cli.arguments import parse_pairs, read_json, shortened
 from perdure.cli.store import choose_run, open_store
 from perdure.cli.streams import say
 from perdure.codec import UncodableError
@@ -18,6 +18,7 @@ from perdure.errors import InvalidInput
 if TYPE_CHECKING:
     from perdure.codec.text import Json
     from perdure.local.program import Program
+    from perdure.store.protocol import Event
 
 __all__ = ["command"]
 
@@ -56,7 +57,10 @@ def command(
         encoded = _payload(program, event, payload, pairs)
     held = Leases(place.store, "send").holder(record.run, time.time())
     engine = new_engine(place.store, program)
-    engine.put_event(record.run, event, encoded, id=event_id or os.urandom(16).hex())
+    now = time.time()
+    stored = engine.put_event(record.run, event, encoded, id=event_id or os.urandom(16).hex())
+    if event_id is not None:
+        _say_repeated(stored, event, encoded, now)
     if held is not None or no_drive:
         engine.close()
         who = f"; process {held.pid} drives the run" if held is not None else ""
@@ -65,18 +69,54 @@ def command(
     return Driver(engine, program, detach=True).drive(find_run(place.store, record.run))
 
 
+def _say_repeated(stored: "Event", name: str, payload: "Json", now: float) -> None:
+    """Say that an event with this id is there already; another one of the id is a wrong call."""
+    from perdure.store.runs import digest_of
+
+    if stored.name != name or digest_of(stored.payload) != digest_of(payload):
+        what = "with another payload" if stored.name == name else f"as `{stored.name}`"
+        raise click.UsageError(
+            f"an event with the id `{stored.id}` is there already, {what}; nothing was sent: "
+            "give another --event-id, or none"
+        )
+    if stored.stored < now:
+        say(f"`{name}` with the id `{stored.id}` is there already")
+
+
 def _payload(program: "Program", event: str, payload: str | None, pairs: Sequence[str]) -> "Json":
     """The payload, as the first declared type that it fits."""
+    from perdure.cli.samples import sample
     from perdure.local.payloads import fitting_payload
 
+    whole = None if payload is None else read_json(payload, "--payload")
+
     def payload_as(declared: object) -> object:
-        if payload is not None:
-            return read_json(payload, "--payload")
-        if pairs:
-            return parse_pairs(pairs, fields_of(declared))
-        return None if not fields_of(declared) else {}
+        return whole if payload is not None else _of_pairs(event, pairs, declared)
 
     try:
         return fitting_payload(program, event, payload_as)
     except (InvalidInput, UncodableError) as error:
-        raise click.UsageError(shortened(error)) from None
+        types = program.event_types().get(event, [None])
+        such = " ".join(sample(types[0]))
+        hint = f"; such as `{such}`" if such else ""
+        raise click.UsageError(f"{shortened(error)}{hint}") from None
+
+
+def _of_pairs(event: str, pairs: Sequence[str], declared: object) -> object:
+    """What `key=value ...` means for an event of this type."""
+    from perdure.cli.samples import fields_by_name, fits, sample, shell
+    from perdure.codec.descriptors import descriptor, spell
+
+    if declared is None:
+        return parse_pairs(pairs, {}) if pairs else None
+    kind = descriptor(declared)
+    fields = fields_by_name(kind)
+    bare = next((text for text in pairs if "=" not in text), None)
+    if bare is not None and not fields:
+        such = f"--payload {shell(bare)}" if fits(bare, kind) else " ".join(sample(declared))
+        raise click.UsageError(
+            f"`{bare}` is no `key=value`; the payload of `{event}` is {spell(kind)}: write `{such}`"
+        )
+    if not pairs:
+        return {} if fields else None
+    return parse_pairs(pairs, fields)

@@ -6,11 +6,12 @@ from typing import NamedTuple, final
 
 import click
 
-from perdure.cli.drive import error_text
+from perdure.cli.drive import error_text, legible
 from perdure.cli.plain import plain, plain_fields, shown
 from perdure.local.history import children_of
 from perdure.local.journal import Journal, OperationState
 from perdure.local.log import EventLog
+from perdure.render.width import visible
 from perdure.runtime.engine import Completed, Failed, LogRecord
 from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import find_run
@@ -58,7 +59,7 @@ def draw(store: SqliteStore, record: RunRecord, now: float) -> Iterator[str]:
     if record.end is not None and record.end.status is Status.COMPLETED:
         yield f"  result    {shown(plain(record.end.value), 200)}"
     elif record.end is not None and record.end.error is not None:
-        yield click.style(f"  error     {error_text(record.end.error)}", fg="red")
+        yield click.style(f"  error     {legible(error_text(record.end.error))}", fg="red")
 
 
 def _head(record: RunRecord, took: str) -> str:
@@ -72,7 +73,7 @@ def _tree(source: _Source, run: str, journal: Journal) -> _Node:
     for state in journal.operations.values():
         if state.kind == "timeout" and (state.outcome is None or state.interrupted):
             continue
-        node = _Node(_operation(state), state.began)
+        node = _Node(_operation(state, journal.deadline(state)), state.began)
         for child in children_of(source.store, run, state):
             inner = Journal(child, source.log.read(child))
             node.below += _tree(source, child, inner).below
@@ -112,8 +113,8 @@ def _lines(nodes: list[_Node], indent: str) -> Iterator[str]:
         yield from _lines(node.below, below)
 
 
-def _operation(state: OperationState) -> list[str]:
-    lines = [operation_line(state)]
+def _operation(state: OperationState, due: float | None) -> list[str]:
+    lines = [operation_line(state, due)]
     for failure in state.failures:
         text = (
             "vanished without an outcome"
@@ -124,8 +125,11 @@ def _operation(state: OperationState) -> list[str]:
     return lines
 
 
-def operation_line(state: OperationState) -> str:
-    """`✓ classify(issue={...}) → "bug"  step, 1.2 s, examples/triage.py:47`."""
+def operation_line(state: OperationState, due: float | None = None) -> str:
+    """`✓ classify(issue={...}) → "bug"  step, 1.2 s, examples/triage.py:47`.
+
+    `due`: until when it waits.
+    """
     took = "" if state.ended is None else f", {duration(state.ended - state.began)}"
     tries = f", {state.attempts + 1} attempts" if state.attempts else ""
     place = f", {state.site.file}:{state.site.line}" if state.site else ""
@@ -133,7 +137,7 @@ def operation_line(state: OperationState) -> str:
     label = state.path.rpartition("/")[2]
     name = f" {state.name}" if state.name not in (state.kind, label.partition("#")[0]) else ""
     arguments = plain_fields(state.arguments)
-    return f"{_mark(state)} {label}{name}({_arguments(arguments)}){_outcome(state)}  {about}"
+    return f"{_mark(state)} {label}{name}({_arguments(arguments)}){_outcome(state, due)}  {about}"
 
 
 def _mark(state: OperationState) -> str:
@@ -146,7 +150,7 @@ def _mark(state: OperationState) -> str:
     return click.style("✓", fg="green")
 
 
-def _outcome(state: OperationState) -> str:
+def _outcome(state: OperationState, due: float | None) -> str:
     if state.returned:
         return " → given back"
     if isinstance(state.outcome, Completed):
@@ -155,8 +159,8 @@ def _outcome(state: OperationState) -> str:
         return click.style(f" → {_one_line(error_text(state.outcome.error))}", fg="red")
     if state.interrupted:
         return " → cancelled"
-    if state.due is not None and state.kind in ("event", "sleep"):
-        moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(state.due))
+    if due is not None and state.kind in ("event", "sleep", "ask"):
+        moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(due))
         return f" waits until {moment}"
     return " waits" if state.kind in ("event", "ask") else " under way"
 
@@ -173,6 +177,7 @@ def _log_line(record: LogRecord) -> str:
 def _one_line(text: str, length: int = 200) -> str:
     """The first line of a text, cut where it gets long; `--json` has the whole."""
     first, newline, _ = text.strip().partition("\n")
+    first = visible(first)
     return first[:length] + ("…" if newline or len(first) > length else "")
 
 

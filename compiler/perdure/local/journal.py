@@ -209,6 +209,15 @@ class Journal:
         for path in paths if isinstance(paths, list) else ():
             self.operations[str(path)].returned = True
 
+    def deadline(self, state: OperationState) -> float | None:
+        """Return until when an operation waits: its own due time, or that of a timeout around."""
+        around = [
+            other.due
+            for other in self.operations.values()
+            if other.kind == "timeout" and other.ended is None and _holds(other.scope, state.scope)
+        ]
+        return min((due for due in [state.due, *around] if due is not None), default=None)
+
     def unanswered(self, scope: str, name: str) -> OperationState | None:
         """Return the oldest message that a scope took under a name and did not answer yet."""
         answered = {
@@ -223,6 +232,11 @@ class Journal:
             if taken and state.event is not None and state.event.id not in answered:
                 return state
         return None
+
+
+def _holds(outer: str, scope: str) -> bool:
+    """Whether a scope is another one, or lies in it."""
+    return not outer or scope == outer or scope.startswith(f"{outer}/")
 
 
 def _site(value: Json) -> Site | None:

@@ -43,6 +43,8 @@ __all__ = [
 
 COPY_FORMAT: Final = 1
 SETTINGS_FILE: Final = "pyproject.toml"
+LONGEST_ID: Final = 80
+"""What the name of an execution of Step Functions may have, the shortest of all targets."""
 
 
 class Refused(diagnostics.Refused):
@@ -59,6 +61,10 @@ class WrongPython(Exception):  # noqa: N818
 
 def check_id(run: str) -> None:
     """ValueError for what is no run id: it is typed on command lines, and `/` leads to children."""
+    if run == "last":
+        raise ValueError("`last` is no run id: on the command line it means the newest run")
+    if len(run) > LONGEST_ID:
+        raise ValueError(f"a run id has at most {LONGEST_ID} characters, this one {len(run)}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:@-]*", run):
         raise ValueError(
             f"`{run}` is no run id: begin with a letter or digit, then also `.`, `_`, `:`, `@`"
