@@ -4,7 +4,9 @@ import perdure
 
 PUBLIC = (
     "Fatal Flow Handle InvalidInput LimitExceeded Retry RetryAfter RunConflict Step StepLost "
-    "Unanswered event flow gather progress quorum race reply sleep step this_run this_step"
+    "Unanswered event flow gather progress quorum race reply sleep step this_run this_step "
+    "Basic Bearer Cron Delivery GitHub MissingSecret Secret Slack StandardWebhooks Stripe Webhook "
+    "approval_link secret"
 )
 
 

@@ -28,12 +28,16 @@ FORMAT = 1
 
 RUNTIME = (
     "__init__",
+    "cron",
     "durations",
     "errors",
     "language",
     "operations",
     "plain",
+    "secrets",
     "trace",
+    "triggers",
+    "webhooks",
     "codec",
     "runtime",
     "sites",

@@ -10,13 +10,16 @@ __all__ = ["runtime_files"]
 
 RUNTIME = (
     "__init__",
-    "_lazy",
+    "cron",
     "durations",
     "errors",
     "language",
     "operations",
     "plain",
+    "secrets",
     "trace",
+    "triggers",
+    "webhooks",
     "codec",
     "runtime",
     "reference/__init__",

@@ -28,6 +28,19 @@ if TYPE_CHECKING:
     from perdure.operations import sleep as sleep
     from perdure.operations import this_run as this_run
     from perdure.operations import this_step as this_step
+    from perdure.secrets import MissingSecret as MissingSecret
+    from perdure.secrets import Secret as Secret
+    from perdure.secrets import secret as secret
+    from perdure.triggers import Cron as Cron
+    from perdure.triggers import Webhook as Webhook
+    from perdure.webhooks.delivery import Delivery as Delivery
+    from perdure.webhooks.links import approval_link as approval_link
+    from perdure.webhooks.schemes import Basic as Basic
+    from perdure.webhooks.schemes import Bearer as Bearer
+    from perdure.webhooks.schemes import GitHub as GitHub
+    from perdure.webhooks.schemes import Slack as Slack
+    from perdure.webhooks.schemes import StandardWebhooks as StandardWebhooks
+    from perdure.webhooks.schemes import Stripe as Stripe
 
 _HOMES = {
     "perdure.errors": (
@@ -37,6 +50,11 @@ _HOMES = {
     "perdure.operations": (
         "Handle event gather progress quorum race reply sleep this_run this_step"
     ),
+    "perdure.secrets": "MissingSecret Secret secret",
+    "perdure.triggers": "Cron Webhook",
+    "perdure.webhooks.delivery": "Delivery",
+    "perdure.webhooks.links": "approval_link",
+    "perdure.webhooks.schemes": "Basic Bearer GitHub Slack StandardWebhooks Stripe",
 }
 
 __version__ = "0.1.0"
@@ -63,6 +81,19 @@ __all__ = [  # noqa: RUF022  # by subject: what people read top to bottom
     "RunConflict",
     "Unanswered",
     "LimitExceeded",
+    "Webhook",
+    "Cron",
+    "Delivery",
+    "StandardWebhooks",
+    "GitHub",
+    "Stripe",
+    "Slack",
+    "Bearer",
+    "Basic",
+    "secret",
+    "Secret",
+    "MissingSecret",
+    "approval_link",
 ]
 
 

@@ -403,6 +403,33 @@ class StepInfo(NamedTuple):
 
 
 @final
+class WebhookTrigger(NamedTuple):
+    """Deliveries to `path` start the flow, or send `event` to a run of it."""
+
+    path: str
+    scheme: str
+    """The class of `perdure.webhooks.schemes` that checks them."""
+    secrets: tuple[str, ...]
+    event: str | None
+    max_bytes: int
+    span: Span
+
+
+@final
+class CronTrigger(NamedTuple):
+    """The flow is started when a cron expression is due in a time zone."""
+
+    expression: str
+    tz: str
+    input: object
+    """The run's arguments as a literal gives them."""
+    span: Span
+
+
+type Trigger = WebhookTrigger | CronTrigger
+
+
+@final
 class Program(NamedTuple):
     """One flow with everything it reaches, ready for a target."""
 
@@ -416,3 +443,7 @@ class Program(NamedTuple):
     """sha256 over `sources`."""
     sites: tuple[tuple[str, tuple[Site, ...]], ...] = ()
     """Of each module, by name: what `__sites__` holds there."""
+    triggers: tuple[Trigger, ...] = ()
+    """What starts the entry flow from outside, in source order."""
+    secrets: tuple[str, ...] = ()
+    """The names of the secrets that the sources read, sorted."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from perdure.durations import Duration
     from perdure.operations import Handle
+    from perdure.triggers import Trigger
 
 __all__ = ["DEFAULT_TIMEOUT", "Flow", "Retry", "Step", "flow", "step"]
 
@@ -178,11 +179,13 @@ class Flow[**P, R]:
         function: Callable[P, Coroutine[Any, Any, R]],
         *,
         retry: int | Retry | None = None,
+        on: "Trigger | Sequence[Trigger]" = (),
         home: Mapping[str, object] | None = None,
     ) -> None:
         self.__wrapped__ = function
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
+        self.on: tuple[Trigger, ...] = tuple(on) if isinstance(on, Sequence) else (on,)
         self.retry = Retry(attempts=retry) if isinstance(retry, int) else retry
         self._home = home
         self._signature: Signature | None = None
@@ -263,15 +266,18 @@ def step(
 @overload
 def flow[**P, R](function: Callable[P, Coroutine[Any, Any, R]], /) -> Flow[P, R]: ...
 @overload
-def flow(*, retry: int | Retry | None = None) -> "_FlowDecorator": ...
+def flow(
+    *, retry: int | Retry | None = None, on: "Trigger | Sequence[Trigger]" = ()
+) -> "_FlowDecorator": ...
 def flow(
     function: Callable[..., Coroutine[Any, Any, object]] | None = None,
     /,
     *,
     retry: int | Retry | None = None,
+    on: "Trigger | Sequence[Trigger]" = (),
 ) -> Any:  # what the overloads say
-    """Make an `async def` a durable flow: `@flow` or `@flow(retry=3)`."""
-    decorate = _FlowDecorator(retry, _module_of_caller())
+    """Make an `async def` a durable flow: `@flow`, `@flow(retry=3)`, `@flow(on=Webhook(...))`."""
+    decorate = _FlowDecorator(retry, on, _module_of_caller())
     return decorate if function is None else decorate(function)
 
 
@@ -305,11 +311,16 @@ class _StepDecorator:
 
 @final
 class _FlowDecorator:
-    def __init__(self, retry: int | Retry | None, home: Mapping[str, object]) -> None:
-        self._retry, self._home = retry, home
+    def __init__(
+        self,
+        retry: int | Retry | None,
+        on: "Trigger | Sequence[Trigger]",
+        home: Mapping[str, object],
+    ) -> None:
+        self._retry, self._on, self._home = retry, on, home
 
     def __call__[**P, R](self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Flow[P, R]:
-        return Flow(function, retry=self._retry, home=self._home)
+        return Flow(function, retry=self._retry, on=self._on, home=self._home)
 
 
 def _module_of_caller() -> Mapping[str, object]:

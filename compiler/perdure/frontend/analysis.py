@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 if TYPE_CHECKING:
     from perdure.diagnostics import Report
-    from perdure.ir import Ref
+    from perdure.ir import Ref, Trigger
     from perdure.modules import Module
     from perdure.project import Project
     from perdure.runtime.site import Site
@@ -191,6 +191,11 @@ class Analysis:
         """For `id(ast.Name)` or `id(ast.Attribute)` that means a module-level thing: its `Ref` in
         the project, or the dotted name of a module member elsewhere ("asyncio.TimeoutError",
         "builtins.len")."""
+
+        self.triggers: tuple[Trigger, ...] = ()
+        """What starts the entry flow from outside."""
+        self.secrets: tuple[str, ...] = ()
+        """The secrets that the sources name, sorted."""
 
     @property
     def ok(self) -> bool:

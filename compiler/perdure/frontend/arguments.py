@@ -18,7 +18,7 @@ __all__ = ["check", "check_native", "check_options", "check_policy"]
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _STEP_OPTIONS = frozenset({"retry", "timeout", "name", "group"})
-_FLOW_OPTIONS = frozenset({"retry", "name"})
+_FLOW_OPTIONS = frozenset({"retry", "name", "on"})
 _START_OPTIONS = frozenset({"id", "on"})
 
 
@@ -142,6 +142,8 @@ def check_policy(reader: "Reader", func: Func) -> None:
             continue
         if keyword.arg not in options:
             _unknown_option(reader, keyword, func, options)
+        elif keyword.arg == "on":
+            pass  # read by perdure.frontend.triggers
         elif not fixed.is_fixed_expression(reader.walk, keyword.value, reader.outer):
             function = func.ref.qualname
             reader.problem(

@@ -16,6 +16,8 @@ from perdure.frontend.depth import CHECKED, room
 from perdure.frontend.heads import check_heads
 from perdure.frontend.meanings import Func
 from perdure.frontend.resolver import Resolver
+from perdure.frontend.secret_names import read_secret_names
+from perdure.frontend.triggers import read_triggers
 from perdure.frontend.walk import Walk
 from perdure.ir import Ref
 from perdure.modules import Module, ModuleGraph
@@ -87,6 +89,8 @@ def _analyse(workspace: Workspace, entry: Func, analysis: Analysis) -> None:
         workspace.check_heads(module)
     analysis.closure = workspace.graph.closure(entry.module)
     crossing.check(walk, analysis)
+    analysis.triggers = read_triggers(workspace.resolver, entry, workspace.report)
+    analysis.secrets = read_secret_names(workspace.resolver, analysis.closure, workspace.report)
 
 
 def flows_of(workspace: Workspace, module: Module) -> tuple[Func, ...]:

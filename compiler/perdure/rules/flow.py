@@ -51,8 +51,8 @@ UNKNOWN_OPTION = Rule(
     "PDR208",
     "`{function}` has no option `{option}`",
     "write {suggestion}",
-    "The options of `@step` are retry, timeout, name and group; those of `@flow` are retry and "
-    "name.",
+    "The options of `@step` are retry, timeout, name and group; those of `@flow` are retry, "
+    "name and on.",
 )
 DUPLICATE_STEP = Rule(
     "PDR209",
@@ -117,6 +117,19 @@ RESERVED_NAME = Rule(
     "the name `{name}` is perdure's own",
     "rename it",
     "Names that begin with `__perdure` or `__sites` are used in the compiled module.",
+)
+BAD_TRIGGER = Rule(
+    "PDR230",
+    "this trigger cannot be read: {problem}",
+    "write {example}",
+    "The paths, secrets and times of `@flow(on=...)` become part of what is deployed, so they are "
+    "written out in the source.",
+)
+SECRET_NOT_NAMED = Rule(
+    "PDR231",
+    "the name of a secret is not written out",
+    'write `secret("NAME")`, named like an environment variable',
+    "What is deployed may read the secrets that the source names, and no others.",
 )
 
 BAD_TOML = Rule(

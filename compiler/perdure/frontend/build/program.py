@@ -40,6 +40,8 @@ def build(analysis: "Analysis") -> Program:
         sources=sources,
         digest=_digest(sources),
         sites=tuple(sorted(analysis.sites.items())),
+        triggers=analysis.triggers,
+        secrets=analysis.secrets,
     )
 
 

@@ -1,0 +1,47 @@
+"""The secrets that a project's source names: what a deployed site may read, and nothing else."""
+
+import ast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from perdure import rules
+from perdure.frontend.meanings import External, Scope
+from perdure.modules import Module
+from perdure.secrets import NAME
+
+if TYPE_CHECKING:
+    from perdure.diagnostics import Report
+    from perdure.frontend.resolver import Resolver
+
+__all__ = ["read_secret_names"]
+
+_MAKERS = frozenset(
+    {"perdure.secret", "perdure.Secret", "perdure.secrets.secret", "perdure.secrets.Secret"}
+)
+
+
+def read_secret_names(
+    resolver: "Resolver", modules: Iterable[Module], report: "Report"
+) -> tuple[str, ...]:
+    """Every NAME of `secret("NAME")`, sorted; one that is computed is reported."""
+    names: set[str] = set()
+    for module in modules:
+        if "perdure" not in module.source.text or "ecret" not in module.source.text:
+            continue
+        scope = Scope(module, None, {})
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Call) or not _is_maker(resolver, node, scope):
+                continue
+            match node.args:
+                case [ast.Constant(value=str(name))] if NAME.match(name):
+                    names.add(name)
+                case _:
+                    report.error(rules.SECRET_NOT_NAMED, module.source.span(node))
+    return tuple(sorted(names))
+
+
+def _is_maker(resolver: "Resolver", node: ast.Call, scope: Scope) -> bool:
+    if not isinstance(node.func, ast.Name | ast.Attribute):
+        return False
+    meaning = resolver.expression(node.func, scope)
+    return isinstance(meaning, External) and meaning.dotted in _MAKERS

@@ -1,0 +1,184 @@
+"""Secrets by name: read where they are used, never part of a run.
+
+`secret("OPENAI_API_KEY")` names a secret; `.value` reads it, in a step or at a webhook's door.
+It is found in the process's environment, then at the resolver that a deployed site has put in
+place (a cloud's secret store), then in the project's `.env.local` and `.env`. The codec refuses
+a `Secret`, and `redacted` takes values that were read out of what is about to be logged or
+recorded.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["MissingSecret", "Secret", "read_from", "redacted", "reveals", "secret"]
+
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+"""As environment variables are named: the form that every cloud's store can spell."""
+
+DOTENV: Final = (".env.local", ".env")
+MASK: Final = "***"
+SHORTEST_MASKED: Final = 6
+"""Shorter values are not masked: text that happens to hold them would be torn apart."""
+
+_ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
+
+
+class MissingSecret(LookupError):  # noqa: N818  # reads as what happened
+    """No secret of this name is set where the code runs."""
+
+
+@final
+class Secret:
+    """A secret by its name. It prints as its name; `value` reads it."""
+
+    __slots__ = ("name",)
+
+    name: str
+
+    def __init__(self, name: str) -> None:
+        if not NAME.match(name):
+            raise ValueError(
+                f"{name!r} is no name of a secret: write it like an environment variable,"
+                " as in OPENAI_API_KEY"
+            )
+        self.name = name
+
+    @property
+    def value(self) -> str:
+        """The secret itself; MissingSecret where none is set."""
+        found = _find(self.name)
+        if found is None:
+            raise MissingSecret(
+                f"the secret {self.name} is not set here: put {self.name}=... into .env,"
+                f" or `perdure secrets set ENV {self.name}` for a deployed environment"
+            )
+        _revealed.add(found)
+        return found
+
+    def __repr__(self) -> str:
+        return f"secret({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(("secret", self.name))
+
+
+def secret(name: str) -> Secret:
+    """Name a secret: `OpenAI(api_key=secret("OPENAI_API_KEY").value)` in a step."""
+    return Secret(name)
+
+
+_resolvers: Final[list[Callable[[str], str | None]]] = []
+"""One at the most: where a deployed site reads secrets. Put in place once, when it starts."""
+_revealed: Final[set[str]] = set()
+"""Values that this process has read; they grow only, and are never shown."""
+
+
+def read_from(resolver: Callable[[str], str | None]) -> None:
+    """Read secrets that the environment does not hold from `resolver` (None: not there)."""
+    _resolvers[:] = [resolver]
+
+
+def redacted(text: str) -> str:
+    """The text with every secret that this process has read replaced by `***`."""
+    for value in sorted(_maskable(), key=len, reverse=True):
+        text = text.replace(value, MASK)
+    return text
+
+
+def reveals(text: str) -> bool:
+    """Whether a text holds a secret that this process has read."""
+    return any(value in text for value in _maskable())
+
+
+def _maskable() -> list[str]:
+    return [value for value in _revealed if len(value) >= SHORTEST_MASKED]
+
+
+def _find(name: str) -> str | None:
+    if name in os.environ:
+        return os.environ[name]
+    for resolver in _resolvers:
+        found = resolver(name)
+        if found is not None:
+            return found
+    return _dotenv().get(name)
+
+
+def _dotenv() -> dict[str, str]:
+    """What the project's `.env` files say, `.env.local` first. Read anew: they are small."""
+    from pathlib import Path
+
+    values: dict[str, str] = {}
+    folder = _project_folder(Path.cwd())
+    for file in reversed(DOTENV):
+        try:
+            text = (folder / file).read_text(encoding="utf-8-sig")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            continue
+        values.update(parse_dotenv(text))
+    return values
+
+
+def _project_folder(start: "Path") -> "Path":
+    for folder in (start, *start.parents):
+        if (folder / "pyproject.toml").is_file():
+            return folder
+    return start
+
+
+def parse_dotenv(text: str) -> Mapping[str, str]:
+    """`NAME=value` lines as dotenv files have them; a line that is none is left out.
+
+    Single quotes keep everything, double quotes know `\\n`, `\\t`, `\\r`, `\\"`, `\\\\` and `\\$`;
+    without quotes a value ends at ` #`. Quoted values may go over several lines.
+    """
+    values: dict[str, str] = {}
+    lines = iter(text.splitlines())
+    for line in lines:
+        match = _ASSIGNMENT.match(line.strip())
+        if match is None:
+            continue
+        name, rest = match.groups()
+        quote = rest[:1]
+        if quote in ("'", '"'):
+            while not _closed(rest, quote):
+                following = next(lines, None)
+                if following is None:
+                    break
+                rest += "\n" + following
+            values[name] = _unquoted(rest, quote)
+        else:
+            values[name] = re.split(r"(?:^|\s)#", rest, maxsplit=1)[0].strip()
+    return values
+
+
+def _closed(rest: str, quote: str) -> bool:
+    return _end(rest, quote) is not None
+
+
+def _end(rest: str, quote: str) -> int | None:
+    """Where the quoted text that `rest` begins with ends."""
+    at = 1
+    while at < len(rest):
+        if rest[at] == "\\" and quote == '"':
+            at += 1
+        elif rest[at] == quote:
+            return at
+        at += 1
+    return None
+
+
+def _unquoted(rest: str, quote: str) -> str:
+    inside = rest[1 : _end(rest, quote)]
+    if quote == "'":
+        return inside
+    return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), inside, flags=re.DOTALL)
