@@ -184,7 +184,8 @@ class _Printer:
 
     def _task(self, task: Task) -> ast.stmt:
         create = ast.Attribute(_load(task.group), "create_task", ast.Load())
-        return _kept(task.target, ast.Call(create, [self._branch(task.branch)], []))
+        named = [] if task.named is None else [ast.keyword("name", task.named)]
+        return _kept(task.target, ast.Call(create, [self._branch(task.branch)], named))
 
     def _context(self, node: Group | Deadline) -> list[ast.stmt]:
         if isinstance(node, Group):

@@ -188,6 +188,8 @@ class Task(NamedTuple):
     target: Slot | None
     branch: Branch
     span: Span
+    named: Expr | None = None
+    """`name=`, what `get_name()` says: a constant or a slot. Without it: `Task-` and the index."""
 
 
 @final

@@ -106,8 +106,9 @@ class Liveness:
                 return (after - _one(target)) | facts.reads | around.error
             case Fork():
                 return self._fork(statement, after, around)
-            case Task(branch=branch, target=target, group=group):
-                return (after - _one(target)) | self._branch(branch) | {group} | around.error
+            case Task(branch=branch, target=target, group=group, named=named):
+                reads = self._branch(branch) | {group} | uses([named] if named else []).reads
+                return (after - _one(target)) | reads | around.error
             case Exit():
                 return self._exit(statement, around)
             case If():

@@ -129,7 +129,8 @@ class _Text:
             case Fork():
                 self._fork(statement)
             case Task():
-                self.line(f"{_to(statement.target)}task {statement.group}:")
+                named = f" named {_one(statement.named)}" if statement.named is not None else ""
+                self.line(f"{_to(statement.target)}task {statement.group}{named}:")
                 self._branches([statement.branch])
             case Exit():
                 value = f" {_one(statement.value)}" if statement.value is not None else ""

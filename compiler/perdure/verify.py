@@ -124,6 +124,9 @@ class _Check:
             case Task():
                 if statement.group not in self._groups:
                     self._fail(f"no group `{statement.group}` around a task", statement.span)
+                reads = uses([statement.named] if statement.named else []).reads
+                if bound is not None and not reads & self._known <= bound:
+                    self._fail("the name of a task is not bound", statement.span)
                 self._branch(statement.branch, bound)
                 return self._bind(bound, [statement.target], statement.span)
             case Exit():

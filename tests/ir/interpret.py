@@ -202,7 +202,9 @@ class Interpreter:
                 self._keep(statement.target, await self.fork(statement, slots), slots)
             case Task():
                 group: asyncio.TaskGroup = slots[statement.group]
-                task = group.create_task(self.branch(statement.branch, slots.branch()))
+                named = None if statement.named is None else self.value(statement.named, slots)
+                branch = self.branch(statement.branch, slots.branch())
+                task = group.create_task(branch, name=named)
                 self._keep(statement.target, task, slots)
             case Exit():
                 self.exit(statement, slots)

@@ -67,6 +67,11 @@ BODIES = {
     "    ts = [tg.create_task(g(x)) for x in q]\nreturn [t.result(), *[t.result() for t in ts]]",
     "await of a task": "async with asyncio.TaskGroup() as tg:\n    t = tg.create_task(f(p.a))\n"
     "    x = await t\nreturn x",
+    "task with a name": "async with asyncio.TaskGroup() as tg:\n"
+    "    t = tg.create_task(f(p.a), name=q.b)\n    u = tg.create_task(g(2), name='u')\n"
+    "return [t.get_name() == str(q.b), u.get_name(), t.result()]",
+    "sleep with a result": "x = [await asyncio.sleep(0, p.a), await asyncio.sleep(0, result=q)]\n"
+    "y = await asyncio.gather(asyncio.sleep(0, q.b), asyncio.sleep(0))\nreturn x, y",
     "wait_for": "return await asyncio.wait_for(f(p.a), 5)",
     "timeout": "async with asyncio.timeout(5):\n    await f(p)\nreturn await TABLE['f'](p.x)",
     "assert": "assert await f(p), await g(q)\nassert p, await g(q)\nassert await f(p), q.m",

@@ -14,7 +14,7 @@ from perdure.frontend.meanings import External, Func
 if TYPE_CHECKING:
     from perdure.frontend.reader import Reader
 
-__all__ = ["check", "check_native", "check_options", "check_policy"]
+__all__ = ["check", "check_native", "check_options", "check_policy", "problem_of"]
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _STEP_OPTIONS = frozenset({"retry", "timeout", "name", "group"})
@@ -26,20 +26,21 @@ def check(reader: "Reader", node: ast.Call, func: Func, *, start: bool = False) 
     """Refuse a call of a step or flow that its signature cannot take."""
     if func.node is None or isinstance(func.node, ast.Lambda):
         return
-    problem = _problem(node, func.node, _START_OPTIONS if start else frozenset())
+    problem = problem_of(node, func.node, _START_OPTIONS if start else frozenset())
     if problem is not None:
         name = func.ref.qualname
         signature = f"{name}({ast.unparse(_bare(func.node.args))})"
         reader.problem(rules.WRONG_ARGUMENTS, node, name=name, problem=problem, signature=signature)
 
 
-def _problem(node: ast.Call, function: FunctionNode, extra: frozenset[str]) -> str | None:
+def problem_of(node: ast.Call, function: FunctionNode, extra: frozenset[str]) -> str | None:
+    """Why a call does not fit a signature, None if it does; `extra` keywords are taken, too."""
     args = function.args
     positional = [*args.posonlyargs, *args.args]
     spread = any(isinstance(argument, ast.Starred) for argument in node.args)
     keywords = {keyword.arg for keyword in node.keywords if keyword.arg} - extra
     if not spread and len(node.args) > len(positional) and args.vararg is None:
-        return f"{len(node.args)} arguments for {len(positional)} parameters"
+        return f"{_count(len(node.args), 'argument')} for {_count(len(positional), 'parameter')}"
     by_keyword = {parameter.arg for parameter in (*args.args, *args.kwonlyargs)}
     if args.kwarg is None:
         for name in sorted(keywords - by_keyword):
@@ -60,6 +61,10 @@ def _problem(node: ast.Call, function: FunctionNode, extra: frozenset[str]) -> s
         if parameter.arg not in given | keywords:
             return f"`{parameter.arg}` is missing"
     return None
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _bare(args: ast.arguments) -> ast.arguments:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from perdure import rules
 from perdure.diagnostics import Rule
-from perdure.frontend import arguments, checks, known
+from perdure.frontend import arguments, checks, known, shapes
 from perdure.frontend.analysis import CallKind, FunctionKind
 from perdure.frontend.meanings import (
     HANDLE,
@@ -224,8 +224,10 @@ def _external(
     native = known.NATIVES.get(dotted)
     if native is not None:
         arguments.check_native(reader, node, native)
+        shapes.check(reader, node, dotted)
         return FoundCall(node, CallKind.NATIVE, use, base=native_base(node, native), native=native)
     if dotted == "asyncio.Semaphore":
+        shapes.check(reader, node, dotted)
         return FoundCall(node, CallKind.NATIVE, use, native="semaphore")
     if dotted in known.SECRETS:
         border = f"the border of the {reader.kind.value} `{reader.state.ref.qualname}`"
@@ -350,6 +352,8 @@ def _method(reader: "Reader", node: ast.Call, func: ast.Attribute, use: Use) -> 
         reader.problem(rules.HANDLE_RESULT, node, call=ast.unparse(node))
     if native is not None:
         label = "" if native in ("create_task", "run") else native
+        if base is not None:
+            shapes.check(reader, node, native)
         if native == "start" and isinstance(base, Func):
             arguments.check(reader, node, base, start=True)
         refs = (base.ref,) if isinstance(base, Func) else ()

@@ -28,6 +28,7 @@ from perdure.ir import (
     While,
     With,
 )
+from perdure.uses import uses
 
 __all__ = ["inner_blocks", "read_outside_handlers"]
 
@@ -61,8 +62,8 @@ def _walk(block: Block, bound: frozenset[str], found: set[str]) -> None:
 
 def _reads(statement: Stmt) -> frozenset[str]:
     match statement:
-        case Task():
-            return frozenset(statement.branch.captures)
+        case Task(branch=branch, named=named):
+            return frozenset({*branch.captures, *uses([named] if named else []).reads})
         case Fork():
             captured = (frozenset(b.captures) for b in statement.branches)
             return statement.facts.reads.union(*captured)

@@ -79,8 +79,8 @@ def _own_code(statement: Stmt) -> Iterator[ast.AST]:
             yield from _present(statement.limit, statement.return_exceptions, statement.fail_fast)
             yield from _present(statement.quorum, statement.over)
             yield from _present(*(branch.value for branch in statement.branches))
-        case Task(branch=branch):
-            yield from _present(branch.value)
+        case Task(branch=branch, named=named):
+            yield from _present(branch.value, named)
         case Group():
             pass
         case Deadline(delay=delay):

@@ -45,7 +45,8 @@ WRONG_ARGUMENTS = Rule(
     "`{name}` cannot be called like this: {problem}",
     "call `{signature}`",
     "The arguments of a step or flow are recorded by parameter name, so they have to fit its "
-    "signature.",
+    "signature; those of perdure's and asyncio's own operations fit theirs. The branches of "
+    "`race` are named: the name of the first to end is its result.",
 )
 UNKNOWN_OPTION = Rule(
     "PDR208",

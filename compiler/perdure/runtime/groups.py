@@ -64,7 +64,7 @@ class GroupTask:
 
     def get_name(self) -> str:
         """The name given to `create_task`, else its index."""
-        return self._name if self._name is not None else f"Task-{self._branch.index}"
+        return str(self._name) if self._name is not None else f"Task-{self._branch.index}"
 
     def __await__(self) -> Generator[Any, Any, Any]:
         task = self._branch.task

@@ -230,7 +230,7 @@ def _prepare_operation(
     receiver = None if known else fact.receiver
     given = {keyword.arg for keyword in node.keywords}
     if kind is OpKind.SLEEP and (len(node.args) > 1 or "result" in given):
-        raise NotYetError("`asyncio.sleep` that gives a result")
+        return _prepare_sleep(low, node, fact)
     if len(node.args) > len(names) and kind is not OpKind.START:
         return _prepare_value(low, node, hold=hold)
     nodes = [*([] if receiver is None else [receiver]), *argument_nodes(node)]
@@ -247,6 +247,24 @@ def _prepare_operation(
         span = low.span(node)
         low.add(Op(kind, fact.label, target, tuple(arguments), fact.refs, None, (), facts, span))
         low.bind([target])
+
+    return emit
+
+
+def _prepare_sleep(low: Lowering, node: ast.Call, fact: "CallFact") -> Emit:
+    """`asyncio.sleep(delay, result)`: the value is the result, evaluated before."""
+    given = {keyword.arg: keyword.value for keyword in node.keywords}
+    given.update(zip(("delay", "result"), node.args, strict=False))
+    operands(low, argument_nodes(node), hold=True)
+    delay, result = given["delay"], given["result"]
+
+    def emit(target: "Slot | None") -> None:
+        duration = low.pure(delay)
+        facts, span = low.facts([delay], [duration]), low.span(node)
+        arguments = (Argument(duration, "duration"),)
+        low.add(Op(OpKind.SLEEP, fact.label, None, arguments, (), None, (), facts, span))
+        if target is not None:
+            low.keep(target, result, node)
 
     return emit
 
@@ -313,17 +331,23 @@ def _prepare_task(low: Lowering, node: ast.Call, fact: "CallFact") -> Emit:
         raise NotYetError("`create_task` of a group that is not opened in this function")
     if len(node.args) != 1 or any(keyword.arg != "name" for keyword in node.keywords):
         raise NotYetError("`create_task` with more than a coroutine")
+    inner = prepare(low, node.args[0], hold=True)
     for keyword in node.keywords:
         expressions.settle(low, keyword.value)
-    inner = prepare(low, node.args[0], hold=True)
+    given = [keyword.value for keyword in node.keywords if not _is_none(keyword.value)]
     name = group.id
 
     def emit(target: "Slot | None") -> None:
         span = low.span(node)
-        low.add(Task(name, target, branch_of(low, "", inner, span), span))
+        named = low.pure(given[0]) if given else None
+        low.add(Task(name, target, branch_of(low, "", inner, span), span, named))
         low.bind([target])
 
     return emit
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def value_branch(
