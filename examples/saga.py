@@ -1,4 +1,9 @@
-"""An order: reserve, charge, wait for the parcel; whatever goes wrong, everything is given back."""
+"""An order: reserve, charge, wait for the parcel; whatever goes wrong, everything is given back.
+
+A step that runs when the flow is cancelled ends all the same, but the flow never gets its result.
+So what a step takes is noted before it runs, under a name known before, and giving back is
+idempotent: it also does for what was never taken.
+"""
 
 from asyncio import CancelledError
 from dataclasses import dataclass
@@ -20,8 +25,8 @@ class Order:
 
 
 @step(retry=POLITE)
-async def reserve(order: str, item: str) -> str:
-    return f"{order}/{item}"
+async def reserve(order: str, item: str) -> None:
+    print(f"reserved {order}/{item}")
 
 
 @step(retry=POLITE, timeout="30s")
@@ -32,28 +37,32 @@ async def charge(order: Order) -> str:
 
 
 @step(retry=POLITE)
-async def release(reservation: str) -> None:
-    print(f"released {reservation}")
+async def release(order: str, item: str) -> None:
+    """Give the item back, if it is reserved for the order."""
+    print(f"released {order}/{item}")
 
 
 @step(retry=POLITE)
-async def refund(receipt: str) -> None:
-    print(f"refunded {receipt}")
+async def refund(order: str) -> None:
+    """Pay back what was charged for the order, if anything was."""
+    print(f"refunded {order}")
 
 
 @flow
 async def saga(order: Order) -> str:
-    reservations: list[str] = []
-    receipt = ""
+    reserved: list[str] = []
+    charged = False
     try:
         for item in order.items:
-            reservations.append(await reserve(order.id, item))
+            reserved.append(item)
+            await reserve(order.id, item)
+        charged = True
         receipt = await charge(order)
         await event("shipped", timeout="14d")
     except (CancelledError, Exception):
-        if receipt:
-            await refund(receipt)
-        for reservation in reversed(reservations):
-            await release(reservation)
+        if charged:
+            await refund(order.id)
+        for item in reversed(reserved):
+            await release(order.id, item)
         raise
     return receipt

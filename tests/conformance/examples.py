@@ -3,6 +3,7 @@
 # (a script is a lambda of the arguments of its step, which no checker can know)
 """The four examples, each on its ways: the steps' own bodies answer, the model is scripted."""
 
+from perdure.testing import after
 from tests.conformance.case import Case, Script
 
 TRIAGE = "examples/triage.py:triage"
@@ -10,10 +11,10 @@ SAGA = "examples/saga.py:saga"
 CRASH = {"number": 7, "title": "Crash on start"}
 ORDER = {"id": "o1", "items": ["tent", "stove"], "card": "4242"}
 RESERVED: dict[str, Script] = {
-    "reserve": lambda order, item: f"{order}/{item}",
+    "reserve": lambda order, item: None,
     "charge": lambda order: "receipt-o1",
-    "release": lambda reservation: None,
-    "refund": lambda receipt: None,
+    "release": lambda order, item: None,
+    "refund": lambda order: None,
 }
 
 
@@ -181,6 +182,17 @@ EXAMPLES = (
         status="cancelled",
         error="CancelledError",
         kinds=frozenset({"saga", "event"}),
+        timed=True,
+    ),
+    Case(
+        "saga-cancelled-while-it-reserves",
+        SAGA,
+        {"order": ORDER},
+        {**RESERVED, "reserve": [after("5m"), after("5m")]},
+        cancel="7m",
+        status="cancelled",
+        error="CancelledError",
+        kinds=frozenset({"saga"}),
         timed=True,
     ),
     Case(
