@@ -19,15 +19,16 @@ def command(run: str, at_once: bool) -> int:
     """Cancel a run: handlers and `finally` of the flow run first."""
     from perdure.cli.drive import Driver, load_run, new_engine
     from perdure.local.lease import Leases
+    from perdure.local.writes import ask_to_cancel
     from perdure.store.protocol import Status
-    from perdure.store.runs import find_run, request_cancel
+    from perdure.store.runs import find_run
 
     place = open_store(Path.cwd())
     record = choose_run(place.store, run)
     if record.end is not None:
         raise click.UsageError(f"run {record.run} has ended already: {record.end.status.value}")
     with place.store.transaction():
-        request_cancel(place.store, record.run, at_once=at_once)
+        ask_to_cancel(place.store, record.run, at_once=at_once)
     held = Leases(place.store, "cancel").holder(record.run, time.time())
     if held is not None:
         say(f"run {record.run} was asked to cancel; process {held.pid} drives it")

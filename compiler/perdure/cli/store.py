@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from perdure.diagnostics import Report, nearest
+from perdure.local.schema import open_store as open_file
 from perdure.project import Project, find_project
 from perdure.store.protocol import NotAStore, RunRecord, StoreTooNew
 from perdure.store.runs import get_run, list_runs
@@ -44,7 +45,7 @@ def open_store(start: Path, *, make: bool = False) -> Place:
     if path.is_dir():
         raise _no_store(path)
     try:
-        return Place(project, SqliteStore(path))
+        return Place(project, open_file(path))
     except StoreTooNew as error:
         raise click.UsageError(str(error)) from None
     except sqlite3.OperationalError as error:

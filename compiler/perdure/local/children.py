@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.codec import decode_error
 from perdure.durations import due
-from perdure.local.engine import Busy, Start
+from perdure.local.engine import STORE_FAULTS, Busy, Start
 from perdure.local.journal import OperationState
 from perdure.runtime.branches import message_of
 from perdure.runtime.engine import Completed, Failed, FlowCall, Outcome
@@ -35,11 +35,12 @@ async def run_child(run: "LocalRun", call: FlowCall) -> Outcome:
         state = run.open(call.op, "flow", call.name, dict(call.arguments))
         while True:
             if state.retry_at is not None:
-                await run.engine.until(state.retry_at)
+                await run.engine.until(state.retry_at, run.id)
             number = state.attempts + 1
+            identity = _identity(run, call, number)
+            if state.child != identity:
+                run.append("attempt", path=call.op.path, number=number, child=identity)
             child = _child(run, call, number)
-            if state.child != child.id:
-                run.append("attempt", path=call.op.path, number=number, child=child.id)
             outcome = outcome_of(await asyncio.shield(child.ended))
             if not _tries_again(run, call, state, outcome):
                 return await run.end(call.op, outcome)
@@ -53,11 +54,20 @@ async def run_child(run: "LocalRun", call: FlowCall) -> Outcome:
         raise
 
 
+def _identity(run: "LocalRun", call: FlowCall, number: int) -> str:
+    return f"{run.id}/{call.op.path}" if number == 1 else f"{run.id}/{call.op.path}~{number}"
+
+
 def _child(run: "LocalRun", call: FlowCall, number: int) -> "LocalRun":
-    name = call.op.path if number == 1 else f"{call.op.path}~{number}"
-    identity, seed = f"{run.id}/{name}", child_seed(run.seed, name)
+    identity = _identity(run, call, number)
+    name = identity.removeprefix(f"{run.id}/")
+    driven = run.engine.runs.get(identity)
+    if driven is not None:
+        return driven
+    seed = child_seed(run.seed, name)
     start = Start(call.flow, call.arguments, run.record.versions, identity, seed, run.id)
-    return run.engine.drive(run.engine.claim(start), call.flow, f"{run.prefix}{name}/")
+    record = run.engine.claim(start)
+    return run.engine.drive_held(record, call.flow, run.tree, f"{run.prefix}{name}/")
 
 
 def _tries_again(run: "LocalRun", call: FlowCall, state: OperationState, outcome: Outcome) -> bool:
@@ -121,6 +131,8 @@ async def _started(run: "LocalRun", call: FlowCall) -> Outcome:
         seed = child_seed(run.seed, call.op.path)
         start = Start(call.flow, call.arguments, run.record.versions, identity, seed)
         run.engine.claim(start)
+    except STORE_FAULTS:
+        raise
     except Exception as error:
         return failed(error)
     _drive_along(run, call, identity)

@@ -19,12 +19,13 @@ from perdure.codec.text import Json
 from perdure.errors import Unanswered
 from perdure.local.children import outcome_of
 from perdure.local.lease import Leases
+from perdure.local.schema import open_store
+from perdure.local.writes import ask_to_cancel, claim, deliver
 from perdure.runtime.engine import Completed, Outcome
 from perdure.runtime.values import failed
-from perdure.store.inbox import get_reply, put_event
-from perdure.store.match import match
+from perdure.store.inbox import get_reply
 from perdure.store.protocol import RunRecord
-from perdure.store.runs import claim_run, digest_of, find_run, request_cancel
+from perdure.store.runs import digest_of, find_run
 from perdure.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class LocalClient:
                 started=time.time(),
             )
             with store.transaction():
-                claimed, _ = claim_run(store, record)
+                claimed = claim(store, record)
             self._drive(store, claimed)
         finally:
             store.close()
@@ -128,7 +129,7 @@ class LocalClient:
         store = self._open()
         try:
             with store.transaction():
-                record = request_cancel(store, run)
+                record = ask_to_cancel(store, run)
             self._drive(store, record)
         finally:
             store.close()
@@ -139,7 +140,7 @@ class LocalClient:
 
         project = find_project(self._folder, Report())
         named = os.environ.get("PERDURE_STORE")
-        return SqliteStore(Path(named) if named else project.root / project.settings.store)
+        return open_store(Path(named) if named else project.root / project.settings.store)
 
     def _put(self, store: SqliteStore, run: str, event: str, payload: Json, *, asks: bool) -> str:
         record = find_run(store, run)
@@ -147,8 +148,7 @@ class LocalClient:
             self._check_payload(store, record, event, payload)
         identity = os.urandom(16).hex()
         with store.transaction():
-            put_event(store, run, event, payload, id=identity, now=time.time(), asks=asks)
-            match(store, run, event)
+            deliver(store, run, event, payload, id=identity, now=time.time(), asks=asks)
         self._drive(store, record)
         return identity
 

@@ -1,26 +1,29 @@
 """The local engine: drives runs in one event loop, on one store file.
 
-Everything that is recorded goes into one buffer, which is committed when the loop is idle: what
-ended together shares one sync to disk, and nobody sees an outcome before it is durable. The rest
-of the idle moment lets forks decide (`settle`), deeper scopes first, and hands out cancellations.
+Everything that is recorded goes through one buffer (`perdure.local.recorder`), which is committed
+when the loop is idle. The rest of the idle moment lets forks decide (`settle`), deeper scopes
+first, and hands out cancellations. A run that only waits can be parked: it is forgotten here, and
+its row in `wakes` says when it is due again.
 """
 
 import asyncio
-import heapq
 import itertools
 import os
-from collections.abc import Callable, Mapping
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from perdure.local.bodies import Bodies, RealBodies
-from perdure.local.journal import NO_SYNC
 from perdure.local.lease import RENEW, Held, Leases
-from perdure.local.log import Entry, EventLog
+from perdure.local.log import Entry, EventLog, LostLease
 from perdure.local.loop import EngineLoop
-from perdure.store.inbox import put_event
-from perdure.store.match import match
-from perdure.store.protocol import Event, Json, RunRecord, UnknownRun, Versions
-from perdure.store.runs import claim_run, digest_of, get_run, request_cancel
+from perdure.local.recorder import Recorder
+from perdure.local.timers import Timers
+from perdure.local.tree import Tree, drop_tasks
+from perdure.local.wakes import Wakes
+from perdure.local.writes import ask_to_cancel, claim, deliver
+from perdure.store.protocol import Event, Json, RunRecord, Versions
+from perdure.store.runs import digest_of
 from perdure.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -29,13 +32,13 @@ if TYPE_CHECKING:
     from perdure.local.run import LocalRun
     from perdure.runtime.engine import LogRecord
 
-__all__ = ["Busy", "Engine", "Listener", "Start"]
-
-_MOST_HANDLERS: Final = 100
-"""Handlers around each other in one flow, at most, when it is dropped."""
+__all__ = ["POLL", "STORE_FAULTS", "Busy", "Engine", "Listener", "Start"]
 
 POLL: Final = 0.05
 """Seconds between looks at what other processes wrote."""
+
+STORE_FAULTS: Final = (sqlite3.Error, LostLease)
+"""What ends an engine, and no flow may see: its store cannot be written, or is another's."""
 
 
 class Busy(Exception):  # noqa: N818
@@ -95,83 +98,68 @@ class Engine:
         """Names the nested functions of the modules that are loaded."""
         self.log = EventLog(store)
         self.leases = Leases(store, f"{os.getpid()}-{os.urandom(8).hex()}")
+        self.wakes = Wakes(store)
+        self.recorder = Recorder(store, self.log, loop, self._tell)
+        self.timers = Timers(loop, clock)
         self.runs: dict[str, LocalRun] = {}
-        self.working = 0
-        """Steps under way or waiting for their next attempt: what `--detach` stays for."""
+        self.trees: dict[str, Tree] = {}
+        """The runs at the top that are driven, the one that moved last at the end."""
         self.on_quiet: Callable[[], bool] = _stay_quiet
         """Asked when nothing but waits is left; says whether it made something ready."""
-        self.on_written: Callable[[int], None] | None = None
-        """For tests: told how many entries have become durable, before anybody else is."""
+        self.on_pause: Callable[[], None] = _nothing
+        """Called when all that can be done has been done: quiet trees may be parked."""
+        self.on_look: Callable[[], None] = _nothing
+        """Called now and then, while other processes may have written."""
+        self.on_fault: Callable[[LocalRun, BaseException], None] | None = None
+        """Told of a fault in one run; without it, a fault stops the engine."""
         self.on_misfit: Callable[[str], None] | None = None
         """For tests: told of a payload that does not fit the wait which took it."""
         self.failure: BaseException | None = None
-        self._buffer: list[tuple[str, int, Entry]] = []
-        self._actions: list[Callable[[], None]] = []
-        self._written: list[asyncio.Future[None]] = []
         self._settling: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._timers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_due = float("inf")
-        self._watchers: dict[str, list[asyncio.Future[None]]] = {}
+        self._watchers: dict[str, list[tuple[str, asyncio.Future[None]]]] = {}
+        """By the run that is watched: for which run, and what to wake."""
         self._count = itertools.count()
         self._seen = store.changes()
         self._renewed = clock()
         self._poll: asyncio.TimerHandle | None = None
         loop.on_idle = self._idle
+        loop.on_busy = self.recorder.write
+        loop.set_exception_handler(self._on_exception)
 
     # -- recording ------------------------------------------------------------------------------
 
     def record(self, run: str, sequence: int, entry: Entry) -> None:
         """Take an entry for the next write."""
-        self._buffer.append((run, sequence, entry))
+        self.recorder.record(run, sequence, entry)
 
     def also(self, action: Callable[[], None]) -> None:
         """Do something to the store within the transaction of the next write."""
-        self._actions.append(action)
+        self.recorder.also(action)
 
     def written(self) -> asyncio.Future[None]:
         """Wait until all that was recorded so far is durable."""
-        future = self.loop.create_future()
-        self._written.append(future)
-        return future
+        return self.recorder.written()
 
-    def write(self) -> bool:
-        """Commit what was recorded; whether there was anything to do."""
-        if not self._buffer and not self._actions:
-            return bool(self._release_written())
-        entries, self._buffer = self._buffer, []
-        actions, self._actions = self._actions, []
-        sync = bool(actions) or any(
-            entry.kind not in NO_SYNC or "due" in entry.fields for _, _, entry in entries
-        )
-        if actions:
-            with self.store.transaction():
-                self.log.write(entries, sync=True)
-                for action in actions:
-                    action()
-        else:
-            self.log.write(entries, sync=sync)
-        for run, _, entry in entries:
-            self.listener.entry(run, entry)
-        if self.on_written is not None:
-            self.on_written(len(entries))
-        self._release_written()
-        return True
+    def commit[R](self, action: Callable[[], R]) -> R:
+        """Do something to the store now, together with all that was recorded so far."""
+        return self.recorder.commit(action)
 
-    def _release_written(self) -> int:
-        futures, self._written = self._written, []
-        for future in futures:
-            if not future.done():
-                future.set_result(None)
-        return len(futures)
+    def _tell(self, run: str, entry: Entry) -> None:
+        self.listener.entry(run, entry)
+
+    @property
+    def working(self) -> int:
+        """Steps under way or waiting for their next attempt: what `--detach` stays for."""
+        return sum(tree.working for tree in self.trees.values())
 
     # -- the idle moment ------------------------------------------------------------------------
 
     def _idle(self) -> bool:
-        if self.write() or self._release_settled():
+        if self.recorder.write() or self._release_settled():
             return True
         if self._deliver_cancellations():
             return True
+        self.on_pause()
         return self.working == 0 and self.loop.busy == 0 and self.on_quiet()
 
     def _release_settled(self) -> bool:
@@ -198,53 +186,22 @@ class Engine:
 
     # -- waiting --------------------------------------------------------------------------------
 
-    async def until(self, due: float) -> None:
-        """Wait until the engine's clock shows `due`; all that is due together goes on together."""
-        while self.now() < due:
-            future = self.loop.create_future()
-            heapq.heappush(self._timers, (due, next(self._count), future))
-            self._set_alarm()
-            await future
+    async def until(self, due: float, run: str) -> None:
+        """Wait, for a run, until the engine's clock shows `due`."""
+        await self.timers.until(due, run)
 
-    def next_due(self) -> float | None:
-        """Return when the next timer is due."""
-        while self._timers and self._timers[0][2].done():
-            heapq.heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
-
-    def _set_alarm(self) -> None:
-        due = self.next_due()
-        if due is None or (self._alarm is not None and self._alarm_due <= due):
-            return
-        if self._alarm is not None:
-            self._alarm.cancel()
-        # A long sleep is taken in pieces: the wall clock may be set meanwhile.
-        wait = due - self.now() if self.loop.virtual else min(due - self.now(), 30.0)
-        self._alarm_due = due
-        self._alarm = self.loop.call_later(max(0.0, wait), self._ring)
-
-    def _ring(self) -> None:
-        self._alarm, self._alarm_due = None, float("inf")
-        now = self.now()
-        while self._timers and self._timers[0][0] <= now:
-            future = heapq.heappop(self._timers)[2]
-            if not future.done():
-                future.set_result(None)
-        self._set_alarm()
-
-    async def changed(self, run: str, due: float | None = None) -> None:
-        """Wait until something is written about a run, by whomever, or until `due`."""
+    async def changed(self, other: str, run: str, due: float | None = None) -> None:
+        """Wait, for `run`, until somebody writes something about `other`, or until `due`."""
         future = self.loop.create_future()
-        self._watchers.setdefault(run, []).append(future)
+        self._watchers.setdefault(other, []).append((run, future))
         if due is not None:
-            heapq.heappush(self._timers, (due, next(self._count), future))
-            self._set_alarm()
+            self.timers.set(due, run, future)
         self._start_polling()
         await future
 
     def touch(self, run: str) -> None:
         """Wake whoever waits for a change of this run."""
-        for future in self._watchers.pop(run, ()):
+        for _, future in self._watchers.pop(run, ()):
             if not future.done():
                 future.set_result(None)
 
@@ -258,15 +215,28 @@ class Engine:
         changes = self.store.changes()
         if changes != self._seen:
             self._seen = changes
-            for watched in [*self._watchers]:
+            self.see_rung()
+            # Of runs that others drive nothing says what was written about them.
+            for watched in [name for name in self._watchers if name not in self.runs]:
                 self.touch(watched)
-            for run in tuple(self.runs.values()):
-                run.look_for_cancellation()
         if self.now() - self._renewed > RENEW:
             self._renewed = self.now()
             self.leases.renew(self._renewed)
+        self.on_look()
         if self.runs:
             self._start_polling()
+
+    def see_rung(self) -> None:
+        """Look at the runs here that somebody else wrote something about."""
+        rung = [self.trees[name] for name in self.wakes.rung() if name in self.trees]
+        if not rung:
+            return
+        with self.store.without_sync(), self.store.transaction():
+            self.wakes.hold(tree.root for tree in rung)
+        for tree in rung:
+            for run in tuple(tree.runs.values()):
+                self.touch(run.id)
+                run.look_for_cancellation()
 
     # -- runs -----------------------------------------------------------------------------------
 
@@ -282,11 +252,20 @@ class Engine:
             started=self.now(),
             parent=start.parent,
         )
-        with self.store.transaction():
-            return claim_run(self.store, record)[0]
+        return self.commit(lambda: claim(self.store, record))
 
-    def drive(self, record: RunRecord, flow: "Flow[..., object]", prefix: str = "") -> "LocalRun":
-        """Drive a run from where its log ends; Busy if another live process does.
+    def drive(self, record: RunRecord, flow: "Flow[..., object]") -> "LocalRun":
+        """Drive a run at the top from where its log ends; Busy if another live process does."""
+        if record.end is None and record.run not in self.runs:
+            held = self.leases.take(record.run, self.now())
+            if held is not None:
+                raise Busy(held)
+        return self.drive_held(record, flow, Tree(record.run))
+
+    def drive_held(
+        self, record: RunRecord, flow: "Flow[..., object]", tree: Tree, prefix: str = ""
+    ) -> "LocalRun":
+        """Drive a run whose lease this engine has, or a child of such a run.
 
         `prefix`: where a child's operations lie in the trace of the run at the top.
         """
@@ -295,35 +274,40 @@ class Engine:
         driven = self.runs.get(record.run)
         if driven is not None:
             return driven
+        run = LocalRun(self, record, flow, tree, prefix)
         if record.end is None:
-            held = self.leases.take(record.run, self.now())
-            if held is not None:
-                raise Busy(held)
-        run = LocalRun(self, record, flow, prefix)
-        self.runs[record.run] = run
-        self._start_polling()
+            self.runs[record.run] = tree.runs[record.run] = run
+            self.trees.setdefault(tree.root, tree)
+            self._start_polling()
         run.begin()
         return run
+
+    def forget(self, run: "LocalRun") -> None:
+        """A run has ended: nothing of it is kept here."""
+        self.runs.pop(run.id, None)
+        run.tree.runs.pop(run.id, None)
+        if run.id == run.tree.root:
+            self.trees.pop(run.id, None)
 
     def put_event(
         self, run: str, name: str, payload: Json, *, id: str, asks: bool = False
     ) -> Event:
         """Store an event and match it; whoever waits here for it goes on."""
-        if get_run(self.store, run) is None:
-            raise UnknownRun(f"no run has the id {run!r}")
-        with self.store.transaction():
-            event = put_event(self.store, run, name, payload, id=id, now=self.now(), asks=asks)
-            match(self.store, run, name)
+        now = self.now()
+        event = self.commit(
+            lambda: deliver(self.store, run, name, payload, id=id, now=now, asks=asks)
+        )
         self.touch(run)
         return event
 
     def cancel(self, run: str, *, at_once: bool = False) -> None:
         """Ask a run to cancel."""
-        with self.store.transaction():
-            request_cancel(self.store, run, at_once=at_once)
+        self.commit(lambda: ask_to_cancel(self.store, run, at_once=at_once))
         self.touch(run)
         if run in self.runs:
             self.runs[run].look_for_cancellation()
+
+    # -- the end --------------------------------------------------------------------------------
 
     def stop(self, error: BaseException) -> None:
         """Stop driving: the error is what the caller of the loop gets."""
@@ -331,52 +315,94 @@ class Engine:
             self.failure = error
         self.loop.stop()
 
+    def fault(self, run: "LocalRun", error: BaseException) -> None:
+        """Something went wrong in one run that is no error of its flow or steps."""
+        if self.on_fault is None or isinstance(error, STORE_FAULTS):
+            self.stop(error)
+        else:
+            self.on_fault(run, error)
+
+    def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if isinstance(error, STORE_FAULTS):
+            self.stop(error)
+        else:
+            loop.default_exception_handler(context)
+
+    def park(self, trees: Iterable[Tree]) -> None:
+        """Let quiet trees go, unless something has rung for them; to be called when idle."""
+        chosen = [tree for tree in trees if tree.is_quiet]
+        if not chosen:
+            return
+
+        def write() -> list[Tree]:
+            parked = [tree for tree in chosen if not self.wakes.is_rung(tree.root)]
+            for tree in parked:
+                self.wakes.wait(tree.root, self.timers.next_due(tree.names))
+                self.leases.give_up(tree.root)
+            return parked
+
+        with self.store.without_sync():
+            parked = self.commit(write)
+        for tree in parked:
+            self._drop(tree)
+
+    def let_go(self, tree: Tree, at: float | None) -> None:
+        """Let a tree go in the midst of its work; it is due again at this time, if any."""
+        for run in tree.runs.values():
+            run.release()
+
+        def write() -> None:
+            self.wakes.wait(tree.root, at)
+            self.leases.give_up(tree.root)
+
+        self.commit(write)
+        self._drop(tree)
+
+    def _drop(self, tree: Tree) -> None:
+        for run in tree.runs.values():
+            run.halted = True
+        drop_tasks(self.loop, tree)
+        self.timers.forget(tree.names)
+        for name in tree.names:
+            self.runs.pop(name, None)
+        for watched, watchers in [*self._watchers.items()]:
+            self._watchers[watched] = [each for each in watchers if each[0] not in tree.runs]
+        self.trees.pop(tree.root, None)
+
     def close(self) -> None:
         """Let go of everything in an orderly way: the runs can be resumed at once."""
-        self.loop.on_idle = _stay_quiet
+        self.loop.on_idle = self.loop.on_busy = _stay_quiet
         for run in self.runs.values():
             run.release()
         if self.failure is None:
-            self.write()
+
+            def write() -> None:
+                for tree in self.trees.values():
+                    due = self.timers.next_due(tree.names) if tree.is_quiet else self.now()
+                    if not self.wakes.is_rung(tree.root):
+                        self.wakes.wait(tree.root, due)
+
+            self.commit(write)
         self.abandon()
 
     def abandon(self) -> None:
         """Forget everything that is not written, as if the process had died."""
-        self.loop.on_idle = _stay_quiet
+        self.loop.on_idle = self.loop.on_busy = _stay_quiet
         for run in self.runs.values():
             run.halted = True
-        self.leases.give_up()
-        _drop_tasks(self.loop)
-
-
-def _drop_tasks(loop: EngineLoop) -> None:
-    """Forget what still waits: on disk it goes on waiting.
-
-    A coroutine that is dropped gets GeneratorExit, and `except BaseException` or `finally` of a
-    flow would go on from there, in whatever context is current when it is collected. So each is
-    closed now, in its own context, where the run is halted and any operation only waits.
-    """
-    for task in asyncio.all_tasks(loop):
-        # A pending task that is destroyed is what we want; asyncio would write about it.
-        setattr(task, "_log_destroy_pending", False)  # noqa: B010  # no public way
-        task.get_context().run(_close, task.get_coro())
-    loop.close()
-
-
-def _close(work: object) -> None:
-    close = getattr(work, "close", None)
-    if close is None:
-        return
-    for _ in range(_MOST_HANDLERS):
         try:
-            close()
-        except RuntimeError:
-            # A handler waits for an operation: the next GeneratorExit goes one further out.
-            continue
-        except Exception:
-            return
-        return
+            self.leases.give_up()
+        except sqlite3.Error as error:
+            # The process ends, and its leases with it.
+            self.failure = self.failure or error
+        drop_tasks(self.loop)
+        self.loop.close()
 
 
 def _stay_quiet() -> bool:
     return False
+
+
+def _nothing() -> None:
+    return None

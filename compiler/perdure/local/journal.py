@@ -97,6 +97,8 @@ class Journal:
         self.ended: list[OperationState] = []
         """Operations in the order in which they ended or were interrupted."""
         self.clocks: dict[tuple[str, int], float] = {}
+        self.latest = 0.0
+        """What the newest read of the clock gave."""
         self.decisions: dict[str, Json] = {}
         self.logs: dict[tuple[str, int], tuple[float, LogRecord]] = {}
         self.progress: dict[str, Json] = {}
@@ -125,7 +127,8 @@ class Journal:
             case "interrupt":
                 self._interrupt(self._operation(entry), entry)
             case "clock":
-                self.clocks[entry.text("scope"), entry.integer("ordinal")] = entry.number("value")
+                self.latest = entry.number("value")
+                self.clocks[entry.text("scope"), entry.integer("ordinal")] = self.latest
             case "decision":
                 self.decisions[entry.text("path")] = entry.fields.get("value")
             case "log":
@@ -154,6 +157,7 @@ class Journal:
             state.due = entry.number("due")
         if entry.fields.get("child") is not None:
             state.child = entry.text("child")
+        state.under_way = entry.fields.get("attempt") is not None
         self.operations[path] = state
 
     def _attempt(self, state: OperationState, entry: Entry) -> None:

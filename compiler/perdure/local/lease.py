@@ -7,20 +7,18 @@ that has not renewed for `STALE` seconds does.
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, final
 
+from perdure.local.schema import prepare
+from perdure.local.wakes import Program, Wakes
 from perdure.store.sqlite import SqliteStore
 
 __all__ = ["RENEW", "STALE", "Held", "Leases"]
 
 STALE: Final = 30.0
 RENEW: Final = 5.0
-_TABLE: Final = """
-CREATE TABLE IF NOT EXISTS leases (
-  run TEXT PRIMARY KEY, owner TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL,
-  began TEXT NOT NULL, renewed REAL NOT NULL) WITHOUT ROWID
-"""
 
 
 class Held(NamedTuple):
@@ -41,20 +39,32 @@ class Leases:
         self._host = socket.gethostname()
         self._pid = os.getpid()
         self._began = _began(self._pid)
-        with store.transaction():
-            store.connection.execute(_TABLE)
+        prepare(store)
 
     def take(self, run: str, now: float) -> Held | None:
         """Take the lease of a run, or say who has it."""
-        with self._store.transaction():
+        # A lease that is lost with the power was that of a process that is gone.
+        with self._store.without_sync(), self._store.transaction():
             held = self.holder(run, now)
-            if held is not None:
-                return held
-            self._store.connection.execute(
-                "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?)",
-                (run, self._owner, self._host, self._pid, self._began, now),
-            )
-        return None
+            if held is None:
+                self._take([run], now)
+                self._store.connection.execute("UPDATE wakes SET at = NULL WHERE run = ?", (run,))
+        return held
+
+    def take_due(self, wakes: Wakes, program: Program, now: float, limit: int) -> list[str]:
+        """Take the leases of runs of a program that are due."""
+        with self._store.without_sync(), self._store.transaction():
+            runs = wakes.due(now, program, limit)
+            self._take(runs, now)
+            wakes.hold(runs)
+        return runs
+
+    def _take(self, runs: Sequence[str], now: float) -> None:
+        mine = (self._owner, self._host, self._pid, self._began, now)
+        self._store.connection.executemany(
+            "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?)",
+            [(run, *mine) for run in runs],
+        )
 
     def holder(self, run: str, now: float) -> Held | None:
         """Return who else drives the run now."""
@@ -64,15 +74,42 @@ class Leases:
         if row is None or row[0] == self._owner:
             return None
         _, host, pid, began, renewed = row
-        is_here = host == self._host
-        alive = _began(int(pid)) == began if is_here else now - float(renewed) < STALE
+        alive = self._is_alive(host, pid, began, renewed, now)
         return Held(run, str(host), int(pid)) if alive else None
+
+    def _is_alive(self, host: object, pid: int, began: object, renewed: float, now: float) -> bool:
+        return _began(pid) == began if host == self._host else now - renewed < STALE
+
+    def take_over(self, now: float) -> list[str]:
+        """Make the runs due whose process is gone; which they are."""
+        rows = self._store.connection.execute(
+            "SELECT owner, host, pid, began, max(renewed) FROM leases WHERE owner != ?"
+            " GROUP BY owner",
+            (self._owner,),
+        ).fetchall()
+        dead = [
+            str(owner)
+            for owner, host, pid, began, renewed in rows
+            if not self._is_alive(host, pid, began, renewed, now)
+        ]
+        if not dead:
+            return []
+        found: list[str] = []
+        with self._store.without_sync(), self._store.transaction():
+            for owner in dead:
+                query = "SELECT run FROM leases WHERE owner = ?"
+                runs = self._store.connection.execute(query, (owner,)).fetchall()
+                self._store.connection.executemany("UPDATE wakes SET at = 0 WHERE run = ?", runs)
+                self._store.connection.execute("DELETE FROM leases WHERE owner = ?", (owner,))
+                found += [str(run) for (run,) in runs]
+        return found
 
     def renew(self, now: float) -> None:
         """Say that this engine is alive."""
-        self._store.connection.execute(
-            "UPDATE leases SET renewed = ? WHERE owner = ?", (now, self._owner)
-        )
+        with self._store.without_sync():
+            self._store.connection.execute(
+                "UPDATE leases SET renewed = ? WHERE owner = ?", (now, self._owner)
+            )
 
     def give_up(self, run: str | None = None) -> None:
         """Give up one lease, or all of this engine."""

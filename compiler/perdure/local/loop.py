@@ -10,6 +10,7 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Context
+from time import monotonic
 from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ EPOCH: Final = 1_767_225_600.0
 """2026-01-01T00:00:00Z, where virtual time starts."""
 
 _STAND_BACK: Final = 1e-7
+_BREATH: Final = 0.02
+"""Seconds without an idle moment after which one is made, for writing."""
 _RESOLUTION: Final = 5e-8
 """Seconds before an instant at which its timers do not ring yet; less than clocks show."""
 
@@ -32,10 +35,17 @@ class _IdleSelector(selectors.BaseSelector):
     def __init__(self) -> None:
         self._inner = selectors.DefaultSelector()
         self.on_idle: Callable[[float | None], float | None] = _just_wait
+        self.on_busy: Callable[[], object] = _nothing
+        self._breath = monotonic()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout > 0:
             timeout = self.on_idle(timeout)
+            self._breath = monotonic()
+        elif monotonic() - self._breath > _BREATH:
+            # Somebody is always ready: what was recorded does not wait for that.
+            self.on_busy()
+            self._breath = monotonic()
         return self._inner.select(timeout)
 
     def register(
@@ -74,7 +84,10 @@ class EngineLoop(asyncio.SelectorEventLoop):
         self._idle_selector = _IdleSelector()
         super().__init__(self._idle_selector)
         self._idle_selector.on_idle = self._idle
+        self._idle_selector.on_busy = self._busy
         self.on_idle: Callable[[], bool] = _nothing
+        self.on_busy: Callable[[], object] = _nothing
+        """Called now and then while something is always ready."""
         self.virtual = virtual
         self.busy = 0
         self.stuck: Callable[[], None] = _stay
@@ -133,6 +146,9 @@ class EngineLoop(asyncio.SelectorEventLoop):
         else:
             self.advance(timeout)
         return 0
+
+    def _busy(self) -> None:
+        self.on_busy()
 
     def _next(self, timeout: float | None) -> float:
         return float("inf") if timeout is None else self._virtual_time + timeout

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from perdure.codec import decode_error
 from perdure.errors import Unanswered
+from perdure.local.engine import STORE_FAULTS
 from perdure.runtime.engine import Completed, Failed, Message, Operation, Outcome
 from perdure.runtime.values import failed
 from perdure.store.inbox import get_reply, put_reply
@@ -13,7 +15,6 @@ from perdure.store.protocol import Json
 from perdure.store.runs import get_run
 
 if TYPE_CHECKING:
-    from perdure.local.engine import Engine
     from perdure.local.run import LocalRun
 
 __all__ = ["ask", "await_reply", "cancel", "reply", "send"]
@@ -38,22 +39,27 @@ async def ask(run: "LocalRun", message: Message) -> Outcome:
 
     async def work() -> Outcome:
         run.engine.put_event(message.run, message.name, message.payload, id=identity, asks=True)
-        return await await_reply(run.engine, message.run, identity)
+        run.tree.asking += 1
+        try:
+            return await await_reply(run, message.run, identity)
+        finally:
+            run.tree.asking -= 1
 
     arguments: Json = {"run": message.run, "payload": message.payload}
     return await _once(run, message.op, "ask", message.name, arguments, work=work)
 
 
-async def await_reply(engine: "Engine", run: str, event: str) -> Outcome:
+async def await_reply(run: "LocalRun", other: str, event: str) -> Outcome:
     """Wait for the answer to an event; `Unanswered` if the run ends first."""
+    store = run.engine.store
     while True:
-        answer = get_reply(engine.store, run, event)
+        answer = get_reply(store, other, event)
         if answer is not None:
             return Completed(answer.value)
-        record = get_run(engine.store, run)
+        record = get_run(store, other)
         if record is None or record.end is not None:
-            return failed(Unanswered(f"run {run} ended before it answered"))
-        await engine.changed(run)
+            return failed(Unanswered(f"run {other} ended before it answered"))
+        await run.engine.changed(other, run.id)
 
 
 async def cancel(run: "LocalRun", op: Operation, other: str) -> None:
@@ -80,8 +86,7 @@ async def reply(run: "LocalRun", message: Message) -> None:
         if question is None:
             problem = f"reply({message.name!r}): this scope took no message that is unanswered"
             return failed(RuntimeError(problem))
-        with run.engine.store.transaction():
-            put_reply(run.engine.store, run.id, question, message.payload)
+        run.engine.commit(partial(put_reply, run.engine.store, run.id, question, message.payload))
         run.engine.touch(run.id)
         return Completed(None)
 
@@ -110,6 +115,8 @@ async def _once(
         await run.engine.written()
         try:
             outcome = await work()
+        except STORE_FAULTS:
+            raise
         except Exception as error:
             outcome = failed(error)
         return await run.end(op, outcome)

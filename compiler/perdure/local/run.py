@@ -5,7 +5,7 @@ is done and recorded. Outcomes are durable before the flow sees them.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, final
 
 from perdure.local.journal import Journal, OperationState
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
     from perdure.language import Flow
     from perdure.local.engine import Engine
+    from perdure.local.tree import Tree
 
 __all__ = ["LocalRun"]
 
@@ -44,15 +45,17 @@ class LocalRun:
         engine: "Engine",
         record: RunRecord,
         flow: "Flow[..., object]",
+        tree: "Tree",
         prefix: str = "",
     ) -> None:
         self.engine = engine
         self.record = record
         self.flow = flow
+        self.tree = tree
         self.prefix = prefix
         self.overtaken = False
         """A child whose parent's operation lost a race or met a deadline: it is to be cancelled."""
-        self.journal = Journal(record.run, engine.log.read(record.run))
+        self.journal = Journal(record.run, () if record.end else engine.log.read(record.run))
         self.ended: asyncio.Future[End] = engine.loop.create_future()
         self.delivered = False
         """The cancellation reached the flow in this process."""
@@ -102,7 +105,7 @@ class LocalRun:
             return
         error = task.exception()
         if error is not None:
-            self.engine.stop(error)
+            self.engine.fault(self, error)
             return
         match task.result():
             case Completed(value):
@@ -116,6 +119,8 @@ class LocalRun:
 
         def write() -> None:
             self.record = end_run(self.engine.store, self.id, end, self.engine.now())
+            if self.record.parent is None:
+                self.engine.wakes.remove(self.id)
 
         self.engine.also(write)
         self.engine.written().add_done_callback(lambda _: self._has_ended())
@@ -126,8 +131,11 @@ class LocalRun:
         if self._main is not None and not self._main.done():
             self._main.cancel()
         self.ended.set_result(self.record.end)
-        self.engine.leases.give_up(self.id)
+        if self.record.parent is None:
+            with self.engine.store.without_sync():
+                self.engine.leases.give_up(self.id)
         self.engine.touch(self.id)
+        self.engine.forget(self)
 
     def release(self) -> None:
         """Let go: attempts under way do not count as lost."""
@@ -203,14 +211,21 @@ class LocalRun:
             await self.engine.loop.create_future()
         return state.outcome
 
-    async def end(self, op: Operation, outcome: Outcome, **fields: Json) -> Outcome:
-        """Record the outcome of an operation; return when it is durable."""
+    async def end(
+        self, op: Operation, outcome: Outcome, *, wait: bool = True, **fields: Json
+    ) -> Outcome:
+        """Record the outcome of an operation; return when it is durable, or at once (`wait`).
+
+        At once is enough where nothing of the world changes before the next write: whatever
+        reaches out of the run writes first.
+        """
         match outcome:
             case Completed(value):
                 self.append("end", path=op.path, value=value, **fields)
             case Failed(error):
                 self.append("end", path=op.path, error=error, **fields)
-        await self.engine.written()
+        if wait:
+            await self.engine.written()
         return outcome
 
     def interrupt(self, op: Operation) -> None:
@@ -220,6 +235,17 @@ class LocalRun:
             self.append("interrupt", path=op.path)
 
     # -- operations -----------------------------------------------------------------------------
+
+    async def _guarded[R](self, work: Coroutine[object, object, R]) -> R:
+        """Await an operation that uses the store; what goes wrong there is not the flow's."""
+        from perdure.local.engine import STORE_FAULTS
+
+        try:
+            return await work
+        except STORE_FAULTS as error:
+            self.engine.stop(error)
+        result: R = await self.engine.loop.create_future()
+        return result
 
     async def step(self, call: StepCall) -> Outcome:
         """Run the step by its policy."""
@@ -231,19 +257,19 @@ class LocalRun:
         """Run a flow as a child."""
         from perdure.local.children import run_child
 
-        return await run_child(self, call)
+        return await self._guarded(run_child(self, call))
 
     async def start(self, call: FlowCall) -> str:
         """Start a run that nobody waits for."""
         from perdure.local.children import start_other
 
-        return await start_other(self, call)
+        return await self._guarded(start_other(self, call))
 
     async def event(self, wait: EventWait) -> Outcome:
         """Take the oldest unclaimed event."""
         from perdure.local.waits import take_event
 
-        return await take_event(self, wait)
+        return await self._guarded(take_event(self, wait))
 
     async def sleep(self, timer: Timer) -> None:
         """Wait until the timer is due."""
@@ -255,25 +281,25 @@ class LocalRun:
         """Store an event for another run."""
         from perdure.local.messages import send
 
-        await send(self, message)
+        await self._guarded(send(self, message))
 
     async def ask(self, message: Message) -> Outcome:
         """Store an event for another run and wait for its reply."""
         from perdure.local.messages import ask
 
-        return await ask(self, message)
+        return await self._guarded(ask(self, message))
 
     async def cancel(self, op: Operation, run: str) -> None:
         """Ask another run to cancel."""
         from perdure.local.messages import cancel
 
-        await cancel(self, op, run)
+        await self._guarded(cancel(self, op, run))
 
     async def reply(self, message: Message) -> None:
         """Answer the oldest unanswered event of this name."""
         from perdure.local.messages import reply
 
-        await reply(self, message)
+        await self._guarded(reply(self, message))
 
     async def progress(self, message: Message) -> None:
         """Publish what the run is at."""
@@ -283,10 +309,10 @@ class LocalRun:
     # -- reads and decisions --------------------------------------------------------------------
 
     def now(self, scope: str, ordinal: int) -> float:
-        """Engine time; the same again when this read is repeated."""
+        """Engine time; the same again when this read is repeated, and it never goes back."""
         known = self.journal.clocks.get((scope, ordinal))
         if known is None:
-            known = self.engine.now()
+            known = max(self.engine.now(), self.journal.latest)
             self.append("clock", scope=scope, ordinal=ordinal, value=known)
         return known
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 from perdure.durations import due
 from perdure.errors import StepLost
@@ -17,7 +17,11 @@ from perdure.runtime.values import failed
 if TYPE_CHECKING:
     from perdure.local.run import LocalRun
 
-__all__ = ["run_step"]
+__all__ = ["SLOW", "run_step"]
+
+SLOW: Final = 0.005
+"""Seconds. What took longer is durable before the flow goes on. What was faster becomes so
+together with what the flow does next, in one commit: repeating it would cost less than a sync."""
 
 
 async def run_step(run: "LocalRun", call: StepCall) -> Outcome:
@@ -31,8 +35,10 @@ async def run_step(run: "LocalRun", call: StepCall) -> Outcome:
         before = await run.ended_before(call.op)
         if before is not None:
             return before
-        state = run.open(call.op, "step", call.name, dict(call.arguments))
-        attempts = _Attempts(run, call, state)
+        begun = call.op.path not in run.journal.operations
+        first = {"attempt": 1} if begun else {}
+        state = run.open(call.op, "step", call.name, dict(call.arguments), **first)
+        attempts = _Attempts(run, call, state, begun=begun)
         return await asyncio.shield(attempts.start())
     except asyncio.CancelledError as error:
         known = run.journal.operations.get(call.op.path)
@@ -58,10 +64,16 @@ def _take_note(task: "asyncio.Task[Outcome]") -> None:
 class _Attempts:
     """The attempts of one step."""
 
-    def __init__(self, run: "LocalRun", call: StepCall, state: OperationState) -> None:
+    def __init__(
+        self, run: "LocalRun", call: StepCall, state: OperationState, *, begun: bool = False
+    ) -> None:
         self._run = run
         self._call = call
         self._state = state
+        self._begun = begun
+        """The first attempt is recorded already, with the step itself."""
+        self._took = 0.0
+        """Seconds the last attempt took."""
         self._last = False
         self._task: asyncio.Task[Outcome] | None = None
 
@@ -86,29 +98,34 @@ class _Attempts:
                 await asyncio.wait({task})
 
     async def _try(self) -> Outcome:
-        engine = self._run.engine
-        engine.working += 1
+        tree = self._run.tree
+        tree.working += 1
         try:
             while True:
                 outcome = await self._once()
                 if outcome is not None:
                     # In one entry: that it ended, and that the flow never saw it.
                     seen = {"interrupted": True} if self._last else {}
-                    return await self._run.end(self._call.op, outcome, **seen)
+                    slow = self._last or self._took > SLOW
+                    return await self._run.end(self._call.op, outcome, wait=slow, **seen)
         finally:
-            engine.working -= 1
+            tree.working -= 1
 
     async def _once(self) -> Outcome | None:
         """Make the next attempt; None when another one follows."""
         run, state, call = self._run, self._state, self._call
         if state.retry_at is not None and not state.under_way:
-            await run.engine.until(state.retry_at)
-        if state.lost + state.under_way >= LOST_IN_A_ROW:
-            return failed(StepLost(f"{call.name}: {LOST_IN_A_ROW} attempts vanished in a row"))
+            await run.engine.until(state.retry_at, run.id)
         number = state.attempts + 1
-        run.append("attempt", path=call.op.path, number=number)
+        if not self._begun:
+            if state.lost + state.under_way >= LOST_IN_A_ROW:
+                return failed(StepLost(f"{call.name}: {LOST_IN_A_ROW} attempts vanished in a row"))
+            run.append("attempt", path=call.op.path, number=number)
+        self._begun = False
         await run.engine.written()
+        began = run.engine.now()
         attempted = await self._body(number)
+        self._took = run.engine.now() - began
         if attempted.error is None:
             return attempted.outcome
         jitter = run.engine.jitter()

@@ -1,6 +1,7 @@
 """Waits of the local engine: events and timers."""
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from perdure.codec import decode
@@ -67,10 +68,9 @@ async def _taken(run: "LocalRun", state: OperationState, depth: int) -> Event | 
             if waiter.deadline is not None and engine.now() >= waiter.deadline:
                 # What is stored at this very instant goes first.
                 await run.settle(depth)
-                with store.transaction():
-                    waiter = expire(store, run.id, state.path, engine.now())
+                waiter = engine.commit(partial(expire, store, run.id, state.path, engine.now()))
             else:
-                await engine.changed(run.id, waiter.deadline)
+                await engine.changed(run.id, run.id, waiter.deadline)
                 continue
         if waiter is None or waiter.won is None:
             return None
@@ -97,7 +97,7 @@ async def sleep(run: "LocalRun", timer: Timer) -> None:
         now = run.engine.now()
         ends = due(now, timer.seconds if timer.until is None else timer.until - now)
         state = run.open(timer.op, timer.kind, timer.kind, sleep_arguments(timer), due=ends)
-        await run.engine.until(ends if state.due is None else state.due)
+        await run.engine.until(ends if state.due is None else state.due, run.id)
         await run.end(timer.op, Completed(None))
     except asyncio.CancelledError:
         run.interrupt(timer.op)

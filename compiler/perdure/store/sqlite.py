@@ -91,13 +91,24 @@ class SqliteStore:
             self._depth += 1
             try:
                 yield
-            except BaseException:
-                self.connection.execute("ROLLBACK")
-                raise
-            else:
                 self.connection.execute("COMMIT")
+            except BaseException:
+                # Some errors (a full disk) have rolled back already.
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
             finally:
                 self._depth -= 1
+
+    @contextmanager
+    def without_sync(self) -> Generator[None]:
+        """Transactions inside survive the end of this process at once, and a loss of power only
+        with the next one that is synced."""
+        self.connection.execute("PRAGMA synchronous=NORMAL")
+        try:
+            yield
+        finally:
+            self.connection.execute("PRAGMA synchronous=FULL")
 
     def get(self, key: Key) -> Item | None:
         """Return the item under this key."""
