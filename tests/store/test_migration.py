@@ -1,7 +1,7 @@
 """A store file of an older version: it is read and brought up to date, and its runs go on.
 
-`golden/v1/store.db` was written by the version whose event log had format 1: a run of each kind (done,
-failed, one that waits and has its event, one that sleeps, one whose process died in a step).
+`golden/v1/store.db` was written by the version whose event log had format 1: a run of each kind
+(done, failed, one that waits and has its event, one that sleeps, one whose process died in a step).
 """
 
 import json
