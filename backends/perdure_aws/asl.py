@@ -246,8 +246,8 @@ class ScopeStates:
         if edge is None:
             return {"Output": expression(f"{RESULT}.Payload.next"), "End": True}
         if isinstance(self.by_name[edge.to], Done) and self.wins is None:
-            value = expression(f"{RESULT}.Payload.next.value")
-            return {"Output": value if self.is_root else {"value": value}, "End": True}
+            member = "value" if self.is_root else "end"
+            return {"Output": expression(f"{RESULT}.Payload.next.{member}"), "End": True}
         return {
             "Output": expression(f"{RESULT}.Payload.next"),
             "Next": self.name(edge.to),
@@ -281,7 +281,8 @@ class ScopeStates:
     def with_error(self, edge: Edge, error: str, **more: str) -> dict[str, Json]:
         """`Output` and `Next` that take an error (an expression) along an edge."""
         if isinstance(self.by_name[edge.to], Failed):
-            output = expression(f"$merge([{INPUT}, {{'error': {error}{self._lost_race(error)}}}])")
+            ended = f"'error': {error}" if self.is_root else f"'end': {{'error': {error}}}"
+            output = expression(f"$merge([{INPUT}, {{{ended}{self._lost_race(error)}}}])")
         else:
             output = jsonata.along(edge.at, edge.bind, "error", error, **more)
         return {"Output": output, "Next": self.name(edge.to)}
@@ -377,8 +378,8 @@ class ScopeStates:
     def _done(self) -> dict[str, Json]:
         if self.wins is not None:
             return self._won()
-        value = expression(f"{INPUT}.value")
-        return {"Type": "Succeed", "Output": value if self.is_root else {"value": value}}
+        member = "value" if self.is_root else "end"
+        return {"Type": "Succeed", "Output": expression(f"{INPUT}.{member}")}
 
     def _failed(self) -> dict[str, Json]:
         if self.wins == ForkKind.RACE:
@@ -391,7 +392,7 @@ class ScopeStates:
                 "Error": expression(name),
                 "Cause": expression(f"$string({error})"),
             }
-        return {"Type": "Succeed", "Output": {"error": expression(error)}}
+        return {"Type": "Succeed", "Output": expression(f"{INPUT}.end")}
 
     def _won(self) -> dict[str, Json]:
         """A branch that ends its Parallel at once: only a failure can."""

@@ -22,16 +22,19 @@ def flow_named(ref: str) -> Flow[..., object]:
     return found
 
 
-async def timed_attempt(attempt: Attempt) -> Attempted:
+async def timed_attempt(attempt: Attempt) -> Attempted | None:
     """One attempt of a step's own body, ended with TimeoutError at the step's timeout.
 
-    A TimeoutError of the body itself is an outcome of the attempt, it never gets here.
+    None: it was ended by a deadline of the flow. A TimeoutError of the body itself is an outcome
+    of the attempt, it never gets here.
     """
+    left = None if attempt.until is None else max(0.0, attempt.until - attempt.now)
+    overtaken = left is not None and left < attempt.step.timeout
     try:
-        async with asyncio.timeout(attempt.step.timeout):
+        async with asyncio.timeout(left if overtaken else attempt.step.timeout):
             return await run_attempt(attempt.step, attempt.arguments, attempt.this)
     except TimeoutError as error:
-        return raised(error)
+        return None if overtaken else raised(error)
 
 
 def _is_flow(value: object) -> TypeGuard[Flow[..., object]]:

@@ -97,7 +97,7 @@ class Bodies:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="perdure steps", daemon=True).start()
 
-    def attempt(self, attempt: Attempt) -> Attempted:
+    def attempt(self, attempt: Attempt) -> Attempted | None:
         """One attempt, ended at the step's timeout."""
         return asyncio.run_coroutine_threadsafe(timed_attempt(attempt), self._loop).result()
 

@@ -15,7 +15,7 @@ __all__ = ["CAUSE_CHARACTERS", "keep", "short", "unkept"]
 
 CAUSE_CHARACTERS = 30_000
 """Of a cause; Lambda adds the class name and a stack trace of a few lines."""
-IN_PLACE = ("raised", "decisions", "again", "operands", "error")
+IN_PLACE = ("raised", "decisions", "again", "operands", "error", "end")
 """Members of a state that Step Functions itself reads."""
 IN_AGAIN = ("until", "seconds")
 

@@ -23,10 +23,10 @@ from perdure.runtime.engine import Operation as Started
 from perdure.runtime.lazy import Lazy
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.values import bind, declared_type, encode_arguments
-from perdure.sites import Call, Flow, Operation, Scope, Slots, branch_name
+from perdure.sites import Call, Flow, Operation, Scope, Slots, branch_name, deadlines_of
 from perdure_aws.awaited import step_of
 from perdure_aws.state import State, fields, text
-from perdure_aws.waits import Contestant, limit
+from perdure_aws.waits import Contestant, earlier, first_due, limit
 
 __all__ = [
     "EngineOperands",
@@ -77,6 +77,13 @@ class Wait:
     details: tuple[Mapping[str, Json], ...]
     """Of each: label, path, the declared type of an event's payload, the arguments of a sleep."""
     is_race: bool
+    deadline: float | None = None
+    """When a deadline around the wait ends it."""
+
+    @property
+    def over(self) -> float | None:
+        """When the wait is over without an event."""
+        return earlier(first_due(self.contestants), self.deadline)
 
     def as_json(self, now: float) -> dict[str, Json]:
         """The operands of a wait that the next state registers."""
@@ -88,7 +95,8 @@ class Wait:
             "path": self.path,
             "race": self.is_race,
             "contestants": contestants,
-            "timeout": limit(self.contestants, now),
+            "timeout": limit(self.over, now),
+            **({} if self.deadline is None else {"deadline": self.deadline}),
         }
 
 
@@ -159,7 +167,14 @@ class Prepare:
         details = [
             {**detail, "path": path if single else f"{path}[{c.name}]"} for c, detail in parts
         ]
-        return Wait(path, tuple(c for c, _ in parts), tuple(details), not single)
+        contestants = tuple(c for c, _ in parts)
+        return Wait(path, contestants, tuple(details), not single, self._deadline())
+
+    def _deadline(self) -> float | None:
+        """When the next deadline around this place is due."""
+        around = deadlines_of(self._slots)
+        first = None if around is None else around.first()
+        return None if first is None else first.due
 
     def _sleep(self, node: Operation, operands: Mapping[str, object]) -> Json:
         when, arguments = _sleep_until(operands, self._now())
@@ -171,8 +186,15 @@ class Prepare:
             raise LimitExceeded(self.passed)
         path = self._counts.enter(node.label)
         record: dict[str, Json] = {"path": path, "label": node.label, "arguments": arguments}
-        left = whole_seconds(when - self._now())
-        return {"until": moment(when), "seconds": left, "record": record}
+        deadline = self._deadline()
+        until = when if deadline is None else min(when, deadline)
+        left = whole_seconds(until - self._now())
+        return {
+            "until": moment(until),
+            "seconds": left,
+            "record": record,
+            **({"overtaken": True} if until < when else {}),
+        }
 
     # --- forks ----------------------------------------------------------------------------------
 
@@ -235,6 +257,7 @@ def wait_of(operands: Mapping[str, Json]) -> Wait:
         ),
         tuple(contestants),
         bool(operands["race"]),
+        _number_or_none(operands.get("deadline")),
     )
 
 

@@ -36,13 +36,18 @@ class Attempt:
     arguments: Mapping[str, Json]
     this: ThisStep
     now: float
+    until: float | None = None
+    """When a deadline of the flow ends it."""
 
 
 class StepRunner(Protocol):
     """Runs attempts: the step's own body, or a test's script."""
 
-    def attempt(self, attempt: Attempt) -> Attempted:
-        """Run it to its end, or to its deadline (then it raised TimeoutError)."""
+    def attempt(self, attempt: Attempt) -> Attempted | None:
+        """Run it to its end, or to its deadline (then it raised TimeoutError).
+
+        None: it was not over at `attempt.until`. What becomes of it nobody will know.
+        """
         ...
 
 
@@ -107,12 +112,17 @@ def attempt_step(
     path: str,
     number: int,
     now: Callable[[], float],
-) -> Outcome | Again:
-    """One attempt of the step, and what its policy makes of it."""
+    until: float | None,
+) -> Outcome | Again | None:
+    """One attempt of the step, and what its policy makes of it. None: a deadline came before."""
     started = now()
     deadline = datetime.fromtimestamp(due(started, step.timeout), UTC)
     this = ThisStep(f"{run}/{path}", number, deadline, run)
-    attempted = runner.attempt(Attempt(step, path, arguments, this, started))
+    if until is not None and until < started:
+        return None
+    attempted = runner.attempt(Attempt(step, path, arguments, this, started, until))
+    if attempted is None:
+        return None
     if attempted.error is not None:
         delay = delay_before_next(step.retry, attempted.error, number)
         if delay is not None:

@@ -57,6 +57,8 @@ def _perform(visit: Visit, pc: str) -> Json:
     if visit.is_cancelled():
         raise visit.failed(visit.site.fail(pc, asyncio.CancelledError()))
     try:
+        if outcome is None:
+            visit.pass_deadline()
         value = result_of(outcome)
     except BaseException as error:  # the flow's own, its handlers take it
         raise visit.failed(visit.site.fail(pc, error)) from None
@@ -74,7 +76,7 @@ def _route(visit: Visit, target: str | None) -> Json:
     return visit.reply(stop)
 
 
-def _operation(visit: Visit, pc: str, ready: object) -> Outcome:
+def _operation(visit: Visit, pc: str, ready: object) -> Outcome | None:
     node = visit.node(pc)
     if isinstance(ready, StepCall) and ready.value is not None:
         return _step(visit, pc, ready.value.path, ready)
@@ -97,24 +99,32 @@ def _operation(visit: Visit, pc: str, ready: object) -> Outcome:
             raise TypeError(f"not an operation of a site: {ready!r}")
 
 
-def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome:
-    """One attempt; at a cancel of the run none follows, and the last one is the outcome."""
+def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome | None:
+    """One attempt; at a cancel of the run none follows, and the last one is the outcome.
+
+    None: a deadline has overtaken the step.
+    """
     again, arguments = visit.state.again, ready.arguments
     number = 1 if again is None else int(str(again["attempt"]))
     if again is not None and visit.cancel_is_asked() and not visit.state.cancelled:
-        outcome: Outcome = Failed(again["last"])
+        outcome: Outcome | None = Failed(again["last"])
         number -= 1
     else:
         if again is not None:
             site_waits.end_pause(visit, again)
-        ended = attempt_step(
-            visit.host.steps,
-            ready.step,
-            arguments,
-            run=visit.state.run,
-            path=path,
-            number=number,
-            now=visit.host.now,
+        ended = (
+            None
+            if again is not None and again.get("overtaken")
+            else attempt_step(
+                visit.host.steps,
+                ready.step,
+                arguments,
+                run=visit.state.run,
+                path=path,
+                number=number,
+                now=visit.host.now,
+                until=visit.next_deadline(),
+            )
         )
         if isinstance(ended, Again):
             if visit.state.cancelled or not visit.cancel_is_asked():

@@ -43,6 +43,7 @@ def register_wait(visit: "Visit", pc: str, token: str) -> None:
         run,
         wait.path,
         wait.contestants,
+        over=wait.over,
         now=visit.run.time,
         token=token,
         bell=host.bell,
@@ -75,6 +76,9 @@ def slept(visit: "Visit", record: Mapping[str, Json]) -> None:
         raise asyncio.CancelledError
     if visit.along_is("paused"):
         end_pause(visit, operands)
+    if operands.get("overtaken"):
+        record_sleep(visit, record, None)
+        visit.pass_deadline()
     record_sleep(visit, record, Completed(None))
 
 
@@ -96,7 +100,8 @@ def failed(visit: "Visit", origin: str, error: BaseException) -> None:
     """A wait ended with an error: what its own site would have counted and recorded."""
     operands = visit.state.operands or {}
     is_cancelled = isinstance(error, asyncio.CancelledError)
-    visit.state.cancelled |= is_cancelled
+    if is_cancelled:
+        visit.note_cancelled()
     if visit.node(origin).kind != "wait" and "record" in operands:
         record_sleep(visit, fields(operands["record"]), None)
         return
@@ -123,8 +128,13 @@ def received(visit: "Visit", pc: str) -> object:
     if not visit.along_is("received", True):
         _settle(visit, wait)
     ended = waits.decided(host.store, run, wait.path, wait.contestants)
-    if ended is None:  # closed by a cancel, whose own ring was lost
-        raise asyncio.CancelledError
+    if ended is None or _is_overtaken(wait, ended):
+        for index, contestant in enumerate(wait.contestants):
+            if contestant.event is not None:
+                _record_event(visit, pc, wait, index, None)
+        if ended is None and (wait.deadline is None or host.now() < wait.deadline):
+            raise asyncio.CancelledError  # closed by a cancel, whose own ring was lost
+        visit.pass_deadline()
     contestant, detail = wait.contestants[ended.contestant], wait.details[ended.contestant]
     if wait.is_race:
         visit.records.ended.append(text(detail["path"]))
@@ -156,10 +166,17 @@ def _delivered(visit: "Visit", event: str, encoded: Json, declared: Json) -> Out
     return Completed(encode(payload))
 
 
+def _is_overtaken(wait: Wait, ended: waits.Ended) -> bool:
+    """Whether a deadline came before the end of any contestant's own time."""
+    due = waits.first_due(wait.contestants)
+    late = due is not None and wait.deadline is not None and wait.deadline < due
+    return late and (ended.timed_out or wait.contestants[ended.contestant].event is None)
+
+
 def _settle(visit: "Visit", wait: Wait) -> None:
     """Decide a wait whose token has run out; an event that was there in time still wins."""
     host = visit.host
-    due = waits.first_due(wait.contestants)
+    due = wait.over
     if due is not None and host.now() < due:
         host.sleep(due - host.now())
     waits.settle(host.store, visit.state.run, wait.path, host.now())

@@ -6,10 +6,11 @@ What a site does in between is in `perdure_aws.site`; waits are in `perdure_aws.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import final
+from typing import NoReturn, final
 
 from perdure.codec import Json, decode_error, decode_slots, encode, encode_slots
 from perdure.codec.functions import FunctionTable
@@ -18,7 +19,7 @@ from perdure.language import Flow as UserFlow
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.values import failed
-from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop, branch_name
+from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop, branch_name, deadlines_of
 from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
 from perdure_aws import joins, site_waits, waits
@@ -29,6 +30,7 @@ from perdure_aws.operands import EngineOperands, Prepare, moment, whole_seconds
 from perdure_aws.operations import Again, Records, StepRunner
 from perdure_aws.runs import SiteRun, begin, end_of_run
 from perdure_aws.state import State, fields, text
+from perdure_aws.waits import earlier
 
 __all__ = ["Host", "Visit"]
 
@@ -53,6 +55,8 @@ class Host:
     """Names the nested functions of the emitted module."""
     misfit: Callable[[str], None] | None = None
     """Told of a payload that does not fit the wait that took it: in tests alone."""
+    settle: Callable[[], None] = lambda: None
+    """Lets everything else go first that happens at this instant: only a virtual clock has such."""
 
 
 @final
@@ -101,6 +105,11 @@ class Visit:
 
     def drive(self, target: str | None) -> Stop:
         """From where the state says, after binding what came along."""
+        due = self.next_deadline() if self.state.fresh else None
+        if due is not None and self.run.time > due:
+            with suppress(asyncio.CancelledError):
+                self.pass_deadline()
+            return Stop("failed", self.state.at, {}, "", None, asyncio.CancelledError())
         if self.state.fresh and self.is_cancelled():
             # A branch that was still queued: none of its code has run, none runs now.
             return Stop("failed", self.state.at, {}, "", None, asyncio.CancelledError())
@@ -139,13 +148,13 @@ class Visit:
         if "received" in along:
             return site_waits.received(self, text(along["origin"]))
         if "won" in along:
-            return joins.won(
-                dict(unkept(self.host.store, fields(along["won"]))), text(along["kind"])
-            )
+            won = dict(unkept(self.host.store, fields(along["won"])))
+            self._passed_in_branches([won])
+            return joins.won(won, text(along["kind"]))
         if self.is_cancelled():
             raise asyncio.CancelledError
-        outcomes = along["outcomes"]
-        assert isinstance(outcomes, list), "the branches of a fork end as a list"
+        outcomes = _list(along["outcomes"])
+        self._passed_in_branches(outcomes)
         if along["kind"] == "quorum":
             raise joins.quorum_failed(outcomes)
         operands = self.state.operands or {}
@@ -181,13 +190,49 @@ class Visit:
         """Whether the flow must see a CancelledError here: once in each scope."""
         if self.state.cancelled:
             return False
-        self.state.cancelled = self.cancel_is_asked()
+        if self.cancel_is_asked():
+            self.note_cancelled()
         return self.state.cancelled
+
+    def note_cancelled(self) -> None:
+        """The flow sees the CancelledError of its run: no deadline takes that back."""
+        if not self.state.cancelled:
+            self.state.cancelled = True
+            around = deadlines_of(self.slots)
+            if around is not None:
+                around.cancelling += 1
 
     def cancel_is_asked(self) -> bool:
         """Whether somebody has asked the run to cancel."""
         record = get_run(self.host.store, self.state.run)
         return record is not None and record.cancel is not None
+
+    def next_deadline(self) -> float | None:
+        """When the next deadline around this place is due."""
+        around = deadlines_of(self.slots)
+        first = None if around is None else around.first()
+        return None if first is None else first.due
+
+    def pass_deadline(self) -> NoReturn:
+        """The next deadline has passed: the flow sees a CancelledError here."""
+        around = deadlines_of(self.slots)
+        first = None if around is None else around.first()
+        assert around is not None, "what passed is there"
+        assert first is not None, "what passed is there"
+        self.host.settle()
+        around.fire(first)
+        raise asyncio.CancelledError
+
+    def _passed_in_branches(self, outcomes: Iterable[Json]) -> None:
+        """A deadline that ended a branch of the fork before ends the fork."""
+        numbers = {int(str(n)) for one in outcomes for n in _list(fields(one).get("fired"))}
+        around = deadlines_of(self.slots)
+        if not numbers or around is None:
+            return
+        for number in sorted(numbers):
+            if not around.stack[number].expired():
+                around.fire(around.stack[number])
+        raise asyncio.CancelledError
 
     # --- leaving --------------------------------------------------------------------------------
 
@@ -222,10 +267,13 @@ class Visit:
         """Another attempt: the same state, entered once more at its time."""
         data = dict(fields(self.event["next"]))
         data.pop("fresh", None)
+        deadline = self.next_deadline()
+        until = earlier(again.until, deadline) or again.until
         data["again"] = {
             "attempt": again.number,
-            "until": moment(again.until),
-            "seconds": whole_seconds(again.until - self.host.now()),
+            "until": moment(until),
+            "seconds": whole_seconds(until - self.host.now()),
+            **({"overtaken": True} if until < again.until else {}),
             "entered": self.entered,
             "path": f"{path}~{again.number}",
             "last": again.last.error if isinstance(again.last, Failed) else None,
@@ -235,17 +283,12 @@ class Visit:
     def _ended_with(self, origin: str, error: BaseException) -> SiteFailure:
         """The native operation before ended with an error: where the flow goes on is its own edge.
 
-        The state goes there as it came here, as if Step Functions had seen the error itself.
+        It is caught there already, as if Step Functions had seen it itself.
         """
         handler = self.node(origin).handler
-        along: dict[str, Json] = {"bind": self._caught_in(handler), "error": failed(error).error}
-        if self.along_is("received"):
-            along["origin"] = origin
-        data = dict(unkept(self.host.store, fields(self.event["next"])))
-        data.update(at=handler, along=along)
-        if self.state.cancelled:
-            data["cancelled"] = True
-        return self._fail(ended(origin), {"next": data, **self._rest()})
+        self.site.bind(self._caught_in(handler), error)
+        state = self._next(Stop("settled", handler, {}))
+        return self._fail(ended(origin), {"next": state, **self._rest()})
 
     def _fail(self, name: str, says: Mapping[str, Json]) -> SiteFailure:
         told = short(self.host.store, says)
@@ -323,17 +366,25 @@ class Visit:
         """How the scope ends: its value or error; for a race, what the winning failure says."""
         kind = "value" if isinstance(outcome, Completed) else "error"
         data = outcome.value if isinstance(outcome, Completed) else outcome.error
-        end: dict[str, Json] = {kind: data}
         if not self.scope_id:
             end_of_run(self.host.store, self.state.run, outcome, self.host.now())
+            return {kind: data}
+        around = deadlines_of(self.slots)
+        fired = [] if around is None else list(around.fired())
+        passed: dict[str, Json] = {"fired": [*fired]} if fired else {}
+        end: dict[str, Json] = {"end": {kind: data, **passed}}
         if "wins" in self.event:
             branch = self.event["branch"]
             name = branch_name(self.scope_id)
             won: dict[str, Json] = {"name": name, "index": branch, kind: data}
             if _size(won) > CAUSE_CHARACTERS // 2:
                 won = {"name": name, "index": branch, "kept": keep(self.host.store, {kind: data})}
-            end["won"] = json.dumps(won)
+            end["won"] = json.dumps({**won, **passed})
         return end
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _uncodable(value: object) -> TypeError | ValueError | None:

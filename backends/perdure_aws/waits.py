@@ -15,7 +15,18 @@ from perdure.store.match import close, expire, get_waiter, register, rung
 from perdure.store.protocol import Doorbell, RunStore, Waiter, WaiterState
 from perdure.store.records import waiter_key
 
-__all__ = ["NEVER", "Bell", "Contestant", "Ended", "decided", "first_due", "limit", "ring", "start"]
+__all__ = [
+    "NEVER",
+    "Bell",
+    "Contestant",
+    "Ended",
+    "decided",
+    "earlier",
+    "first_due",
+    "limit",
+    "ring",
+    "start",
+]
 
 NEVER = 99_999_999
 """Seconds: the longest time limit Step Functions takes, for a wait without one."""
@@ -54,9 +65,13 @@ def first_due(contestants: Sequence[Contestant]) -> float | None:
     return min((c.due for c in contestants if c.due is not None), default=None)
 
 
-def limit(contestants: Sequence[Contestant], now: float) -> int:
+def earlier(one: float | None, other: float | None) -> float | None:
+    """The earlier of two moments, of which either may be none."""
+    return min((due for due in (one, other) if due is not None), default=None)
+
+
+def limit(due: float | None, now: float) -> int:
     """Whole seconds of the Task's time limit; what is left then is slept by the site that looks."""
-    due = first_due(contestants)
     return NEVER if due is None else min(NEVER, max(1, math.floor(due - now)))
 
 
@@ -66,15 +81,14 @@ def start(
     path: str,
     contestants: Sequence[Contestant],
     *,
+    over: float | None,
     now: float,
     token: str,
     bell: Bell,
 ) -> None:
-    """Register the wait; what is decided at once rings at once."""
+    """Register the wait, until `over`; what is decided at once rings at once."""
     names = tuple(c.event for c in contestants if c.event is not None)
-    register(
-        store, Waiter(run, path, names, since=now, deadline=first_due(contestants), token=token)
-    )
+    register(store, Waiter(run, path, names, since=now, deadline=over, token=token))
     settle(store, run, path, now)
     ring(store, run, path, bell)
 

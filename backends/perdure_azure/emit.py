@@ -192,12 +192,13 @@ class _Printer:
             manager = self._form("task_group", node.label, node.span)
             name = None if node.name is None else ast.Name(node.name, ast.Store())
             return [ast.AsyncWith([ast.withitem(manager, name)], self._body(node.body))]
-        if self._place.sites.is_at(node.label, node.span):
+        if node.wait_for:
             target = _target_of(node.body)
             return [_kept(target, ast.Await(self._wait_for(node, target)))]
         word = "timeout_at" if node.absolute else "timeout"
         manager = self._form(word, node.label, node.span, node.delay)
-        return [ast.AsyncWith([ast.withitem(manager, None)], self._body(node.body))]
+        name = None if node.name is None else _store(node.name)
+        return [ast.AsyncWith([ast.withitem(manager, name)], self._body(node.body))]
 
     def _try(self, node: Try) -> ast.stmt:
         handlers = [
@@ -313,7 +314,7 @@ class _Printer:
         match block:
             case (Op() | Call() | Fork() as node,) if node.target == value:
                 return self._coroutine(node)
-            case (Deadline() as node,) if self._place.sites.is_at(node.label, node.span):
+            case (Deadline(wait_for=True) as node,):
                 return self._wait_for(node, value)
             case _:
                 return None

@@ -204,7 +204,7 @@ class Group(NamedTuple):
 
 @final
 class Deadline(NamedTuple):
-    """`async with timeout(delay)`; also `wait_for`. `absolute` is `timeout_at`."""
+    """`async with timeout(delay) as name`; also `wait_for`. `absolute` is `timeout_at`."""
 
     label: str
     delay: Expr
@@ -212,6 +212,9 @@ class Deadline(NamedTuple):
     body: "Block"
     facts: Facts
     span: Span
+    name: Slot | None = None
+    wait_for: bool = False
+    """It is a `wait_for`: without time left nothing of the body begins."""
 
 
 @final

@@ -201,7 +201,8 @@ class Liveness:
             inside = self.block(statement.body, after, around)
             return (inside - _one(statement.name)) | around.error
         if isinstance(statement, Deadline):
-            return _through(statement.facts, self.block(statement.body, after, around), around)
+            inside = self.block(statement.body, after, around) - _one(statement.name)
+            return _through(statement.facts, inside, around)
         inside = self.block(statement.body, after, around._replace(error=around.error | after))
         if statement.name is not None:
             inside = (inside - bound_by_target(statement.name)) | uses([statement.name]).reads

@@ -180,8 +180,7 @@ class _Text:
                 self.line(f"group {label}{_as(name)}:")
                 self.inner(body)
             case Deadline():
-                word = "at" if node.absolute else "in"
-                self.line(f"deadline {node.label or '?'} {word} {_one(node.delay)}:")
+                self.line(_deadline(node))
                 self.inner(node.body)
             case Try():
                 self._try(node)
@@ -240,6 +239,11 @@ def _one(node: Expr) -> str:
 
 def _to(target: str | None) -> str:
     return "" if target is None else f"{target} = "
+
+
+def _deadline(node: Deadline) -> str:
+    word = "at" if node.absolute else "in"
+    return f"deadline {node.label or '?'} {word} {_one(node.delay)}{_as(node.name)}:"
 
 
 def _as(name: str | None) -> str:

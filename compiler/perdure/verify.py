@@ -235,7 +235,7 @@ class _Check:
             case Deadline():
                 self._label(node.label, node.span, required=True)
                 self._evaluate([node.delay], node.facts, bound, node.span)
-                return inner(node.body, bound)
+                return inner(node.body, self._bind(bound, [node.name], node.span))
             case Group():
                 self._label(node.label, node.span, required=True)
                 if node.name is not None:

@@ -162,6 +162,7 @@ class Test:
             sleep=context.sleep,
             functions=self.loaded.functions,
             misfit=self._misfit,
+            settle=context.settle,
         )
 
     def _misfit(self, problem: str) -> None:
@@ -271,13 +272,15 @@ class ScriptedSteps:
     test: Test
     context: LambdaContext
 
-    def attempt(self, attempt: Attempt) -> Attempted:
+    def attempt(self, attempt: Attempt) -> Attempted | None:
         """What the script answers, noted for a run that is stopped before the next attempt."""
         attempted = self._attempted(attempt)
+        if attempted is None:
+            return None
         self.test.attempts[attempt.path] = (attempt, attempted.outcome)
         return attempted
 
-    def _attempted(self, attempt: Attempt) -> Attempted:
+    def _attempted(self, attempt: Attempt) -> Attempted | None:
         """The answer, after the time it takes; the body's where the script says so."""
         step, deadline = attempt.step, attempt.this.deadline.timestamp()
         scripts = self.test.request.scripts
@@ -287,7 +290,11 @@ class ScriptedSteps:
         )
         if isinstance(answer, RunsBody):
             return asyncio.run(timed_attempt(attempt))
-        if attempt.now + answer.after_seconds > deadline:
+        ended = attempt.now + answer.after_seconds
+        if attempt.until is not None and attempt.until < min(ended, deadline):
+            self.context.sleep(attempt.until - attempt.now)
+            return None
+        if ended > deadline:
             self.context.sleep(deadline - attempt.now)
             return raised(TimeoutError())
         self.context.sleep(answer.after_seconds)

@@ -57,6 +57,10 @@ class LambdaContext(Protocol):
         """Block this invocation while the virtual clock moves."""
         ...
 
+    def settle(self) -> None:
+        """Let everything else go first that is due at this instant."""
+        ...
+
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds of virtual time until the function's own timeout."""
         ...

@@ -40,6 +40,9 @@ class _Context:
     def get_remaining_time_in_millis(self) -> int:
         return int((self._deadline - self.now()) / timedelta(milliseconds=1))
 
+    def settle(self) -> None:
+        self._scheduler.settle()
+
     def sleep(self, seconds: float) -> None:
         until = self.now() + timedelta(seconds=seconds)
         if seconds > 0:

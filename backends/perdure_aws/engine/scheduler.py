@@ -143,7 +143,9 @@ class Scheduler:
     def arm(
         self, when: datetime, fire: Callable[[], None], *, path: Path = (), kind: int = 1
     ) -> Timer:
-        """Call `fire` once the clock has reached `when` (kind 0: before all else due then)."""
+        """Call `fire` once the clock has reached `when` (kind 0: before all else due then; 2:
+        after all else).
+        """
         timer = Timer(max(when, self.now), kind, path, next(self.orders), fire)
         heapq.heappush(self._timers, timer)
         return timer
@@ -179,6 +181,15 @@ class Scheduler:
             signal.forget(task)
         self.check_killed(task)
         return signal is not None and signal.is_set
+
+    def settle(self) -> None:
+        """Let all that is due at this instant happen before the current task goes on."""
+        task = current()
+        if task is None:
+            raise RuntimeError("only a task can wait for virtual time")
+        self.arm(self.now, task.wake, path=task.path, kind=2)
+        self._release(task)
+        self.check_killed(task)
 
     def sleep(self, seconds: float) -> None:
         """Block the current task for `seconds` of virtual time."""

@@ -72,6 +72,9 @@ class _Context:
     def now(self) -> datetime:
         return self._simulation.now()
 
+    def settle(self) -> None:
+        """Nothing happens beside an invocation."""
+
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
             self._simulation.pass_time(seconds, "a function sleeps")

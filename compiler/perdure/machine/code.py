@@ -25,6 +25,7 @@ __all__ = [
     "Switch",
     "Test",
     "Unbind",
+    "Use",
 ]
 
 
@@ -105,7 +106,21 @@ class Enter(NamedTuple):
     facts: Facts
 
 
-type Code = Statements | Keep | Bind | Iterate | Unbind | Enter
+@final
+class Use(NamedTuple):
+    """`slot = sites.function(s, values...)`: what the lowering itself needs done at run time.
+
+    Values are expressions of the frame, or (a str) what is in another slot; `slot` None: there is
+    no result to keep.
+    """
+
+    slot: Slot | None
+    function: str
+    values: tuple[ast.expr | Slot, ...]
+    facts: Facts
+
+
+type Code = Statements | Keep | Bind | Iterate | Unbind | Enter | Use
 
 
 @final

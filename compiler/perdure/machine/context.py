@@ -7,7 +7,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, final
 
-from perdure.ir import Branch, Call, Facts, Function, Program, Ref, Slot
+from perdure.ir import Block, Branch, Call, Deadline, Facts, Function, Program, Ref, Slot
 from perdure.machine.ir import Frame, Pc
 from perdure.machine.reads import read_outside_handlers
 from perdure.passes.blocks import children
@@ -45,6 +45,8 @@ class Context(NamedTuple):
     ret: Leave
     copied: bool = False
     """Inside a `finally`, which exists twice already: those inside it exist once."""
+    timed: bool = False
+    """A deadline may be around."""
 
 
 @final
@@ -58,6 +60,8 @@ class Frames:
         self._prefixes: dict[str, Ref] = {}
         self._steps = frozenset(step.ref for step in program.steps)
         self._outside: dict[Ref, frozenset[str]] = {}
+        self.has_deadlines = any(_has_deadlines(f.body) for f in program.functions)
+        """Whether any block of the program has a deadline."""
 
     def function(self, ref: Ref) -> Function | None:
         """The function with operations of that name."""
@@ -133,3 +137,13 @@ class Frames:
             name = str(ref)
             self._prefixes[name] = ref
         return name
+
+
+def _has_deadlines(body: Block) -> bool:
+    blocks = [body]
+    while blocks:
+        for statement in blocks.pop():
+            if isinstance(statement, Deadline):
+                return True
+            blocks.extend(children(statement))
+    return False

@@ -94,6 +94,12 @@ def code_effects(code: ir.Code, frame: ir.Frame) -> Effects:
         case ir.Unbind():
             gone = frozenset(code.slots)
             return Effects(writes=gone, unbinds=gone, loses=gone)
+        case ir.Use():
+            slots = frozenset(value for value in code.values if isinstance(value, str))
+            kept = _NOTHING if code.slot is None else frozenset({code.slot})
+            found = facts_effects(code.facts, frame)
+            found = found._replace(reads=found.reads | slots)
+            return found.then(Effects(writes=kept, binds=kept))
         case ir.Enter():
             own = frozenset(code.own)
             params = frozenset(code.callee.slot(p.name) for p in code.parameters)

@@ -294,12 +294,23 @@ class Body:
                 return [f"{local} = {value}" if local else f"{s}[{code.slot!r}] = {value}"]
             case ir.Iterate():
                 return [f"{s}[{code.slot!r}] = {self._cursor(code.iterable, node.frame)}"]
+            case ir.Use():
+                return [self._use(code)]
             case ir.Unbind():
                 return [line for slot in code.slots for line in self._unbind(slot)]
             case ir.Enter():
                 return [self._enter(code, node)]
             case _:
                 assert_never(code)
+
+    def _use(self, code: ir.Use) -> str:
+        s = self.s
+        values = [f"{s}[{v!r}]" if isinstance(v, str) else expression(v) for v in code.values]
+        call = f"{self.names.sites}.{code.function}({', '.join([s, *values])})"
+        if code.slot is None:
+            return call
+        local = self.local_of.get(code.slot)
+        return f"{local} = {call}" if local else f"{s}[{code.slot!r}] = {call}"
 
     def _unbind(self, slot: Slot) -> list[str]:
         name = self.local_of.get(slot)

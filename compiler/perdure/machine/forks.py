@@ -27,7 +27,17 @@ def lower_operation(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: C
         return
     target = None if op.target is None else context.frame.slot(op.target)
     flows = bool(op.candidates) and all(map(low.frames.is_flow, op.candidates))
-    node = ir.Operation(entry, op, target, next, context.handler, context.frame, op.span, flows)
+    node = ir.Operation(
+        entry,
+        op,
+        target,
+        next,
+        context.handler,
+        context.frame,
+        op.span,
+        flows,
+        context.timed,
+    )
     low.draft.add(node, op.label)
 
 
@@ -74,6 +84,7 @@ def lower_fork(low: "Lowering", fork: Fork, entry: "Pc", next: "Pc", context: Co
         context.handler,
         context.frame,
         fork.span,
+        context.timed,
     )
     low.draft.add(node, fork.label)
 

@@ -15,7 +15,7 @@ __all__ = ["code_may_raise", "edges", "handler_of", "may_raise", "successors"]
 def code_may_raise(code: ir.Code) -> bool:
     """Whether a piece of a block may raise."""
     match code:
-        case ir.Statements() | ir.Bind():
+        case ir.Statements() | ir.Bind() | ir.Use():
             return code.facts.may_raise
         case ir.Iterate() | ir.Enter():
             return True

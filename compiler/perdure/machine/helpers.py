@@ -112,7 +112,9 @@ class Helpers:
         draft.block(entry, (self._enter(call, function),), body, context, call.span)
         leave = self._leave(target, next)
         frame = self._low.frames.frame(function.ref)
-        inside = Context(frame, context.handler, None, None, None, leave, context.copied)
+        inside = Context(
+            frame, context.handler, None, None, None, leave, context.copied, context.timed
+        )
         self._low.block(function.body, body, last, inside)
         leave(last, None, NO_FACTS, inside, function.span)
 
@@ -167,7 +169,8 @@ class Helpers:
         leave = self._leave(shared.value, shared.back)
         function = shared.function
         frame = self._low.frames.frame(function.ref)
-        inside = Context(frame, shared.catch, None, None, None, leave)
+        timed = self._low.frames.has_deadlines
+        inside = Context(frame, shared.catch, None, None, None, leave, timed=timed)
         last = self._low.draft.fresh()
         self._low.block(function.body, shared.body, last, inside)
         leave(last, None, NO_FACTS, inside, function.span)

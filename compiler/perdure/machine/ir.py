@@ -47,6 +47,7 @@ from perdure.machine.code import (
     Switch,
     Test,
     Unbind,
+    Use,
 )
 from perdure.source import Span
 
@@ -94,6 +95,7 @@ __all__ = [
     "Switch",
     "Test",
     "Unbind",
+    "Use",
 ]
 
 type Pc = str
@@ -172,6 +174,8 @@ class Operation(NamedTuple):
     span: Span
     flows: bool = False
     """What is called is a child flow (also where a table's members are)."""
+    timed: bool = False
+    """A deadline may be around it."""
 
 
 @final
@@ -189,6 +193,7 @@ class ForkNode(NamedTuple):
     handler: Pc | None
     frame: Frame
     span: Span
+    timed: bool = False
 
 
 @final

@@ -38,6 +38,7 @@ from perdure.ir import (
 )
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context, Frames
+from perdure.machine.deadlines import lower_deadline
 from perdure.machine.draft import NOWHERE, Draft, unique
 from perdure.machine.escapes import has_bare_raise, leaves
 from perdure.machine.forks import lower_fork, lower_operation
@@ -112,7 +113,7 @@ class Lowering:
         """A branch of a fork as a scope of its own."""
         inner = Lowering(self.frames, scope, self.refusals)
         frame = context.frame
-        inside = Context(frame, None, None, None, None, inner.end)
+        inside = Context(frame, None, None, None, None, inner.end, timed=context.timed)
         entry, last = inner.draft.fresh(), inner.draft.fresh()
         inner.helpers.count(branch.body)
         inner.block(branch.body, entry, last, inside)
@@ -176,7 +177,7 @@ class Lowering:
             case Task() | Group():
                 self._refuse("a TaskGroup", statement.span, entry, next, context)
             case Deadline():
-                self._refuse("a timeout around operations", statement.span, entry, next, context)
+                lower_deadline(self, statement, entry, next, context)
             case With():
                 self._refuse("`with` around operations", statement.span, entry, next, context)
             case Unlowered():

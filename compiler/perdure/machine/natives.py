@@ -46,6 +46,8 @@ def is_race(node: ir.Operation | ir.ForkNode) -> bool:
 def waits_in_site(node: ir.Operation | ir.ForkNode) -> bool:
     """Whether a site can register the wait: nothing is needed before it, no slot changes."""
     found = alternatives(node)
+    if node.timed:
+        return False  # how long it waits at most hangs on the deadline
     return bool(found) and all(_is_plain(one.op) for one in found)
 
 

@@ -81,6 +81,9 @@ def _code(code: ir.Code) -> str:
             return f"{code.slot} = cursor({ast.unparse(code.iterable)})"
         case ir.Unbind():
             return f"del {', '.join(code.slots)}"
+        case ir.Use():
+            target = "" if code.slot is None else f"{code.slot} = "
+            return f"{target}{code.function}({', '.join(map(_value, code.values))})"
         case ir.Enter():
             return f"enter {code.callee.ref.qualname}"
         case _:

@@ -77,6 +77,8 @@ def _code(code: ir.Code) -> Iterator[ast.AST]:
                 yield code.value
         case ir.Iterate():
             yield code.iterable
+        case ir.Use():
+            yield from (value for value in code.values if isinstance(value, ast.expr))
         case ir.Enter():
             yield from (argument.value for argument in code.arguments)
         case ir.Keep() | ir.Unbind():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from perdure.machine.lower import Lowering
     from perdure.source import Span
 
-__all__ = ["lower_try"]
+__all__ = ["Final", "lower_try"]
 
 type Copy = Callable[["Pc", "Pc", Context], None]
 """Writes a `finally` at a pc, going on to another, in a context."""
@@ -96,7 +96,7 @@ def _handler(low: "Lowering", handler: Handler, entry: "Pc", next: "Pc", context
     if handler.name not in low.frames.read_outside(context.frame.ref):
         low.block(handler.body, body, next, context)
         return
-    final = _Final(low, context, handler.span)
+    final = Final(low, context, handler.span)
     low.block(handler.body, body, final.normal, final.inside(context))
 
     def unbind(pc: "Pc", after: "Pc", around: Context) -> None:
@@ -108,7 +108,7 @@ def _handler(low: "Lowering", handler: Handler, entry: "Pc", next: "Pc", context
 
 def _with_final(low: "Lowering", statement: Try, entry: "Pc", next: "Pc", context: Context) -> None:
     span = statement.span
-    final = _Final(low, context, span)
+    final = Final(low, context, span)
     inner = statement._replace(final=())
     around = final.inside(context)._replace(copied=context.copied)
     once = context.copied
@@ -125,7 +125,7 @@ def _with_final(low: "Lowering", statement: Try, entry: "Pc", next: "Pc", contex
 
 
 @final
-class _Final:
+class Final:
     """What happens on each way out of a region, written once for all but the normal one."""
 
     def __init__(self, low: "Lowering", context: Context, span: "Span") -> None:
@@ -178,17 +178,25 @@ class _Final:
         self.context.ret(pc, self.value, NO_FACTS, self.context, self.span)
         return pc
 
-    def finish(self, copy: "Copy") -> None:
-        """Write the copy and what follows it; the ways out are all known now."""
+    def finish(self, copy: "Copy", failing: "Copy | None" = None) -> None:
+        """Write the copy and what follows it; the ways out are all known now.
+
+        `failing`: what to do instead after an exception, which goes on as the one in `error`.
+        """
         draft = self.low.draft
         keep, after, again = draft.fresh(), draft.fresh(), draft.fresh()
         draft.add(ir.Catch(self.catch, self.error, keep, self.span), "finally")
-        code = (ir.Keep(self.pending, "raise"),) if self.ways else ()
-        draft.block(keep, code, self.copy, self.context, self.span)
-        copy(self.copy, after if self.ways else again, self.context)
+        if failing is not None:
+            failing(keep, again, self.context)
+        else:
+            code = (ir.Keep(self.pending, "raise"),) if self.ways else ()
+            draft.block(keep, code, self.copy, self.context, self.span)
+        if self.ways or failing is None:
+            copy(self.copy, after if self.ways else again, self.context)
         if self.ways:
             exits = tuple(ir.Exit(name, out()) for name, out in self.ways.items())
-            exits = (ir.Exit("raise", again), *exits)
+            if failing is None:
+                exits = (ir.Exit("raise", again), *exits)
             node = ir.Decision(
                 after,
                 ir.Switch(self.pending),

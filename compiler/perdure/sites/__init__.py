@@ -8,6 +8,15 @@ import builtins
 
 from perdure.runtime.site import Site as CallSite
 from perdure.sites.cursor import Cursor, cursor, enumerated, from_the_end, zipped
+from perdure.sites.deadlines import (
+    DEADLINES,
+    Deadline,
+    Deadlines,
+    begin_deadline,
+    deadlines_of,
+    end_deadline,
+    fail_deadline,
+)
 from perdure.sites.driver import Site, Stop
 from perdure.sites.functions import Functions
 from perdure.sites.table import (
@@ -28,11 +37,14 @@ from perdure.sites.table import (
 )
 
 __all__ = [
+    "DEADLINES",
     "Block",
     "Call",
     "CallSite",
     "Catch",
     "Cursor",
+    "Deadline",
+    "Deadlines",
     "Decision",
     "Flow",
     "Functions",
@@ -43,11 +55,15 @@ __all__ = [
     "Site",
     "Slots",
     "Stop",
+    "begin_deadline",
     "branch_name",
     "builtins",
     "call",
     "cursor",
+    "deadlines_of",
+    "end_deadline",
     "enumerated",
+    "fail_deadline",
     "from_the_end",
     "function",
     "named",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple, final
 
 from perdure.sites.cursor import Cursor
+from perdure.sites.deadlines import DEADLINES, Deadlines
 
 __all__ = [
     "Block",
@@ -170,12 +171,18 @@ class Scope(NamedTuple):
         for value in slots.values():
             if isinstance(value, Cursor):
                 value.freeze()
-        return {name: slots[name] for name in self.live[at] if name in slots}
+        found = {name: slots[name] for name in self.live[at] if name in slots}
+        if DEADLINES in slots:
+            found[DEADLINES] = slots[DEADLINES]
+        return found
 
     def begin(self, captured: Mapping[str, object], item: Iterable[object] = ()) -> Slots:
         """The slots a branch begins with; `item` has one value for each parameter."""
         slots = Slots({name: captured[name] for name in self.captures if name in captured})
         slots.update(zip(self.params, item, strict=True))
+        around = captured.get(DEADLINES)
+        if isinstance(around, Deadlines):
+            slots[DEADLINES] = around.of_branch()
         return slots
 
 

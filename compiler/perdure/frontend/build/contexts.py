@@ -49,8 +49,14 @@ def _deadline(
     *,
     absolute: bool,
 ) -> None:
-    if item.optional_vars is not None:
-        raise NotYetError("`timeout(...) as name`")
+    name: str | None = None
+    match item.optional_vars:
+        case None:
+            pass
+        case ast.Name(id=name):
+            pass
+        case _:
+            raise NotYetError("a timeout kept elsewhere than in a name")
     if operations.has_stars(call) or len(operations.argument_nodes(call)) != 1:
         raise NotYetError("`timeout` with unpacked arguments")
     delay = operations.argument_nodes(call)[0]
@@ -58,11 +64,13 @@ def _deadline(
     instrumented = low.pure(delay)
     facts = low.facts([delay], [instrumented])
     with low.block() as body:
+        low.bind([name])
         _items(low, node, rest)
         bound = low.bound
     fact = low.fact(call)
     label = "" if fact is None else fact.label
-    low.add(Deadline(label, instrumented, absolute, tuple(body), facts, low.span(node)))
+    span = low.span(node)
+    low.add(Deadline(label, instrumented, absolute, tuple(body), facts, span, name))
     low.bound = bound
 
 

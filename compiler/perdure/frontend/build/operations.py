@@ -319,7 +319,8 @@ def _prepare_wait_for(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: 
         with low.block() as body:
             inner(target)
         block: tuple[Stmt, ...] = tuple(body)
-        low.add(Deadline(fact.label, instrumented, False, block, facts, low.span(node)))
+        span = low.span(node)
+        low.add(Deadline(fact.label, instrumented, False, block, facts, span, None, wait_for=True))
         low.bind([target])
 
     return emit
