@@ -17,7 +17,15 @@ from perdure.diagnostics import Report
 from perdure.project import Project
 from perdure.source import Source, SourceError, Span
 
-__all__ = ["Module", "ModuleGraph", "imported_module", "imports", "parse", "read_source"]
+__all__ = [
+    "Module",
+    "ModuleGraph",
+    "imported_module",
+    "imports",
+    "inner_statements",
+    "parse",
+    "read_source",
+]
 
 PERDURE = "perdure"
 YIELDS = "'return' with value in async generator"
@@ -127,6 +135,9 @@ class ModuleGraph:
     def _imported_files(self, module: Module) -> Iterator[tuple[str, Path]]:
         for node in imports(module.tree):
             for name in _named_modules(module, node):
+                own = self._own_perdure() if name == PERDURE else None
+                if own is not None:
+                    self._shadows(module, node, name, own)
                 path = self.file_of(name)
                 if path is None:
                     continue
@@ -154,7 +165,16 @@ class ModuleGraph:
             module.source.span(node),
             file=self.project.display(path),
             module=name,
+            owner="this compiler" if name == PERDURE else "the standard library",
         )
+
+    def _own_perdure(self) -> Path | None:
+        """A file of the project that an `import perdure` would find."""
+        root = self.project.root
+        for path in (root / f"{PERDURE}.py", root / PERDURE / "__init__.py"):
+            if path.is_file() and not (root / PERDURE / "language.py").is_file():
+                return path
+        return None
 
     def _read(self, name: str, path: Path, text: str | None = None) -> Module | None:
         if name in self._modules:
@@ -269,11 +289,11 @@ def _holds(node: ast.stmt, line: int) -> bool:
 
 
 def _below(node: ast.stmt) -> Iterator[ast.stmt]:
-    pending = [*_inner_statements(node)]
+    pending = [*inner_statements(node)]
     while pending:
         child = pending.pop()
         yield child
-        pending.extend(_inner_statements(child))
+        pending.extend(inner_statements(child))
 
 
 def _is_flow_mark(mark: ast.expr) -> bool:
@@ -293,10 +313,11 @@ def imports(tree: ast.Module) -> Iterator[Import]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
         else:
-            pending.extend(reversed([*_inner_statements(node)]))
+            pending.extend(reversed([*inner_statements(node)]))
 
 
-def _inner_statements(node: ast.stmt) -> Iterator[ast.stmt]:
+def inner_statements(node: ast.stmt) -> Iterator[ast.stmt]:
+    """The statements in the blocks of a compound one, in source order."""
     for field in ("body", "handlers", "cases", "orelse", "finalbody"):
         inner: Iterable[ast.AST] = getattr(node, field, ())
         for child in inner:

@@ -10,7 +10,7 @@ from typing import final
 
 from perdure import rules
 from perdure.diagnostics import Report, nearest
-from perdure.frontend import after, crossing, helpers, settle
+from perdure.frontend import after, crossing, helpers, missing, settle
 from perdure.frontend.analysis import Analysis, FunctionKind
 from perdure.frontend.depth import CHECKED, room
 from perdure.frontend.heads import check_heads
@@ -36,6 +36,7 @@ class Workspace:
         self.graph = ModuleGraph(project, self.report)
         self.resolver = Resolver(self.graph)
         self._heads: set[str] = set()
+        self._imports: dict[str, bool] = {}
         self._loaded: dict[Path, Module | None] = {}
 
     def check_heads(self, module: Module) -> None:
@@ -43,6 +44,12 @@ class Workspace:
         if module.name not in self._heads:
             self._heads.add(module.name)
             check_heads(module, flows_of(self, module), self.report)
+
+    def check_imports(self, module: Module) -> bool:
+        """Whether a module's imports find what they name; refused, once, where they do not."""
+        if module.name not in self._imports:
+            self._imports[module.name] = missing.check_imports(module, self.resolver)
+        return self._imports[module.name]
 
     def load(self, file: Path, text: str | None = None) -> Module | None:
         """The module of a file; None if it cannot be read."""
@@ -79,6 +86,10 @@ def check(
 
 
 def _analyse(workspace: Workspace, entry: Func, analysis: Analysis) -> None:
+    analysis.closure = workspace.graph.closure(entry.module)
+    found = [workspace.check_imports(module) for module in analysis.closure]
+    if not all(found):
+        return  # what a missing name means, nobody can tell
     walk = Walk(workspace.project, workspace.resolver, workspace.report)
     walk.reach(entry)
     walk.run()
@@ -87,7 +98,6 @@ def _analyse(workspace: Workspace, entry: Func, analysis: Analysis) -> None:
     helpers.check(walk)
     for module in walk.modules.values():
         workspace.check_heads(module)
-    analysis.closure = workspace.graph.closure(entry.module)
     crossing.check(walk, analysis)
     analysis.triggers = read_triggers(workspace.resolver, entry, workspace.report)
     analysis.secrets = read_secret_names(workspace.resolver, analysis.closure, workspace.report)

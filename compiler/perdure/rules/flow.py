@@ -132,6 +132,20 @@ SECRET_NOT_NAMED = Rule(
     'write `secret("NAME")`, named like an environment variable',
     "What is deployed may read the secrets that the source names, and no others.",
 )
+MISSING_MODULE = Rule(
+    "PDR221",
+    "`{base}` has no module or name `{name}`",
+    "{hint}",
+    "A package of the project is read from its files, so an import that finds nothing there is "
+    "known before anything runs. What other packages offer is not looked at.",
+)
+IMPORT_LEAVES_PROJECT = Rule(
+    "PDR222",
+    "the relative import `{written}` leaves the project",
+    "write `{absolute}`, or put a pyproject.toml into the folder above the package",
+    "A project begins at the nearest pyproject.toml, or in the folder of the file if there is "
+    "none. A file there is in no package, so there is nothing its import could be relative to.",
+)
 
 BAD_TOML = Rule(
     "PDR250",

@@ -58,7 +58,7 @@ YIELD = Rule(
 )
 SHADOWED_MODULE = Rule(
     "PDR108",
-    "`{file}` hides the module `{module}` of the standard library",
+    "`{file}` hides the module `{module}` of {owner}",
     "rename the file, and the imports that mean it",
     "Which of the two an import finds depends on what was imported before, so it can differ "
     "between this machine and the place where the flow runs.",
