@@ -159,6 +159,17 @@ class ModuleGraph:
                 return candidate
         return None
 
+    def check_name(self, module: Module) -> None:
+        """Refuse a module that takes the place of one of the standard library for everybody."""
+        hidden = module.name.partition(".")[0]
+        if hidden in sys.stdlib_module_names:
+            self.report.error(
+                rules.SHADOWED_MODULE,
+                module.source.line_span(1),
+                file=module.source.path,
+                module=hidden,
+            )
+
     def _shadows(self, module: Module, node: Import, name: str, path: Path) -> None:
         self.report.error(
             rules.SHADOWED_MODULE,

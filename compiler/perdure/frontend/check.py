@@ -43,6 +43,7 @@ class Workspace:
         """Refuse, once, flows of a reached module that keep it from being imported."""
         if module.name not in self._heads:
             self._heads.add(module.name)
+            self.graph.check_name(module)
             check_heads(module, flows_of(self, module), self.report)
 
     def check_imports(self, module: Module) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from perdure.codec import decode
 from perdure.codec.text import Json
 from perdure.errors import Unanswered
+from perdure.local import script
 from perdure.local.children import outcome_of
 from perdure.local.lease import Leases
 from perdure.local.schema import open_store
@@ -65,19 +66,20 @@ class LocalClient:
             check_id(id)
         reference = flow.__perdure_ref__
         module, _, name = reference.partition(":")
-        if module == "__main__":
-            raise RuntimeError(
-                f"{name} is defined in the script that runs: put it into a module of its own"
-            )
         checked = check_program(FlowName(Path(flow.__wrapped__.__code__.co_filename), name))
+        if module == script.MAIN:
+            entry = checked.analysis.modules[checked.analysis.entry.module]
+            script.check_guarded(entry.tree, entry.source.path)
+            reference = str(checked.analysis.entry)
+        encoded = {key: script.in_its_name(value) for key, value in arguments.items()}
         store = self._open()
         try:
             run = id if id is not None else f"{name.replace('_', '-')}-{os.urandom(4).hex()}"
             record = RunRecord(
                 run=run,
                 flow=reference,
-                input_digest=digest_of(dict(arguments)),
-                input=dict(arguments),
+                input_digest=digest_of(dict(encoded)),
+                input=encoded,
                 versions=checked.versions(store),
                 seed=os.urandom(16).hex(),
                 started=time.time(),
@@ -91,6 +93,7 @@ class LocalClient:
 
     async def result(self, run: str) -> Outcome:
         """Wait for the end of a run."""
+        script.adopt()
         store = self._open()
         try:
             self._drive(store, find_run(store, run))
@@ -110,6 +113,7 @@ class LocalClient:
 
     async def ask(self, run: str, event: str, payload: Json) -> Outcome:
         """Store an event and wait for its reply."""
+        script.adopt()
         store = self._open()
         try:
             identity = self._put(store, run, event, payload, asks=True)
@@ -144,6 +148,7 @@ class LocalClient:
 
     def _put(self, store: SqliteStore, run: str, event: str, payload: Json, *, asks: bool) -> str:
         record = find_run(store, run)
+        payload = script.in_its_name(payload)
         if record.end is None and record.target == "local":
             self._check_payload(store, record, event, payload)
         identity = os.urandom(16).hex()
