@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeGuard, final
 
-from perdure.codec import Json, encode_slots
+from perdure.codec import Json, UncodableError, encode_slots
 from perdure.codec.descriptors import to_json
 from perdure.codec.narrow import is_list, is_tuple
 from perdure.durations import due, seconds_of
@@ -240,7 +240,11 @@ class Prepare:
     def _start(self, scope: Scope, name: str, path: str, row: Sequence[object]) -> Json:
         slots = scope.begin(self._slots, row)
         run = self._counts.run
-        captured = encode_slots(slots, ordered=True, functions=run.functions)
+        try:
+            captured = encode_slots(slots, ordered=True, functions=run.functions)
+        except UncodableError as fault:
+            fault.forget_slot()
+            raise
         state = State(run.id, run.seed, scope.entry, captured, path)
         state.cancelled = self._cancelled()  # branches of a cleanup are not cancelled again
         return state.write(fresh=True)

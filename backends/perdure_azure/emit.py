@@ -307,7 +307,18 @@ class _Printer:
     def _branch(self, branch: Branch) -> Expr:
         """The coroutine of a branch: one expression where its body is one operation."""
         value = branch.value.id if isinstance(branch.value, ast.Name) else None
-        return self._single(branch.body, value) or self._function_of(branch)
+        return self._entering(self._single(branch.body, value) or self._function_of(branch))
+
+    def _entering(self, element: Expr) -> Expr:
+        """`__perdure__.branch(helper, x)` of a helper's call: what it is given crosses by value."""
+        match element:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="__perdure__"))):
+                return element
+            case ast.Call(func=func, args=args, keywords=keywords):
+                called = ast.Attribute(_load("__perdure__"), "branch", ast.Load())
+                return ast.Call(called, [func, *args], keywords)
+            case _:
+                return element
 
     def _single(self, block: Block, value: Slot | None) -> Expr | None:
         """The coroutine expression of a block that is one operation, whose result it keeps."""
@@ -323,6 +334,7 @@ class _Printer:
         inner = self._single(node.body, target)
         if inner is None:
             raise InternalError("wait_for of more than one coroutine", during="print for azure")
+        inner = self._entering(inner)
         return self._form("wait_for", node.label, node.span, inner, node.delay)
 
     def _function_of(self, branch: Branch) -> Expr:

@@ -13,9 +13,7 @@ PROGRAMS = (*values.PROGRAMS, *control.PROGRAMS, *concurrent.PROGRAMS, *deadline
 OPEN: Mapping[tuple[str, str], str] = {}
 """(program, engine): why it is not the same yet. The test fails when one of them is."""
 
-LIMITED: Mapping[tuple[str, str], str] = {
-    ("gather_wide_helper", "aws/moto"): "inline_map_concurrency",
-}
+LIMITED: Mapping[tuple[str, str], str] = {}
 """(program, engine): the limit of the target that only a run of it can reach."""
 
 MISFITS = ("event_typed_misfit", "event_typed_misfit_in_race")

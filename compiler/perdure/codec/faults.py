@@ -18,6 +18,11 @@ class UncodableError(TypeError):
         self.path = segment + self.path
         self.args = (self._text(),)
 
+    def forget_slot(self) -> None:
+        """Name no slot: what a branch's own are called differs between engines."""
+        self.path = "value" + self.path[len(self.path.partition(".")[0].partition("[")[0]) :]
+        self.args = (self._text(),)
+
     def drop_dot(self) -> None:
         """Start the path with a slot's own name."""
         self.path = self.path.removeprefix(".")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, final
 
 from perdure.runtime.engine import CANCEL_RUN, Failed, Outcome
+from perdure.runtime.entering import entered
 from perdure.runtime.scope import Scope, current
 from perdure.runtime.values import completed, failed, result_of
 
@@ -32,7 +33,8 @@ class Branch:
 
     def __init__(self, index: int, work: Awaitable[Any], scope: Scope) -> None:
         self.index = index
-        self.work = work
+        # Now, not when it starts: what the flow does to its values from here on is its own.
+        self.work = entered(work, scope.run.functions)
         self.scope = scope
         self.task: asyncio.Task[Outcome] | None = None
 

@@ -21,9 +21,10 @@ from perdure.runtime import forks
 from perdure.runtime.deadlines import Deadline
 from perdure.runtime.deadlines import wait_for as _wait_for
 from perdure.runtime.engine import EventWait, FlowCall, LogRecord, Message, StepCall, Timer
+from perdure.runtime.entering import HelperCall, entered, is_helper
 from perdure.runtime.groups import TaskGroup
 from perdure.runtime.lazy import Lazy
-from perdure.runtime.perform import begin, cancelled_plainly, outcome_value
+from perdure.runtime.perform import begin, cancelled_plainly, outcome_value, running_scope
 from perdure.runtime.reads import (
     asctime,
     ctime,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = [
     "asctime",
     "ask",
+    "branch",
     "call",
     "cancel",
     "ctime",
@@ -111,6 +113,13 @@ def call(site: "Site", callee: Callable[..., Any], /, *args: Any, **kwargs: Any)
         flow = callee
         given = bind(flow, args, kwargs)
         return Lazy(flow.name, lambda: _child(site, flow, given))
+    return branch(callee, *args, **kwargs)
+
+
+def branch(callee: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call what may be a helper: then a branch copies what it is given."""
+    if current.get() is not None and is_helper(callee):
+        return HelperCall(callee, args, kwargs)
     return callee(*args, **kwargs)
 
 
@@ -235,7 +244,12 @@ def wait_for(site: "Site", work: Awaitable[Any], timeout: object) -> Awaitable[A
     """`asyncio.wait_for(work, timeout)`."""
     if current.get() is None:
         return asyncio.wait_for(work, None if timeout is None else seconds_of(timeout))
-    return Lazy("wait_for", lambda: _wait_for(site, work, timeout))
+    held = [work]
+
+    def enter() -> None:
+        held[0] = entered(work, running_scope().run.functions)
+
+    return Lazy("wait_for", lambda: _wait_for(site, held[0], timeout), enter)
 
 
 def semaphore(value: int = 1) -> Any:

@@ -7,7 +7,7 @@ ends in the order of the arguments.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -71,14 +71,15 @@ async def race(site: Site, awaitables: dict[str, Awaitable[Any]]) -> tuple[str, 
     run = running_scope().run
     keys = list(awaitables)
     decided = run.decided(path)
-    branches = [
+    contestants = (
         Branch(
             index,
             _awaitable(work),
             running_scope().branch(path, key, doomed=decided not in (None, key)),
         )
         for index, (key, work) in enumerate(awaitables.items())
-    ]
+    )
+    branches = _made(contestants, awaitables.values())
     async with _fork(branches):
         for branch in branches:
             branch.start()
@@ -156,10 +157,25 @@ def _scope_around() -> Scope:
 
 def _branches(path: str, awaitables: Sequence[Awaitable[Any]]) -> list[Branch]:
     scope = running_scope()
-    return [
+    branches = (
         Branch(index, _awaitable(work), scope.branch(path, index))
         for index, work in enumerate(awaitables)
-    ]
+    )
+    return _made(branches, awaitables)
+
+
+def _made(branches: Iterable[Branch], awaitables: Iterable[Awaitable[Any]]) -> list[Branch]:
+    """All of them; where one cannot be made, all are given up."""
+    made: list[Branch] = []
+    try:
+        made.extend(branches)
+    except BaseException:
+        for work in (*awaitables, *(branch.work for branch in made)):
+            close = getattr(work, "close", None)
+            if close is not None:
+                close()
+        raise
+    return made
 
 
 def _awaitable(work: Awaitable[Any]) -> Awaitable[Any]:

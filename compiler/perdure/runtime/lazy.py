@@ -10,11 +10,18 @@ __all__ = ["Lazy"]
 class Lazy[R]:
     """What `quote(item)` is before `await`: kept in locals and lists, consumed once."""
 
-    __slots__ = ("_run", "name")
+    __slots__ = ("_run", "enter", "name")
 
-    def __init__(self, name: str, run: Callable[[], Coroutine[Any, Any, R]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        run: Callable[[], Coroutine[Any, Any, R]],
+        enter: Callable[[], None] | None = None,
+    ) -> None:
         self.name = name
         self._run: Callable[[], Coroutine[Any, Any, R]] | None = run
+        self.enter = enter
+        """Called when it becomes a branch: what it holds crosses by value."""
 
     def __await__(self) -> Generator[Any, Any, R]:
         run, self._run = self._run, None

@@ -206,4 +206,11 @@ PROGRAMS = (
     Program("cancel_in_plain_race", "await a(1)\nawait race(x=event('x'), y=sleep(100))", cancel=5),
     Program("cancel_in_two_helpers", "async def one(n: int) -> Any:\n    await a(n)\n    await event(f'e{n}')\n    await inc(n)\n@flow\nasync def main() -> Any:\n    await gather(one(1), one(2))", cancel=5),
     Program("cancel_in_event_with_timeout", "try:\n    x = await event('x', timeout=50)\nexcept TimeoutError:\n    x = 1\nawait a(x)", cancel=5),
+    Program("branch_copies_its_arguments", "async def one(it: Item) -> Item:\n    it.count += await a(1)\n    return it\n@flow\nasync def main() -> Any:\n    it = await item('x')\n    hold = [it]\n    return it, await gather(*[one(h) for h in hold * 3], limit=1), it"),
+    Program("branch_keeps_sharing_inside", "async def one(x: Any, y: Any) -> Any:\n    await a(1)\n    return x is y[0]\n@flow\nasync def main() -> Any:\n    x = [1]\n    return await gather(one(x, [x]), one([1], [[1]]))"),
+    Program("branch_cannot_take", "async def one(x: Any) -> Any:\n    await a(1)\n    return len([x])\n@flow\nasync def main() -> Any:\n    try:\n        return await gather(one(1), one(object()), one(2))\n    except TypeError as e:\n        return str(e)"),
+    Program("branch_takes_functions", "it = await item('x')\nasync def one(f: Any, n: int) -> Any:\n    return f(await a(n))\nreturn await gather(one(lambda v: v + it.count, 2), one(str, 3))"),
+    Program("branch_takes_operations", "async def one(c: Any) -> Any:\n    return await c\n@flow\nasync def main() -> Any:\n    return await gather(one(one(a(1))), one(sleep(3)))"),
+    Program("branch_under_wait_for", "async def one(it: Item) -> Item:\n    it.count += await a(1)\n    return it\n@flow\nasync def main() -> Any:\n    it = await item('x')\n    hold = [it]\n    return await gather(*[asyncio.wait_for(one(h), 5) for h in hold]), it"),
+    Program("branch_takes_wrong_arguments", "async def one(x: Any) -> Any:\n    return await a(x)\n@flow\nasync def main() -> Any:\n    args = await a([1, 2])\n    try:\n        return await gather(one(*args), a(2))\n    except TypeError as e:\n        return str(e)"),
 )
