@@ -22,6 +22,8 @@ from perdure_aws.engine.interface import (
 
 __all__ = [
     "ENGINES",
+    "EXTRA",
+    "NEEDS",
     "START",
     "DefinitionRejected",
     "Engine",
@@ -37,6 +39,9 @@ __all__ = [
 
 ENGINES: Final = ("moto", "sfnx", "moto+dynamodb", "sfnx+dynamodb")
 """What `perdure.testing.run(engine=)` may name, the default first."""
+EXTRA: Final = "perdure[aws-test]"
+NEEDS: Final = ("moto", "sfnx", "jlens", "boto3")
+"""Modules that the extra installs, and nothing runs without."""
 
 
 def __getattr__(name: str) -> object:

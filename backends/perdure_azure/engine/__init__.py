@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from perdure_azure.engine.runner import run_flow
 
-__all__ = ["ENGINES", "run_flow"]
+__all__ = ["ENGINES", "EXTRA", "NEEDS", "OLDEST_PYTHON", "run_flow"]
 
 ENGINES: Final = ("memory",)
 """What `perdure.testing.run(engine=)` may name."""
+EXTRA: Final = "perdure[azure-test]"
+NEEDS: Final = ("durabletask", "azure.functions", "azure.durable_functions")
+"""Modules that the extra installs, and nothing runs without."""
+OLDEST_PYTHON: Final = (3, 13)
+"""What the SDK needs."""
 
 
 def __getattr__(name: str) -> object:

@@ -7,6 +7,8 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -33,7 +35,7 @@ from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import find_run
 from perdure.store.sqlite import SqliteStore
 
-__all__ = ["Driver", "error_text", "legible", "load_file", "load_run", "new_engine"]
+__all__ = ["Driver", "error_text", "interrupted", "legible", "load_file", "load_run", "new_engine"]
 
 
 def load_file(name: FlowName) -> Program | int:
@@ -130,9 +132,15 @@ class Driver:
         self._top: LocalRun | None = None
         self._interrupted = False
         self._left_waiting = False
+        self._run = ""
 
     def drive(self, record: RunRecord) -> int:
         """Drive the run; the exit code."""
+        self._run = record.run
+        with _until_interrupted(self._interrupt):
+            return self._driven(record)
+
+    def _driven(self, record: RunRecord) -> int:
         loop = self._engine.loop
         asyncio.set_event_loop(None)
         try:
@@ -144,11 +152,10 @@ class Driver:
             ) from None
         self._top.ended.add_done_callback(lambda _: loop.call_soon(self._after_end))
         self._engine.on_quiet = self._quiet
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._interrupt)
         try:
             with self._program.active():
-                loop.run_forever()
+                if not self._interrupted:
+                    loop.run_forever()
         except LostLease as lost:
             say(f"{lost}; this one stops")
             self._engine.failure = lost
@@ -167,8 +174,14 @@ class Driver:
         return code
 
     def _interrupt(self) -> None:
+        """Stop when the loop comes to it; it may be deep in a step's own code now."""
+        if self._interrupted:
+            # Asked twice: a step keeps the loop. The store is as safe as after any crash.
+            say("stopped at once: the step under way runs again")
+            os._exit(interrupted(self._run))
         self._interrupted = True
-        self._engine.loop.stop()
+        if not self._engine.loop.is_closed():
+            self._engine.loop.call_soon_threadsafe(self._engine.loop.stop)
 
     def _after_end(self) -> None:
         """Stay for runs it started that nobody waits for, as far as they have work."""
@@ -199,8 +212,7 @@ class Driver:
             if self._left_waiting:
                 self._announce_left(record)
                 return exits.WAITING
-            say(f"run {record.run} is interrupted; go on with:\n  {typed()} resume {record.run}")
-            return exits.INTERRUPTED
+            return interrupted(record.run)
         if record.end.status is Status.COMPLETED:
             value = plain(record.end.value)
             if value is not None:
@@ -222,6 +234,24 @@ class Driver:
     @property
     def _left(self) -> list[tuple[LocalRun, OperationState]]:
         return _waits(self._engine)
+
+
+@contextmanager
+def _until_interrupted(interrupt: Callable[[], None]) -> Generator[None]:
+    """While this holds, Ctrl-C and SIGTERM call `interrupt` instead of raising anywhere."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: interrupt()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def interrupted(run: str) -> int:
+    """Say how to go on with a run that was stopped; the exit code."""
+    say(f"run {run} is interrupted; go on with:\n  {typed()} resume {run}")
+    return exits.INTERRUPTED
 
 
 def error_text(error: Json) -> str:

@@ -14,8 +14,11 @@ from perdure.codec import UncodableError
 from perdure.errors import InvalidInput, RunConflict
 
 if TYPE_CHECKING:
+    from perdure.cli.store import Place
     from perdure.codec.descriptors import Descriptor
     from perdure.language import Flow
+    from perdure.local.engine import Engine, Start
+    from perdure.local.program import Program
 
 __all__ = ["command"]
 
@@ -30,7 +33,7 @@ def command(
     name: str, pairs: tuple[str, ...], whole: str | None, identity: str | None, detach: bool
 ) -> int:
     """Run a flow on this machine until its end; Ctrl-C leaves it resumable."""
-    from perdure.cli.drive import Driver, load_file, new_engine, new_run_id
+    from perdure.cli.drive import load_file, new_engine, new_run_id
     from perdure.driver import split_flow
     from perdure.local.engine import Start
     from perdure.runtime.values import encode_input
@@ -52,22 +55,32 @@ def command(
     engine = new_engine(place.store, program)
     run = identity or new_run_id(program.flow.name)
     start = Start(program.flow, arguments, program.versions(place.store), run, os.urandom(16).hex())
+    return _driven(place, engine, program, start, detach=detach)
+
+
+def _driven(
+    place: "Place", engine: "Engine", program: "Program", start: "Start", *, detach: bool
+) -> int:
+    """Claim the run, and drive it with the source it began with."""
+    from perdure.cli.drive import Driver, interrupted, load_run
+
     try:
         record = engine.claim(start)
     except RunConflict as conflict:
         raise click.UsageError(str(conflict)) from None
-    if record.seed == start.seed:
-        say(f"run {record.run}")
-    else:
-        say(f"run {record.run} exists already")
-        if record.versions.source != start.versions.source and record.end is None:
-            from perdure.cli.drive import load_run
-
-            program = load_run(place.store, record, place.project.root)
-            if isinstance(program, int):
-                return program
-            engine.functions = program.functions
-    return Driver(engine, program, detach=detach).drive(record)
+    try:
+        if record.seed == start.seed:
+            say(f"run {record.run}")
+        else:
+            say(f"run {record.run} exists already")
+            if record.versions.source != start.versions.source and record.end is None:
+                loaded = load_run(place.store, record, place.project.root)
+                if isinstance(loaded, int):
+                    return loaded
+                program, engine.functions = loaded, loaded.functions
+        return Driver(engine, program, detach=detach).drive(record)
+    except KeyboardInterrupt:
+        return interrupted(record.run)
 
 
 def _check_id(identity: str) -> None:

@@ -2,10 +2,12 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 from perdure.diagnostics import Refused, Report
@@ -94,8 +96,40 @@ def _runner(target: str, engine: str | None) -> Callable[[Request], Result]:
     if engine is not None and engine not in engines:
         others = f"there are {', '.join(engines)}" if engines else "it is one itself"
         raise ValueError(f"target {target!r} has no engine {engine!r}; {others}")
+    _check_installed(target, found)
     runner: Callable[[Request], Result] = found.run_flow
     return runner
+
+
+def _check_installed(target: str, engines: ModuleType) -> None:
+    """ModuleNotFoundError for engines whose packages are not here; it says how to get them."""
+    oldest: tuple[int, int] = getattr(engines, "OLDEST_PYTHON", (3, 0))
+    running = sys.version_info[:2]
+    if running < oldest:
+        raise ModuleNotFoundError(
+            f"target {target!r} is tested under Python {_dotted(oldest)} or later, this is "
+            f"{_dotted(running)}"
+        )
+    needs: tuple[str, ...] = getattr(engines, "NEEDS", ())
+    missing = [name for name in needs if not _is_there(name)]
+    if missing:
+        extra: str = getattr(engines, "EXTRA", missing[0])
+        raise ModuleNotFoundError(
+            f"the engines of target {target!r} are not installed (there is no {missing[0]!r}): "
+            f"pip install '{extra}'",
+            name=missing[0],
+        )
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _package(target: str) -> str:
@@ -112,10 +146,7 @@ def _package(target: str) -> str:
 
 
 def _has_engine(target: str) -> bool:
-    try:
-        return find_spec(f"{_package(target)}.engine") is not None
-    except ModuleNotFoundError:
-        return False
+    return _is_there(f"{_package(target)}.engine")
 
 
 def _event(when: object, name: str, payload: object) -> ScriptedEvent:

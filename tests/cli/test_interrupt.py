@@ -1,0 +1,89 @@
+"""Ctrl-C, at any moment: the run can be resumed, and it is said how."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.local.project import command, popen, write_project
+
+FLOW = """
+import time
+from pathlib import Path
+from perdure import flow, step
+
+@step
+async def blocks() -> str:
+    Path("begun").touch()
+    time.sleep(0 if Path("quick").exists() else 2)
+    return "blocked"
+
+@step
+def works(n: int) -> int:
+    time.sleep(0.02)
+    return n
+
+@flow
+async def slow() -> str:
+    return await blocks()
+
+@flow
+async def many() -> int:
+    total = 0
+    for n in range(20):
+        total += await works(n)
+    return total
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_project(tmp_path, app=FLOW)
+
+
+def _wait_for(path: Path) -> None:
+    for _ in range(400):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError(path)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.05, 0.1, 0.2, 0.4, 0.7])
+def test_an_interrupt_leaves_a_run_that_ends_when_resumed(wait: float, root: Path) -> None:
+    process = popen(root, "run", "app.py:many", "--id", "r")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "run r\n"
+    time.sleep(wait)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+    if process.returncode == 130:
+        assert err.startswith("run r is interrupted; go on with:\n")
+        assert command(root, "resume", "r") == "190\n"
+    else:
+        assert (process.returncode, out) == (0, "190\n")
+
+
+def test_an_interrupt_before_the_run_leaves_nothing(root: Path) -> None:
+    process = popen(root, "run", "app.py:many", "--id", "r")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "interrupted; go on" not in err or "run r\n" in err
+
+
+def test_a_step_that_keeps_the_loop_ends_first_or_at_the_second_interrupt(root: Path) -> None:
+    process = popen(root, "run", "app.py:slow", "--id", "r")
+    _wait_for(root / "begun")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=1.5)
+    assert process.returncode == 130
+    assert "stopped at once" in err
+    assert "resume r" in err
+    (root / "quick").touch()
+    assert command(root, "resume", "r") == '"blocked"\n'
