@@ -51,6 +51,7 @@ from perdure_aws.policies import MARGIN, Policies
 __all__ = ["SITES", "Definition", "definition", "function_groups"]
 
 type States = dict[str, Json]
+type Native = Await | Sleep | Spawn | Child
 
 SITES = "${Sites}"
 """Stands for the ARN of the function's pinned version; the deployment substitutes it."""
@@ -125,9 +126,9 @@ class ScopeStates:
         self.wins = wins
         self.states: States = {}
         self.by_name = {state.name: state for state in scope.states}
-        self._before: dict[str, list[Await | Sleep | Spawn]] = {}
+        self._before: dict[str, list[Native]] = {}
         for state in scope.states:
-            if isinstance(state, Await | Sleep | Spawn):
+            if isinstance(state, Await | Sleep | Spawn | Child):
                 self._before.setdefault(state.next.to, []).append(state)
 
     def add(self, state: State) -> None:
@@ -146,7 +147,7 @@ class ScopeStates:
             case Spawn():
                 self.put(state, self._spawn(state))
             case Child():
-                raise AssertionError("checked: child flows are refused before lowering")
+                waits.child(self, state)
             case Done():
                 if self._is_entered(state.name):
                     self.put(state, self._done())
@@ -265,7 +266,7 @@ class ScopeStates:
             if way.handler or not self.is_root
         ]
 
-    def _handled_before(self, state: Run | Route) -> Iterator[Await | Sleep | Spawn]:
+    def _handled_before(self, state: Run | Route) -> Iterator[Native]:
         """The native states that lead to a site, and whose errors a handler takes."""
         for native in self._before.get(state.name, ()):
             if not isinstance(self.by_name[native.on_error.to], Failed):

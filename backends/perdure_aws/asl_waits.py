@@ -4,6 +4,7 @@
     await sleep("1d")              "sleep"            Wait; a Task with a token where cleanup is
                                                       pending, or branches run beside it
     retry                          "retry classify"   likewise
+    await other_flow(...)          "other_flow"       Task with a token
 
 A Wait cannot be interrupted: whoever cancels a run that is in one stops the execution. So it stands
 only where no handler of the flow would see the CancelledError.
@@ -13,16 +14,16 @@ import math
 from typing import TYPE_CHECKING
 
 from perdure.codec import Json
-from perdure.machine.ir import Await, Run, Sleep
+from perdure.machine.ir import Await, Child, Run, Sleep
 from perdure_aws import expressions as jsonata
-from perdure_aws.error_names import CANCELLED
+from perdure_aws.error_names import AGAIN, CANCELLED
 from perdure_aws.expressions import INPUT, expression
 from perdure_aws.policies import literal_limit
 
 if TYPE_CHECKING:
     from perdure_aws.asl import ScopeStates
 
-__all__ = ["INVOKE", "LOST_ATTEMPTS", "ROUTE_SECONDS", "before_retry", "sleep", "wait"]
+__all__ = ["INVOKE", "LOST_ATTEMPTS", "ROUTE_SECONDS", "before_retry", "child", "sleep", "wait"]
 
 INVOKE = "arn:aws:states:::lambda:invoke"
 WITH_TOKEN = f"{INVOKE}.waitForTaskToken"
@@ -65,11 +66,34 @@ def _slept(scope: "ScopeStates", state: Sleep, name: str) -> dict[str, Json]:
     }
 
 
-def before_retry(scope: "ScopeStates", state: Run, name: str) -> None:
+def child(scope: "ScopeStates", state: Child) -> None:
+    """A Task whose token the child's run keeps; the site that follows reads how the child ended."""
+    edge, catchers = state.next, list[Json]()
+    if scope.whole.policies.may_retry(state.op):
+        wait = scope.whole.names.extra(f"retry {state.name}")
+        told = f"$merge([{INPUT}.operands, $parse($states.errorOutput.Cause)])"
+        asked = expression(f"$merge([{INPUT}, {{'operands': {told}}}])")
+        catchers.append({"ErrorEquals": [AGAIN], "Output": asked, "Next": wait})
+        before_retry(scope, state, wait, "operands")
+    scope.put(
+        state,
+        {
+            **scope.task(state, state.name, WITH_TOKEN, None, child=state.pc, token=TOKEN),
+            **({"Catch": catchers} if catchers else {}),
+            "Output": jsonata.along(edge.at, edge.bind, "ended", "true", origin=state.pc),
+            "Next": scope.name(edge.to),
+        },
+    )
+
+
+def before_retry(
+    scope: "ScopeStates", state: Run | Child, name: str, timing: str = "again"
+) -> None:
     """Until the next attempt; the site that makes it sees whether the run was cancelled."""
     again = scope.name(state.name)
-    if not scope.is_guarded(state.on_error):
-        until = expression(f"{INPUT}.again.until")
+    native = scope.is_root and isinstance(state, Run) and not scope.is_guarded(state.on_error)
+    if native:
+        until = expression(f"{INPUT}.{timing}.until")
         scope.extra(name, state, {"Type": "Wait", "Timestamp": until, "Next": again})
         return
     onward: dict[str, Json] = {"Output": expression(INPUT), "Next": again}
@@ -77,8 +101,8 @@ def before_retry(scope: "ScopeStates", state: Run, name: str) -> None:
         name,
         state,
         {
-            **scope.task(state, name, WITH_TOKEN, None, pause="again", token=TOKEN),
-            "TimeoutSeconds": expression(f"{INPUT}.again.seconds"),
+            **scope.task(state, name, WITH_TOKEN, None, pause=timing, token=TOKEN),
+            "TimeoutSeconds": expression(f"{INPUT}.{timing}.seconds"),
             "Catch": [{"ErrorEquals": [CANCELLED, "States.Timeout"], **onward}],
             **onward,
         },

@@ -1,31 +1,59 @@
-"""Cancelling a run: its waits end with a CancelledError, cleanup runs, the run ends cancelled."""
+"""Cancelling a run: its waits end with a CancelledError, cleanup runs, the run ends cancelled.
+
+A child flow is cancelled itself, and its parent goes on when it has ended. A run that rests in a
+Wait of Step Functions' own has no cleanup to run: its execution is stopped.
+"""
 
 import asyncio
 import json
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from perdure.codec import encode_error
+from perdure.codec import Json, encode_error
 from perdure.store.match import close, live_waiters
-from perdure.store.protocol import FORMAT, Key, RunStore
+from perdure.store.protocol import FORMAT, End, Key, RunRecord, RunStore, Status
 from perdure.store.records import partition_of
-from perdure.store.runs import request_cancel
+from perdure.store.runs import end_run, get_run, request_cancel
 from perdure_aws.error_names import CANCELLED
+from perdure_aws.executions import Executions, execution_name
 from perdure_aws.waits import Bell
 
-__all__ = ["cancel", "cancel_wait", "spare"]
+__all__ = ["CHILD", "cancel", "cancel_wait", "rest", "rested", "spare"]
+
+CHILD: Final = ("~child",)
+"""The line of a wait for a child flow; its path is the child's id below the parent's."""
 
 
-def cancel(store: RunStore, run: str, bell: Bell) -> bool:
-    """Ask the run to cancel; whether one of its waits was ended by it."""
+def cancel(
+    store: RunStore,
+    run: str,
+    bell: Bell,
+    executions: Executions,
+    *,
+    now: float,
+    ended: Callable[[RunRecord], None] = lambda record: None,
+) -> None:
+    """Ask the run to cancel, and end what it waits in.
+
+    `ended` is told of each run that this ended itself: those who wait for it are to be rung.
+    """
     record = request_cancel(store, run)
     if record.end is not None:
-        return False
-    ended = False
-    for waiter in live_waiters(store, run):
-        if store.get(_spared(run, waiter.path)) is None:
-            close(store, run, waiter.path)
-            if waiter.token is not None:
-                ended |= cancel_wait(bell, waiter.token)
-    return ended
+        return
+    waits = [w for w in live_waiters(store, run) if store.get(_spared(run, w.path)) is None]
+    for waiter in waits:
+        if waiter.names == CHILD:
+            child = f"{run}/{waiter.path}"
+            if get_run(store, child) is not None:
+                cancel(store, child, bell, executions, now=now, ended=ended)
+            continue
+        close(store, run, waiter.path)
+        if waiter.token is not None:
+            cancel_wait(bell, waiter.token)
+    if not waits and _rests(store, run, now):
+        executions.stop(record.flow, execution_name(run))
+        error = encode_error(asyncio.CancelledError())
+        ended(end_run(store, run, End(Status.CANCELLED, error=error), now))
 
 
 def spare(store: RunStore, run: str, path: str) -> None:
@@ -41,3 +69,31 @@ def cancel_wait(bell: Bell, token: str) -> bool:
     """End a waiting Task with the CancelledError that the flow sees."""
     error = encode_error(asyncio.CancelledError())
     return bell.fail(token, CANCELLED, json.dumps(error))
+
+
+def rest(store: RunStore, run: str, until: float, line: Mapping[str, Json]) -> None:
+    """The run goes into a Wait that nothing but StopExecution ends; `line` is what its trace gains
+    if that happens.
+    """
+    key = _resting(run)
+    body: dict[str, Json] = {"format": FORMAT, "until": until, "line": dict(line)}
+    while not store.put_if_absent(key, body):
+        item = store.get(key)
+        if item is not None and store.replace(key, item.version, body):
+            return
+
+
+def rested(store: RunStore, run: str) -> Mapping[str, Json] | None:
+    """What was noted when the run last went to rest."""
+    item = store.get(_resting(run))
+    return None if item is None else item.body
+
+
+def _rests(store: RunStore, run: str, now: float) -> bool:
+    body = rested(store, run)
+    until = None if body is None else body["until"]
+    return isinstance(until, int | float) and now < until
+
+
+def _resting(run: str) -> Key:
+    return Key(partition_of(run), "rest")

@@ -5,7 +5,7 @@ import ast
 from perdure import rules
 from perdure.diagnostics import Report
 from perdure.ir import ForkKind, OpKind
-from perdure.machine.ir import Child, Machines, Run, Sleep, Spawn
+from perdure.machine.ir import Machines, Run, Sleep, Spawn
 from perdure_aws.limits import value_of
 from perdure_aws.names import scopes
 from perdure_aws.policies import Policies
@@ -27,8 +27,6 @@ def check(machines: Machines, report: Report) -> None:
             check_written(scope, report)
             for state in scope.states:
                 match state:
-                    case Child():
-                        _not_yet(report, "a child flow", state)
                     case Run() if state.op.kind not in SITE_OPERATIONS:
                         _not_yet(report, f"`{state.op.kind}` of another run", state)
                     case Run() if policies.longest(state.op) > value_of("lambda_seconds"):
@@ -60,5 +58,5 @@ def _is_literal(written: ast.expr | None, value: object) -> bool:
     return isinstance(written, ast.Constant) and written.value is value
 
 
-def _not_yet(report: Report, what: str, state: Child | Run | Sleep | Spawn) -> None:
+def _not_yet(report: Report, what: str, state: Run | Sleep | Spawn) -> None:
     report.error(rules.NOT_LOWERED, state.span, what=what, target="aws", line=state.span.line)

@@ -1,7 +1,8 @@
 """The sites function: what Lambda calls.
 
-Configured by its environment: `PERDURE_TABLE` is the run store's table. Everything else is in
-the bundle beside it. Clients and the event loop live as long as the process, so module-level
+Configured by its environment: `PERDURE_TABLE` is the run store's table, `PERDURE_MACHINES` a JSON
+object that names the machine of each flow of the bundle by its ARN. Everything else is in the
+bundle beside it. Clients and the event loop live as long as the process, so module-level
 clients of steps keep working.
 """
 
@@ -25,8 +26,10 @@ from perdure.runtime.functions import ModuleFunctions
 from perdure.store.protocol import RunStore, Versions
 from perdure_aws.bodies import flow_named, timed_attempt
 from perdure_aws.dynamodb import DynamoStore
+from perdure_aws.error_names import CANCELLED
 from perdure_aws.operations import Attempt
 from perdure_aws.site import Host, invoke
+from perdure_aws.state import text
 
 __all__ = ["WrongPython", "handle"]
 
@@ -63,27 +66,38 @@ class LambdaContext(Protocol):
 
 def handle(event: Mapping[str, Json], context: LambdaContext) -> Json:
     """Lambda's entry: one invocation of a site."""
-    return invoke(_host(), event)
+    return invoke(_host(text(event["flow"])), event)
 
 
 @cache
-def _host() -> Host:
-    """Everything that outlives an invocation."""
+def _host(flow: str) -> Host:
+    """Everything of one flow that outlives an invocation."""
     about = json.loads(ABOUT.read_text("utf-8"))
-    module = importlib.import_module(f"perdure_sites.{about['sites']}")
+    modules = {
+        ref: importlib.import_module(f"perdure_sites.{sites}")
+        for ref, sites in about["flows"].items()
+    }
     return Host(
-        flow=flow_named(about["flow"]),
-        table=module.FLOW,
+        flow=flow_named(flow),
+        table=modules[flow].FLOW,
         store=_store(),
-        steps=Bodies(),
+        steps=_bodies(),
         bell=TaskTokens(),
+        executions=Machines(json.loads(os.environ.get("PERDURE_MACHINES", "{}"))),
+        flow_named=flow_named,
         versions=Versions(about["perdure"], about["python"], about["codec"], about["source"]),
         now=time.time,
         sleep=time.sleep,
-        functions=ModuleFunctions({module.__name__: module}),
+        functions=ModuleFunctions({module.__name__: module for module in modules.values()}),
     )
 
 
+@cache
+def _bodies() -> "Bodies":
+    return Bodies()
+
+
+@cache
 def _store() -> RunStore:
     client = boto3.client("dynamodb")  # pyright: ignore[reportUnknownMemberType]  (other services)
     return DynamoStore(client, os.environ["PERDURE_TABLE"])
@@ -127,3 +141,34 @@ class TaskTokens:
         except gone:
             return False
         return True
+
+
+@final
+class Machines:
+    """Executions of the bundle's flows; `arns`: the machine of each, by the flow."""
+
+    def __init__(self, arns: Mapping[str, str]) -> None:
+        self._arns = arns
+        client = boto3.client("stepfunctions")  # pyright: ignore[reportUnknownMemberType]  (others)
+        self._client = client
+
+    def start(self, flow: str, name: str, given: Mapping[str, Json]) -> None:
+        """StartExecution; the same name and input again is the execution that there is."""
+        try:
+            self._client.start_execution(
+                stateMachineArn=self._arns[flow], name=name, input=json.dumps(given)
+            )
+        except self._client.exceptions.ExecutionAlreadyExists:
+            return  # it has ended since: StartExecution answers for those that run
+
+    def stop(self, flow: str, name: str) -> None:
+        """StopExecution."""
+        # arn:aws:states:region:account:stateMachine:name[:version]
+        parts = self._arns[flow].split(":")
+        arn = ":".join([*parts[:5], "execution", parts[6], name])
+        try:
+            self._client.stop_execution(
+                executionArn=arn, error=CANCELLED, cause="the run was cancelled"
+            )
+        except self._client.exceptions.ExecutionDoesNotExist:
+            return

@@ -17,6 +17,7 @@ from perdure.codec.descriptors import to_json
 from perdure.codec.narrow import is_list, is_tuple
 from perdure.durations import due, seconds_of
 from perdure.errors import LimitExceeded
+from perdure.language import Flow as UserFlow
 from perdure.language import Step
 from perdure.operations import epoch_of
 from perdure.runtime.engine import Operation as Started
@@ -134,6 +135,8 @@ class Prepare:
         if isinstance(operands, Call) and _is_value(operands.callee):
             asked = step_of(operands.callee)
             return StepCall(asked.step, asked.arguments, asked.op)
+        if isinstance(operands, Call) and _is_flow(operands.callee):
+            return EngineOperands(self._child(node, operands.callee, operands))
         if isinstance(operands, Call):
             step = _step(operands.callee)
             # Encoded here: what cannot cross is an error of the flow, raised at its operation.
@@ -194,6 +197,18 @@ class Prepare:
             "seconds": left,
             "record": record,
             **({"overtaken": True} if until < when else {}),
+        }
+
+    def _child(self, node: Operation, flow: UserFlow[..., object], call: Call) -> Json:
+        given = bind(flow, call.args, call.kwargs)
+        path = self._counts.enter(node.label)
+        arguments = encode_arguments(flow, given, self._counts.run.functions)
+        return {
+            "flow": flow.__perdure_ref__,
+            "name": flow.name,
+            "arguments": arguments,
+            "path": path,
+            "label": node.label,
         }
 
     # --- forks ----------------------------------------------------------------------------------
@@ -367,6 +382,10 @@ def _is_object(value: object) -> TypeGuard[dict[str, object]]:
 
 def _is_value(value: object) -> TypeGuard[Lazy[object]]:
     return isinstance(value, Lazy)
+
+
+def _is_flow(value: object) -> TypeGuard[UserFlow[..., object]]:
+    return isinstance(value, UserFlow)
 
 
 def _is_step(value: object) -> TypeGuard[Step[..., object]]:

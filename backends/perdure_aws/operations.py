@@ -23,7 +23,15 @@ from perdure.store.protocol import Event, EventState, RunStore
 from perdure.store.runs import update_run
 from perdure.trace import outcome_json
 
-__all__ = ["Again", "Attempt", "Records", "StepRunner", "attempt_step", "perform_message"]
+__all__ = [
+    "Again",
+    "Attempt",
+    "Records",
+    "StepRunner",
+    "attempt_step",
+    "perform_message",
+    "trace_line",
+]
 
 
 @final
@@ -88,19 +96,47 @@ class Records:
         where only the operation knows it.
         """
         self.lines.append(
-            {
-                "path": path,
-                "kind": kind,
-                "name": name,
-                "arguments": dict(arguments),
-                "attempts": attempts,
-                "outcome": outcome_json(outcome),
-                "label": label,
-                "contestant": contestant,
-                "time": time,
-                **({} if site is None else {"site": list(site)}),
-            }
+            trace_line(
+                path,
+                kind,
+                name,
+                arguments,
+                outcome,
+                label=label,
+                time=time,
+                attempts=attempts,
+                contestant=contestant,
+                site=site,
+            )
         )
+
+
+def trace_line(
+    path: str,
+    kind: str,
+    name: str,
+    arguments: Mapping[str, Json],
+    outcome: Outcome | None,
+    *,
+    label: str,
+    time: float,
+    attempts: int = 1,
+    contestant: Json = None,
+    site: Site | None = None,
+) -> dict[str, Json]:
+    """A line of the trace, as `Records.add` takes it."""
+    return {
+        "path": path,
+        "kind": kind,
+        "name": name,
+        "arguments": dict(arguments),
+        "attempts": attempts,
+        "outcome": outcome_json(outcome),
+        "label": label,
+        "contestant": contestant,
+        "time": time,
+        **({} if site is None else {"site": list(site)}),
+    }
 
 
 def attempt_step(

@@ -25,8 +25,10 @@ LAMBDA_LONGEST = 900
 class Policies:
     """Timeouts and retries of the steps of one program."""
 
-    def __init__(self, steps: Iterable[StepInfo]) -> None:
+    def __init__(self, steps: Iterable[StepInfo], retried: Iterable[Ref] = ()) -> None:
+        """`retried`: the flows that are tried again as a unit."""
         self._steps: Mapping[Ref, StepInfo] = {step.ref: step for step in steps}
+        self._retried = frozenset(retried)
 
     def timeout(self, op: Op) -> int:
         """Seconds after which Step Functions gives one attempt up."""
@@ -39,6 +41,8 @@ class Policies:
 
     def may_retry(self, op: Op) -> bool:
         """Whether some attempt after the first is possible."""
+        if not self._retried.isdisjoint(op.candidates):
+            return True
         if op.kind not in (OpKind.STEP, OpKind.TABLE, OpKind.VALUE):
             return False
         if any(option.name == "retry" or option.star for option in op.options):

@@ -11,7 +11,7 @@ from perdure.language import Flow as UserFlow
 from perdure.runtime.engine import Completed, LogRecord, Outcome, StepCall
 from perdure.runtime.values import encode_input
 from perdure.store.protocol import End, RunRecord, RunStore, Status, Versions
-from perdure.store.runs import claim_run, digest_of, end_run
+from perdure.store.runs import claim_run, digest_of, end_run, get_run
 from perdure_aws.awaited import asked
 from perdure_aws.failures import failure
 from perdure_aws.state import State, fields, text
@@ -58,9 +58,13 @@ def begin(
 ) -> State:
     """The first state of a run: claim its id, take its input apart.
 
-    The input may be plain JSON, as a webhook has it; one that does not fit ends the execution.
+    The input may be plain JSON, as a webhook has it; one that does not fit ends the execution. That
+    of a run which another run started lies in its record.
     """
     run = fields(data["run"])
+    known = get_run(store, text(run["id"])) if data["input"] is None else None
+    if known is not None:
+        return _state(State(known.run, known.seed, entry, known.input), data)
     try:
         given = encode_input(flow, decode_slots(dict(fields(data["input"]))))
     except InvalidInput as error:
@@ -76,7 +80,10 @@ def begin(
         target="aws",
     )
     claimed, _ = claim_run(store, record)
-    state = State(claimed.run, claimed.seed, entry, given)
+    return _state(State(claimed.run, claimed.seed, entry, given), data)
+
+
+def _state(state: State, data: Mapping[str, Json]) -> State:
     if "at" in data:
         # The flow began with a wait: no site has rewritten the input, and it goes on after it.
         state.at = text(data["at"])
@@ -85,7 +92,7 @@ def begin(
     return state
 
 
-def end_of_run(store: RunStore, run: str, outcome: Outcome, now: float) -> None:
+def end_of_run(store: RunStore, run: str, outcome: Outcome, now: float) -> RunRecord:
     """Record how the flow ended; the first end stays."""
     if isinstance(outcome, Completed):
         end = End(Status.COMPLETED, value=outcome.value)
@@ -93,4 +100,4 @@ def end_of_run(store: RunStore, run: str, outcome: Outcome, now: float) -> None:
         cancelled = isinstance(decode_error(outcome.error), asyncio.CancelledError)
         status = Status.CANCELLED if cancelled else Status.FAILED
         end = End(status, error=outcome.error)
-    end_run(store, run, end, now)
+    return end_run(store, run, end, now)

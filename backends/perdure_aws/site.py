@@ -4,6 +4,7 @@
     route  drive to the next stop
     wait   register a wait under a task token; what answers is the doorbell
     pause  likewise, of a wait for time alone
+    child  start a child flow, whose end rings the token
 
 Nothing here knows Lambda, DynamoDB or moto: those are the `Host`.
 """
@@ -15,9 +16,9 @@ from perdure.codec import Json
 from perdure.runtime.engine import Failed, Outcome
 from perdure.runtime.scope import current
 from perdure.runtime.values import result_of
-from perdure_aws import site_waits
+from perdure_aws import children, site_waits
 from perdure_aws.operands import Message, StepCall
-from perdure_aws.operations import Again, attempt_step, perform_message
+from perdure_aws.operations import Again, attempt_step, perform_message, trace_line
 from perdure_aws.state import text
 from perdure_aws.visit import Host, Visit
 
@@ -37,6 +38,9 @@ def invoke(host: Host, event: Mapping[str, Json]) -> Json:
 def _answer(visit: Visit, event: Mapping[str, Json]) -> Json:
     if "wait" in event:
         site_waits.register_wait(visit, text(event["wait"]), text(event["token"]))
+        return None
+    if "child" in event:
+        children.begin_child(visit, text(event["token"]))
         return None
     if "pause" in event:
         site_waits.paused(visit, text(event["pause"]), text(event["token"]))
@@ -106,40 +110,45 @@ def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome | None:
     """
     again, arguments = visit.state.again, ready.arguments
     number = 1 if again is None else int(str(again["attempt"]))
+
+    def line(outcome: Outcome | None, attempts: int) -> dict[str, Json]:
+        return trace_line(
+            path,
+            "step",
+            ready.step.name,
+            arguments,
+            outcome,
+            label=visit.node(pc).label,
+            time=visit.host.now(),
+            attempts=attempts,
+            site=None if ready.value is None else ready.value.site,
+        )
+
     if again is not None and visit.cancel_is_asked() and not visit.state.cancelled:
         outcome: Outcome | None = Failed(again["last"])
         number -= 1
     else:
         if again is not None:
             site_waits.end_pause(visit, again)
-        ended = (
-            None
-            if again is not None and again.get("overtaken")
-            else attempt_step(
-                visit.host.steps,
-                ready.step,
-                arguments,
-                run=visit.state.run,
-                path=path,
-                number=number,
-                now=visit.host.now,
-                until=visit.next_deadline(),
-            )
-        )
+        is_late = again is not None and again.get("overtaken")
+        ended = None if is_late else _attempt(visit, path, ready, number)
         if isinstance(ended, Again):
             if visit.state.cancelled or not visit.cancel_is_asked():
-                raise visit.again(ended, path)
+                raise visit.again(ended, pc, line(ended.last, number))
             ended = ended.last
         outcome = ended
-    visit.records.add(
-        path,
-        "step",
-        ready.step.name,
-        arguments,
-        outcome,
-        label=visit.node(pc).label,
-        time=visit.host.now(),
-        attempts=number,
-        site=None if ready.value is None else ready.value.site,
-    )
+    visit.records.lines.append(line(outcome, number))
     return outcome
+
+
+def _attempt(visit: Visit, path: str, ready: StepCall, number: int) -> Outcome | Again | None:
+    return attempt_step(
+        visit.host.steps,
+        ready.step,
+        ready.arguments,
+        run=visit.state.run,
+        path=path,
+        number=number,
+        now=visit.host.now,
+        until=visit.next_deadline(),
+    )

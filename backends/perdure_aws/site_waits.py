@@ -21,12 +21,22 @@ from perdure.store.records import waiter_key
 from perdure_aws import waits
 from perdure_aws.cancel import cancel_wait, spare
 from perdure_aws.operands import Wait, by_name, wait_of
+from perdure_aws.operations import trace_line
 from perdure_aws.state import fields, text
 
 if TYPE_CHECKING:
     from perdure_aws.visit import Visit
 
-__all__ = ["end_pause", "failed", "given_up", "paused", "received", "register_wait", "slept"]
+__all__ = [
+    "end_pause",
+    "failed",
+    "given_up",
+    "paused",
+    "received",
+    "register_wait",
+    "sleep_line",
+    "slept",
+]
 
 PAUSE = ("~pause",)
 """No event can have this name; whoever cancels finds the wait in its line."""
@@ -184,14 +194,21 @@ def _settle(visit: "Visit", wait: Wait) -> None:
 
 def record_sleep(visit: "Visit", record: Mapping[str, Json], outcome: Outcome | None) -> None:
     """A line of the trace; `outcome` None: cancelled."""
-    visit.records.add(
+    visit.records.lines.append(sleep_line(record, outcome, time=visit.run.time))
+
+
+def sleep_line(
+    record: Mapping[str, Json], outcome: Outcome | None, *, time: float
+) -> dict[str, Json]:
+    """The line itself."""
+    return trace_line(
         text(record["path"]),
         "sleep",
         "sleep",
         fields(record["arguments"]),
         outcome,
         label=text(record["label"]),
-        time=visit.run.time,
+        time=time,
         contestant=record.get("contestant"),
     )
 
@@ -251,4 +268,7 @@ def _until(timing: Mapping[str, Json]) -> float:
 
 def _pause_path(timing: Mapping[str, Json]) -> str:
     record = timing.get("record")
-    return text(timing["path"]) if record is None else text(fields(record)["path"])
+    if record is not None:
+        return text(fields(record)["path"])
+    number = timing.get("attempt")
+    return f"{text(timing['path'])}~{number} pause"

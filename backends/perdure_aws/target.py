@@ -2,11 +2,13 @@
 
 <flow>/definition.asl.json the state machine <flow>/sites.py the Python that its Tasks run, to
 read (the bundle holds it too) <flow>/source-map.json state -> file, line, column
+<flow>/flows/<other>/... the same of each flow that it awaits or starts
 <flow>/bundle.zip everything the sites function needs
 <flow>/template.json CloudFormation: the flow's resources <flow>/store.json likewise: those that
 all flows of an environment share
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, final
 
 from perdure import __version__, rules
@@ -14,7 +16,7 @@ from perdure.backend import Artifacts, Limit, Limits
 from perdure.codec import VERSION as CODEC_VERSION
 from perdure.codec import Json
 from perdure.diagnostics import Report
-from perdure.ir import Program
+from perdure.ir import Program, Ref
 from perdure.machine.emit import emit, module_name
 from perdure.machine.ir import Machine, Machines
 from perdure.project import Environment, Project
@@ -48,35 +50,41 @@ class AwsTarget:
 
     def __init__(self) -> None:
         self._imported: Imported | None = None
-        self._built: tuple[Machines, Definition, Document] | None = None
+        self._built: tuple[Machines, tuple[tuple[Definition, Document], ...]] | None = None
 
     def check(self, machines: Machines, report: Report) -> None:
         """Report what Step Functions cannot take, at its line."""
         check(machines, report)
         if report.ok:
-            _check_size(machines.machines[0], self._definition(machines)[1], report)
+            for built, document in self._definitions(machines):
+                _check_size(built.machine, document, report)
 
     def lower(self, machines: Machines, program: Program, project: Project) -> Artifacts:
-        """The artifacts of the entry flow."""
-        machine = machines.machines[0]
-        built, document = self._definition(machines)
-        sites = emit(machine, program.sources, program.sites)
+        """The artifacts of the entry flow, and below `flows` the machines of those it starts."""
+        (built, document), *others = self._definitions(machines)
+        machine = built.machine
+        sites = {
+            module_name(one.ref): emit(one, program.sources, program.sites)
+            for one in machines.machines
+        }
         about: dict[str, Json] = {
             "perdure": __version__,
             "python": project.minor,
             "flow": str(machine.ref),
-            "sites": module_name(machine.ref),
+            "flows": {str(one.ref): module_name(one.ref) for one in machines.machines},
             "source": program.digest,
             "codec": CODEC_VERSION,
             "state": STATE_VERSION,
         }
-        files = bundle_files(
-            self._sources(program, project), {module_name(machine.ref): sites}, about
-        )
+        files = bundle_files(self._sources(program, project), sites, about)
+        inner = [
+            (f"{folder_of(one.machine.ref, machines)}/{name}", text)
+            for one, its_document in others
+            for name, text in _readable(one, its_document, sites).items()
+        ]
         return {
-            "definition.asl.json": _text(document),
-            "sites.py": sites,
-            "source-map.json": pretty(source_map(built, machine)),
+            **_readable(built, document, sites),
+            **dict(inner),
             "bundle.zip": zip_of(files),
             "template.json": pretty(
                 flow_template(
@@ -90,18 +98,40 @@ class AwsTarget:
             "store.json": pretty(store_template()),
         }
 
-    def _definition(self, machines: Machines) -> tuple[Definition, Document]:
-        """The definition of the entry flow, made once for `check` and `lower`."""
+    def _definitions(self, machines: Machines) -> tuple[tuple[Definition, Document], ...]:
+        """The definitions of all flows, made once for `check` and `lower`."""
         if self._built is None or self._built[0] is not machines:
-            built = definition(machines.machines[0], Policies(machines.steps))
-            self._built = machines, built, built.document()
-        return self._built[1:]
+            retried = [machine.ref for machine in machines.machines if machine.retried]
+            policies = Policies(machines.steps, retried)
+            built = [definition(machine, policies) for machine in machines.machines]
+            self._built = machines, tuple((one, one.document()) for one in built)
+        return self._built[1]
 
     def _sources(self, program: Program, project: Project) -> dict[str, str]:
         """The files of one project are read once for all flows of a compile."""
         if self._imported is None or self._imported.project is not project:
             self._imported = Imported(project)
         return self._imported.sources(program.sources)
+
+
+def folder_of(ref: Ref, machines: Machines) -> str:
+    """Where the machine of a flow lies that another one starts: by its name, told apart by its
+    module where two have one name.
+    """
+    names = [one.ref.qualname for one in machines.machines]
+    plain = ref.qualname if names.count(ref.qualname) == 1 else f"{ref.module}.{ref.qualname}"
+    return f"flows/{plain}"
+
+
+def _readable(
+    built: Definition, document: Document, sites: Mapping[str, str]
+) -> dict[str, bytes | str]:
+    """What people read of one machine."""
+    return {
+        "definition.asl.json": _text(document),
+        "sites.py": sites[module_name(built.machine.ref)],
+        "source-map.json": pretty(source_map(built, built.machine)),
+    }
 
 
 def _check_size(machine: Machine, document: Document, report: Report) -> None:

@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn, final
 
-from perdure.codec import Json, decode_error, decode_slots, encode, encode_slots
+from perdure.codec import Json, conform, decode_error, decode_slots, encode, encode_slots
 from perdure.codec.functions import FunctionTable
 from perdure.errors import LimitExceeded
 from perdure.language import Flow as UserFlow
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.scope import Scope as Counts
-from perdure.runtime.values import failed
+from perdure.runtime.values import failed, result_type
 from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop, branch_name, deadlines_of
 from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
-from perdure_aws import joins, site_waits, waits
+from perdure_aws import children, joins, site_waits, waits
+from perdure_aws.cancel import rest
 from perdure_aws.error_names import AGAIN, ended, raised
+from perdure_aws.executions import Executions
 from perdure_aws.failures import SiteFailure, failure
 from perdure_aws.keep import CAUSE_CHARACTERS, keep, short, unkept
 from perdure_aws.operands import EngineOperands, Prepare, moment, whole_seconds
@@ -48,6 +50,8 @@ class Host:
     store: RunStore
     steps: StepRunner
     bell: waits.Bell
+    executions: Executions
+    flow_named: Callable[[str], UserFlow[..., object]]
     versions: Versions
     now: Callable[[], float]
     sleep: Callable[[float], None]
@@ -147,6 +151,8 @@ class Visit:
             return None
         if "received" in along:
             return site_waits.received(self, text(along["origin"]))
+        if "ended" in along:
+            return children.child_ended(self)
         if "won" in along:
             won = dict(unkept(self.host.store, fields(along["won"])))
             self._passed_in_branches([won])
@@ -234,13 +240,19 @@ class Visit:
                 around.fire(around.stack[number])
         raise asyncio.CancelledError
 
+    def attempt_of(self, operands: Mapping[str, Json]) -> int:
+        """The number of the attempt that is asked for."""
+        number = operands.get("attempt", 1)
+        assert isinstance(number, int | float), "attempts are counted"
+        return int(number)
+
     # --- leaving --------------------------------------------------------------------------------
 
     def reply(self, stop: Stop) -> Json:
         """What a site answers: the next state, and what the run's trace gains."""
         if self.prepare.passed is not None:
             raise self._limit(self.prepare.passed)
-        if stop.kind == "return" and (lost := _uncodable(stop.value)) is not None:
+        if stop.kind == "return" and (lost := self._uncodable(stop.value)) is not None:
             # No handler of the flow is left at its edge: the scope has failed.
             raise self.failed(Stop("failed", stop.at, {}, "", None, lost))
         state = self._next(stop)
@@ -263,8 +275,13 @@ class Visit:
         name = type(stop.error).__name__ if is_end else raised(handler)
         return self._fail(name, {"next": self._next(stop), **self._rest()})
 
-    def again(self, again: Again, path: str) -> SiteFailure:
-        """Another attempt: the same state, entered once more at its time."""
+    def again(self, again: Again, pc: str, line: Mapping[str, Json]) -> SiteFailure:
+        """Another attempt: the same state, entered once more at its time.
+
+        `line`: how the trace shows the step if the run is cancelled before that.
+        """
+        if self._is_bare(pc):
+            rest(self.host.store, self.state.run, again.until, line)
         data = dict(fields(self.event["next"]))
         data.pop("fresh", None)
         deadline = self.next_deadline()
@@ -275,7 +292,7 @@ class Visit:
             "seconds": whole_seconds(until - self.host.now()),
             **({"overtaken": True} if until < again.until else {}),
             "entered": self.entered,
-            "path": f"{path}~{again.number}",
+            "path": line["path"],
             "last": again.last.error if isinstance(again.last, Failed) else None,
         }
         return self._fail(AGAIN, {"next": data})
@@ -304,8 +321,13 @@ class Visit:
         """The run ends: no handler of the flow sees this."""
         error = LimitExceeded(f"{what} ({text(self.event['line'])})")
         outcome = failed(error)
-        end_of_run(self.host.store, self.state.run, outcome, self.host.now())
+        self._end_run(outcome)
         return failure("LimitExceeded", {"next": {"error": outcome.error}})
+
+    def _end_run(self, outcome: Outcome) -> None:
+        """Record how the run ended, and tell those who wait for it."""
+        host = self.host
+        children.ring_ended(host, end_of_run(host.store, self.state.run, outcome, host.now()))
 
     def _rest(self) -> dict[str, Json]:
         """Lines of the trace and of the log."""
@@ -327,9 +349,9 @@ class Visit:
             more["raised"] = stop.raised
         match stop.kind:
             case "native":
-                more["operands"] = self._operands(stop.value)
+                more["operands"] = self._operands(stop.at, stop.value)
             case "return":
-                more.update(self._ended(Completed(encode(stop.value, ordered=True, path="result"))))
+                more.update(self._ended(Completed(self._returned(stop.value))))
             case "failed":
                 assert stop.error is not None, "a scope that failed has an error"
                 more.update(self._ended(failed(stop.error)))
@@ -344,19 +366,42 @@ class Visit:
         state.logs = self.counts.logs
         return state.write(**more)
 
+    def _returned(self, value: object) -> Json:
+        """What the scope gives: the flow's own result is what its annotation says."""
+        declared = None if self.scope_id else result_type(self.host.flow)
+        if declared is not None:
+            value = conform(value, declared, "result")
+        return encode(value, ordered=True, functions=self.host.functions, path="result")
+
+    def _uncodable(self, value: object) -> TypeError | ValueError | None:
+        """Why what a scope returned cannot cross, if it cannot."""
+        try:
+            self._returned(value)
+        except (TypeError, ValueError) as error:
+            return error
+        return None
+
     def _counts(self) -> dict[str, int]:
         """Of labels that may come again: those in loops, and those that only values know."""
         labels = {n.label for n in self.scope.nodes.values() if isinstance(n, Operation)}
         once = labels - self.scope.repeating
         return {label: count for label, count in self.counts.counts.items() if label not in once}
 
-    def _operands(self, value: object) -> Json:
+    def _operands(self, pc: str, value: object) -> Json:
         assert isinstance(value, EngineOperands), "the driver stopped at an engine's operation"
         data = value.data
         if isinstance(data, dict) and "until" in data and self._is_late():
             now = self.host.now()
             return {**data, "until": moment(now), "seconds": 1}
+        if isinstance(data, dict) and "until" in data and self._is_bare(pc):
+            until = datetime.fromisoformat(text(data["until"])).timestamp()
+            line = site_waits.sleep_line(fields(data["record"]), None, time=until)
+            rest(self.host.store, self.state.run, until, line)
         return data
+
+    def _is_bare(self, pc: str) -> bool:
+        """Whether Step Functions' own Wait stands there: nothing of the flow runs at a cancel."""
+        return not (self.scope_id or self.node(pc).handler or self.state.cancelled)
 
     def _is_late(self) -> bool:
         """Whether a native wait must not begin: the run was cancelled while this site ran."""
@@ -367,7 +412,7 @@ class Visit:
         kind = "value" if isinstance(outcome, Completed) else "error"
         data = outcome.value if isinstance(outcome, Completed) else outcome.error
         if not self.scope_id:
-            end_of_run(self.host.store, self.state.run, outcome, self.host.now())
+            self._end_run(outcome)
             return {kind: data}
         around = deadlines_of(self.slots)
         fired = [] if around is None else list(around.fired())
@@ -385,15 +430,6 @@ class Visit:
 
 def _list(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
-
-
-def _uncodable(value: object) -> TypeError | ValueError | None:
-    """Why what a scope returned cannot cross, if it cannot."""
-    try:
-        encode(value, ordered=True, path="result")
-    except (TypeError, ValueError) as error:
-        return error
-    return None
 
 
 def _slots(data: Json) -> dict[str, Json]:

@@ -391,6 +391,8 @@ class Function(NamedTuple):
     captures: frozenset[Slot] = frozenset()
     """Slots of the enclosing function that a nested one reads or writes by reference; no members of
     `slots`."""
+    retried: bool = False
+    """A flow whose decorator names a retry policy."""
 
 
 @final

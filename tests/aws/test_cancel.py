@@ -1,6 +1,6 @@
 """A cancel at any moment leaves the trace and the end that the reference has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,14 @@ class Bells:
         return True
 
 
+class Stopped:
+    def start(self, flow: str, name: str, given: Mapping[str, Json]) -> None:
+        raise AssertionError("a cancel starts nothing")
+
+    def stop(self, flow: str, name: str) -> None:
+        raise AssertionError("nothing rests")
+
+
 def waiter(path: str) -> Waiter:
     return Waiter("order-17", path, ("x",), 0.0, token=f"token {path}")
 
@@ -74,10 +82,11 @@ def test_a_second_cancel_leaves_the_cleanup_alone() -> None:
     store, bells = SqliteStore(), Bells()
     store.put_if_absent(*_claimed())
     register(store, waiter("x"))
-    assert cancel(store, "order-17", bells)
+    cancel(store, "order-17", bells, Stopped(), now=1.0)
+    assert bells.failed == ["token x"]
     spare(store, "order-17", "cleanup")
     register(store, waiter("cleanup"))
-    assert not cancel(store, "order-17", bells)
+    cancel(store, "order-17", bells, Stopped(), now=1.0)
     assert bells.failed == ["token x"]
 
 
@@ -85,7 +94,7 @@ def test_a_cancel_after_the_end_changes_nothing() -> None:
     store, bells = SqliteStore(), Bells()
     store.put_if_absent(*_claimed())
     end_run(store, "order-17", End(Status.COMPLETED, 1), 1.0)
-    assert not cancel(store, "order-17", bells)
+    cancel(store, "order-17", bells, Stopped(), now=1.0)
     found = get_run(store, "order-17")
     assert found is not None
     assert (found.cancel, found.status) == (None, Status.COMPLETED)

@@ -9,7 +9,7 @@ import importlib
 import sys
 import tempfile
 import zipfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
@@ -28,17 +28,23 @@ KEPT_OUT = ("perdure", "perdure_aws")
 
 
 class Loaded:
-    """What a bundle holds: the flow as the user wrote it, and the table of its sites."""
+    """What a bundle holds: flows as the user wrote them, and the tables of their sites."""
 
-    def __init__(self, flow: UserFlow[..., object], module: ModuleType) -> None:
-        self.flow = flow
-        self.table: Flow = module.FLOW
-        self.functions = ModuleFunctions({module.__name__: module})
+    def __init__(self, modules: Sequence[ModuleType]) -> None:
+        """`modules`: of the flows' sites, the entry flow's first."""
+        self.tables: dict[str, Flow] = {module.FLOW.ref: module.FLOW for module in modules}
+        self.flows = {ref: flow_named(ref) for ref in self.tables}
+        self.functions = ModuleFunctions({module.__name__: module for module in modules})
+
+    @property
+    def flow(self) -> UserFlow[..., object]:
+        """The entry flow."""
+        return next(iter(self.flows.values()))
 
 
 @contextmanager
-def active_bundle(bundle: bytes, sites: str) -> Generator[Loaded]:
-    """The bundle's modules, imported from where it is unpacked; `sites` has the flow's sites.
+def active_bundle(bundle: bytes, sites: Sequence[str]) -> Generator[Loaded]:
+    """The bundle's modules, imported from where it is unpacked; `sites`: those of flows' sites.
 
     Unpacked as Lambda does it: zipimport of Python 3.13.0 finds no namespace packages in a zip
     without entries for folders (https://github.com/python/cpython/issues/121735).
@@ -52,8 +58,7 @@ def active_bundle(bundle: bytes, sites: str) -> Generator[Loaded]:
         sys.path.insert(0, str(place))
         importlib.invalidate_caches()
         try:
-            module = importlib.import_module(f"perdure_sites.{sites}")
-            yield Loaded(flow_named(module.FLOW.ref), module)
+            yield Loaded([importlib.import_module(f"perdure_sites.{name}") for name in sites])
         finally:
             sys.path.remove(str(place))
             sys.path_importer_cache.pop(str(place), None)

@@ -7,7 +7,7 @@ else is what is deployed.
 
 import asyncio
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,34 +20,37 @@ from perdure.driver import FlowName, build_machines, build_program, check_flow
 from perdure.errors import InvalidInput, LimitExceeded
 from perdure.ir import Program
 from perdure.machine.emit import module_name
-from perdure.machine.ir import Machines
+from perdure.machine.ir import Machine, Machines
 from perdure.runtime.bodies import Attempted, raised
-from perdure.runtime.engine import LogRecord, Outcome
+from perdure.runtime.engine import LogRecord
 from perdure.runtime.scope import current
 from perdure.runtime.values import encode_input, failed
 from perdure.store.inbox import put_event
 from perdure.store.match import match, rung
-from perdure.store.protocol import RunStore, Versions
+from perdure.store.protocol import RunRecord, RunStore, Versions
+from perdure.store.runs import find_run
 from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedEvent
 from perdure.testing.scripts import Attempt as ScriptedAttempt
 from perdure.testing.scripts import RunsBody, ScriptError
-from perdure.trace import End, Trace, error_json, outcome_json
+from perdure.trace import End, Trace, error_json
 from perdure_aws.bodies import timed_attempt
-from perdure_aws.cancel import cancel
+from perdure_aws.cancel import cancel, rested
+from perdure_aws.children import ring_results
 from perdure_aws.engine import engine
 from perdure_aws.engine.bundles import Loaded, active_bundle
 from perdure_aws.engine.interface import START, Execution, LambdaContext, Simulation
 from perdure_aws.engine.spans import Spans, places_of
 from perdure_aws.engine.stores import STORES
-from perdure_aws.error_names import limit_named
+from perdure_aws.error_names import CANCELLED, limit_named
+from perdure_aws.executions import execution_name
 from perdure_aws.failures import SiteFailure, told
 from perdure_aws.keep import unkept
 from perdure_aws.operations import Attempt
 from perdure_aws.site import Host, invoke
 from perdure_aws.site_waits import given_up
 from perdure_aws.state import fields, text
-from perdure_aws.target import AwsTarget
+from perdure_aws.target import AwsTarget, folder_of
 from perdure_aws.visit import Visit
 
 __all__ = ["Refused", "compiled", "run_flow"]
@@ -59,19 +62,29 @@ def run_flow(request: Request) -> Result:
     request.scripts.check_names(step.name for step in program.steps)
     bundle = artifacts["bundle.zip"]
     assert isinstance(bundle, bytes), "the bundle is a zip"
-    with active_bundle(bundle, module_name(program.entry)) as loaded:
+    with active_bundle(bundle, [module_name(one.ref) for one in machines.machines]) as loaded:
         try:
             arguments = encode_input(loaded.flow, request.arguments)
         except InvalidInput as error:
             return _refused_input(error)
-        definition = json.loads(artifacts["definition.asl.json"])
-        with _simulated(request, loaded) as test:
+        definitions = {
+            str(one.ref): json.loads(artifacts[_definition_of(one, machines)])
+            for one in machines.machines
+        }
+        with _simulated(request, loaded, definitions) as test:
             execution = test.simulation.run(
-                definition,
+                definitions[str(program.entry)],
                 {"run": {"id": RUN_ID, "seed": RUN_SEED}, "input": arguments},
                 name=RUN_ID,
             )
             return test.result(execution, Spans(machines, places_of(artifacts)))
+
+
+def _definition_of(machine: Machine, machines: Machines) -> str:
+    """The path of the artifact."""
+    is_entry = machine is machines.machines[0]
+    folder = "" if is_entry else f"{folder_of(machine.ref, machines)}/"
+    return f"{folder}definition.asl.json"
 
 
 def compiled(name: FlowName) -> tuple[Program, Machines, Mapping[str, bytes | str]]:
@@ -89,21 +102,31 @@ def compiled(name: FlowName) -> tuple[Program, Machines, Mapping[str, bytes | st
 
 
 @contextmanager
-def _simulated(request: Request, loaded: Loaded) -> Generator["Test"]:
+def _simulated(
+    request: Request, loaded: Loaded, definitions: Mapping[str, Mapping[str, Json]]
+) -> Generator["Test"]:
     """`engine="moto+dynamodb"` keeps the run in DynamoDB's form of the store, also on moto.
 
     SQLite's is the default: it takes milliseconds where moto's DynamoDB takes a second.
     """
     name, _, kept_in = (request.engine or "moto").partition("+")
     with STORES[kept_in]() as store:
-        yield Test(request, loaded, store, name)
+        yield Test(request, loaded, store, name, definitions)
 
 
 @final
 class Test:
     """One test run: the simulation, the store, the script, and what the sites reported."""
 
-    def __init__(self, request: Request, loaded: Loaded, store: RunStore, name: str) -> None:
+    def __init__(
+        self,
+        request: Request,
+        loaded: Loaded,
+        store: RunStore,
+        name: str,
+        definitions: Mapping[str, Mapping[str, Json]],
+    ) -> None:
+        self.definitions = definitions
         self.request = request
         self.loaded = loaded
         self.store = store
@@ -112,13 +135,10 @@ class Test:
         self.ended: set[str] = set()
         """Branches that ended by themselves."""
         self.failure: BaseException | None = None
-        self.last: Mapping[str, Json] = {}
-        """The state that the last site handed on."""
-        self.attempts: dict[str, tuple[Attempt, Outcome]] = {}
-        """The last attempt of each step, by path."""
         self.waits: list[tuple[Host, Mapping[str, Json]]] = []
         """What the sites that registered a wait were told."""
-        self.under_way = 0
+        self.prefixes: dict[str, str | None] = {RUN_ID: ""}
+        """What stands before the paths of a run in the trace; None: it has a trace of its own."""
         self.cancelled = False
         self.simulation: Simulation = engine(name).simulation(
             functions={"${Sites}": self.handle}, seed=request.seed
@@ -132,32 +152,34 @@ class Test:
 
     def handle(self, event: Json, context: LambdaContext) -> Json:
         """Answer a Task with the bundle's own site code."""
-        self.under_way += 1
-        host = self._host(context)
-        if "wait" in fields(event):
-            self.waits.append((host, fields(event)))
+        asked = fields(event)
+        host = self.host(text(asked["flow"]), context)
+        if "wait" in asked:
+            self.waits.append((host, asked))
         try:
-            reply = invoke(host, fields(event))
+            reply = invoke(host, asked)
         except SiteFailure as failure:
-            self._reported(json.loads(str(failure)))
+            self._reported(asked, json.loads(str(failure)))
             raise
         except BaseException as error:
             self.failure = self.failure or error
             raise
-        finally:
-            self.under_way -= 1
         if reply is not None:
-            self._reported(fields(reply))
+            self._reported(asked, fields(reply))
         return reply
 
-    def _host(self, context: LambdaContext) -> Host:
+    def host(self, flow: str, context: LambdaContext) -> Host:
+        """What the sites of that flow work with."""
+        table = self.loaded.tables[flow]
         return Host(
-            flow=self.loaded.flow,
-            table=self.loaded.table,
+            flow=self.loaded.flows[flow],
+            table=table,
             store=self.store,
             steps=ScriptedSteps(self, context),
             bell=Doorbells(self.simulation),
-            versions=Versions("test", "3.13", 1, self.loaded.table.digest),
+            executions=Executions(self),
+            flow_named=self.loaded.flows.__getitem__,
+            versions=Versions("test", "3.13", 1, table.digest),
             now=lambda: context.now().timestamp(),
             sleep=context.sleep,
             functions=self.loaded.functions,
@@ -168,16 +190,25 @@ class Test:
     def _misfit(self, problem: str) -> None:
         self.failure = self.failure or ScriptError(problem)
 
-    def _reported(self, said: Mapping[str, Json]) -> None:
-        self.last = fields(said.get("next", {}))
+    def _reported(self, asked: Mapping[str, Json], said: Mapping[str, Json]) -> None:
         said = unkept(self.store, said)
+        arrived = unkept(self.store, fields(asked["next"]))
+        run = text(fields(arrived["run"])["id"])
         records, logs, ended = said.get("records"), said.get("logs"), said.get("ended")
         if isinstance(records, list):
-            self.records.extend(fields(record) for record in records)
-        if isinstance(ended, list):
-            self.ended.update(text(path) for path in ended)
+            for record in records:
+                self.record(run, text(asked["flow"]), fields(record))
+        prefix = self.prefixes[run]
+        if isinstance(ended, list) and prefix is not None:
+            self.ended.update(prefix + text(path) for path in ended)
         if isinstance(logs, list):
             self.logs.extend(_log(fields(log)) for log in logs)
+
+    def record(self, run: str, flow: str, line: Mapping[str, Json]) -> None:
+        """A line of the trace of a run, if the run belongs to the one that is tested."""
+        prefix = self.prefixes[run]
+        if prefix is not None:
+            self.records.append({**line, "flow": flow, "prefix": prefix})
 
     # --- what comes from outside ----------------------------------------------------------------
 
@@ -192,16 +223,9 @@ class Test:
             self.simulation.send_task_success(bell.token, True)
             rung(self.store, bell)
 
-    def _cancel(self) -> None:
-        self.cancelled = True
-        ended = cancel(self.store, RUN_ID, Doorbells(self.simulation))
-        if not ended and not self.under_way:
-            self.records.extend(self._interrupted())
-            self.simulation.stop("perdure.Cancelled", "the run was cancelled")
-
-    def _given_up(self) -> Iterator[Mapping[str, Json]]:
-        """Records of the waits that no site will come after: the run was cancelled in them."""
-        known = {text(record["path"]) for record in self.records}
+    def _given_up(self) -> None:
+        """Record the waits that no site will come after: the run was cancelled in them."""
+        known = {text(record["prefix"]) + text(record["path"]) for record in self.records}
         for host, event in self.waits:
             visit = Visit(host, event)
             token = current.set(visit.counts)
@@ -209,23 +233,21 @@ class Test:
                 given_up(visit, text(event["wait"]))
             finally:
                 current.reset(token)
-            yield from (line for line in visit.records.lines if line["path"] not in known)
+            prefix = self.prefixes[visit.state.run] or ""
+            for line in visit.records.lines:
+                if prefix + text(line["path"]) not in known:
+                    self.record(visit.state.run, text(event["flow"]), line)
 
-    def _interrupted(self) -> Iterator[Mapping[str, Json]]:
-        """Records of what a stopped execution was waiting in: no site of its will run again."""
+    def _cancel(self) -> None:
+        self.cancelled = True
         now = self.simulation.now().timestamp()
-        operands = self.last.get("operands")
-        if isinstance(operands, dict) and "record" in operands:
-            yield {**_no_contestant(fields(operands["record"])), "kind": "sleep", "name": "sleep",
-                   "attempts": 1, "outcome": "cancelled", "time": now}  # fmt: skip
-        ended = {text(record["path"]) for record in self.records}
-        for path, (attempt, last) in self.attempts.items():
-            if path not in ended:
-                label = path.rpartition("/")[2].partition("#")[0]
-                yield {"path": path, "kind": "step", "name": attempt.step.name,
-                       "arguments": dict(attempt.arguments), "attempts": attempt.this.attempt,
-                       "outcome": outcome_json(last), "label": label, "contestant": None,
-                       "time": now}  # fmt: skip
+        bell = Doorbells(self.simulation)
+        cancel(self.store, RUN_ID, bell, Executions(self), now=now, ended=self._ring)
+
+    def _ring(self, record: RunRecord) -> None:
+        now = self.simulation.now().timestamp()
+        flow = self.loaded.flows[record.flow]
+        ring_results(self.store, record, Doorbells(self.simulation), flow, now)
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -234,7 +256,7 @@ class Test:
         if self.failure is not None:
             raise self.failure
         if self.cancelled and execution.status != "RUNNING":
-            self.records.extend(self._given_up())
+            self._given_up()
         entries = tuple(spans.entry(record) for record in self.records)
         value: object = None
         error: BaseException | None = None
@@ -273,21 +295,12 @@ class ScriptedSteps:
     context: LambdaContext
 
     def attempt(self, attempt: Attempt) -> Attempted | None:
-        """What the script answers, noted for a run that is stopped before the next attempt."""
-        attempted = self._attempted(attempt)
-        if attempted is None:
-            return None
-        self.test.attempts[attempt.path] = (attempt, attempted.outcome)
-        return attempted
-
-    def _attempted(self, attempt: Attempt) -> Attempted | None:
         """The answer, after the time it takes; the body's where the script says so."""
         step, deadline = attempt.step, attempt.this.deadline.timestamp()
         scripts = self.test.request.scripts
         arguments = decode_slots(dict(attempt.arguments))
-        answer = scripts.answer(
-            ScriptedAttempt(step.name, attempt.path, attempt.this.attempt, arguments)
-        )
+        path = f"{self.test.prefixes[attempt.this.run_id] or ''}{attempt.path}"
+        answer = scripts.answer(ScriptedAttempt(step.name, path, attempt.this.attempt, arguments))
         if isinstance(answer, RunsBody):
             return asyncio.run(timed_attempt(attempt))
         ended = attempt.now + answer.after_seconds
@@ -299,6 +312,36 @@ class ScriptedSteps:
             return raised(TimeoutError())
         self.context.sleep(answer.after_seconds)
         return answered(step, answer)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Executions:
+    """Starts and stops executions in the simulation."""
+
+    test: Test
+
+    def start(self, flow: str, name: str, given: Mapping[str, Json]) -> None:
+        """StartExecution; the traces of children lie below their parents'."""
+        record = find_run(self.test.store, text(fields(given["run"])["id"]))
+        prefixes = self.test.prefixes
+        over = [run for run in prefixes if record.run.startswith(f"{run}/")]
+        above = max(over, key=len, default="")
+        if record.parent is None or prefixes.get(above) is None:
+            prefixes[record.run] = None
+        else:
+            prefixes[record.run] = record.run.removeprefix(f"{RUN_ID}/") + "/"
+        self.test.simulation.begin(self.test.definitions[flow], dict(given), name=name)
+
+    def stop(self, flow: str, name: str) -> None:
+        """StopExecution: what the run rested in is the last line of its trace."""
+        run = next(run for run in self.test.prefixes if execution_name(run) == name)
+        rest = rested(self.test.store, run)
+        if rest is not None:
+            self.test.record(
+                run, flow, {**fields(rest["line"]), "time": self.test.simulation.now().timestamp()}
+            )
+        self.test.simulation.stop(CANCELLED, "the run was cancelled", name=name)
 
 
 @final
@@ -315,10 +358,6 @@ class Doorbells:
     def fail(self, token: str, error: str, cause: str) -> bool:
         """SendTaskFailure."""
         return self.simulation.send_task_failure(token, error, cause)
-
-
-def _no_contestant(record: Mapping[str, Json]) -> dict[str, Json]:
-    return {"contestant": None, **record}
 
 
 def _log(record: Mapping[str, Json]) -> LogRecord:

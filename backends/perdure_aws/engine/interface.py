@@ -127,8 +127,18 @@ class Simulation(Protocol):
         """Say that a waiting task is alive. False: the token is used up, timed out or unknown."""
         ...
 
-    def stop(self, error: str | None = None, cause: str | None = None) -> None:
-        """StopExecution: the execution ends ABORTED."""
+    def stop(
+        self, error: str | None = None, cause: str | None = None, *, name: str | None = None
+    ) -> None:
+        """StopExecution: the execution (of that name, else the first) ends ABORTED."""
+        ...
+
+    def begin(self, definition: Mapping[str, Json], execution_input: Json, *, name: str) -> bool:
+        """StartExecution, while another one runs; False: there is one of that name already."""
+        ...
+
+    def when_ended(self, action: Callable[[Execution], None]) -> None:
+        """Do `action` with each execution that ends, as a rule on its change of status would."""
         ...
 
     def run(

@@ -50,6 +50,7 @@ class Machine:
 
     path: Path
     name: str
+    started: datetime
     ending: Ending | None = None
     ended: Signal = field(default_factory=Signal)
     worker: ExecutionWorker | None = None

@@ -116,9 +116,18 @@ class SfnxSimulation:
         """Refused."""
         raise EngineCannot("sfnx has no task tokens")
 
-    def stop(self, error: str | None = None, cause: str | None = None) -> None:
+    def stop(
+        self, error: str | None = None, cause: str | None = None, *, name: str | None = None
+    ) -> None:
         """Refused."""
         raise EngineCannot("sfnx cannot stop an execution")
+
+    def begin(self, definition: Mapping[str, Json], execution_input: Json, *, name: str) -> bool:
+        """Refused."""
+        raise EngineCannot("sfnx runs one execution")
+
+    def when_ended(self, action: Callable[[Execution], None]) -> None:
+        """Nobody is told: whoever ran it sees its end."""
 
     def run(
         self,

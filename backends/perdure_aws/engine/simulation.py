@@ -109,6 +109,7 @@ class MotoSimulation:
         self._scheduler = Scheduler(start, seed)
         self.core = Run(self._scheduler, functions, seed, max_events)
         self._used = False
+        self._when_ended: list[Callable[[Execution], None]] = []
 
     def now(self) -> datetime:
         """The virtual time."""
@@ -148,9 +149,12 @@ class MotoSimulation:
         waiting.changed.set()
         return True
 
-    def stop(self, error: str | None = None, cause: str | None = None) -> None:
+    def stop(
+        self, error: str | None = None, cause: str | None = None, *, name: str | None = None
+    ) -> None:
         """StopExecution."""
-        for machine in list(self.core.executions.values())[:1]:
+        known = self.core.executions
+        for machine in [*known.values()][:1] if name is None else [known[name]]:
             details = ExecutionAbortedEventDetails(error=error or "", cause=cause or "")
             self._conclude(
                 machine,
@@ -158,6 +162,18 @@ class MotoSimulation:
                 HistoryEventType.ExecutionAborted,
                 details_of(executionAbortedEventDetails=details),
             )
+
+    def begin(self, definition: Mapping[str, Json], execution_input: Json, *, name: str) -> bool:
+        """StartExecution, while another one runs."""
+        if name in self.core.executions:
+            return False
+        _validate(definition, execution_input, name)
+        self._begin(definition, execution_input, name)
+        return True
+
+    def when_ended(self, action: Callable[[Execution], None]) -> None:
+        """Do `action` with each execution that ends."""
+        self._when_ended.append(action)
 
     def run(
         self,
@@ -182,24 +198,38 @@ class MotoSimulation:
             self.core.deactivate(outer)
 
     def _drive(self, machine: Machine, until_idle: bool) -> None:
-        limit = self._start + timedelta(seconds=value_of("execution_seconds"))
         try:
-            ended = self._scheduler.drive(lambda: machine.ending is not None, limit=limit)
-            if not ended and self._scheduler.due() is not None:
-                self._scheduler.now = limit
-                self._time_out(machine)
+            while not self._has_ended(machine):
+                self._scheduler.now = max(self._scheduler.now, self._oldest()[0])
+                self._time_out(self._oldest()[1])
             self._scheduler.drive(lambda: self.core.under_way == 0)
             if until_idle:
                 self._scheduler.drive(lambda: False)
         finally:
             self._scheduler.close()
 
+    def _has_ended(self, machine: Machine) -> bool:
+        """Drive until it has, or until nothing can happen; False: an execution's year is over."""
+        if machine.ending is not None:
+            return True
+        over = self._scheduler.drive(lambda: machine.ending is not None, limit=self._oldest()[0])
+        return over or self._scheduler.due() is None
+
+    def _oldest(self) -> tuple[datetime, Machine]:
+        """When the next execution has lived for a year, and which."""
+        alive = [m for m in self.core.executions.values() if m.ending is None]
+        year = timedelta(seconds=value_of("execution_seconds"))
+        oldest = min(alive, key=lambda machine: machine.started)
+        return oldest.started + year, oldest
+
     def _begin(self, definition: Mapping[str, Json], given: Json, name: str) -> Machine:
-        machine = Machine(path=(len(self.core.executions),), name=name)
+        path, now = (len(self.core.executions),), self._scheduler.now
+        machine = Machine(path=path, name=name, started=now)
+        machine.on_end.append(lambda: self._tell_end(machine))
         self.core.executions[name] = machine
         communication = _Communication(self, machine)
         worker = ExecutionWorker(
-            evaluation_details=_details(definition, given, name, self._scheduler.now),
+            evaluation_details=_details(definition, given, name, now),
             exec_comm=communication,
             cloud_watch_logging_session=None,
             activity_store={},
@@ -239,6 +269,10 @@ class MotoSimulation:
             )
         self.core.end(machine, ending)
 
+    def _tell_end(self, machine: Machine) -> None:
+        for action in self._when_ended:
+            action(self._result(machine))
+
     def _result(self, machine: Machine) -> Execution:
         ending = machine.ending or Ending("RUNNING")
         env = machine.worker.env if machine.worker else None
@@ -251,7 +285,7 @@ class MotoSimulation:
             cause=ending.cause,
             history=tuple(events),
             states=tuple(machine.states),
-            started=self._start,
+            started=machine.started,
             stopped=machine.stopped,
             name=machine.name,
         )

@@ -22,13 +22,14 @@ class Spans:
 
     def __init__(self, machines: Machines, places: Mapping[str, str]) -> None:
         self._places = places
-        self._sites: dict[str, Site] = {}
-        self._contestants: dict[tuple[str, str], Op] = {}
+        self._sites: dict[tuple[str, str], Site] = {}
+        self._contestants: dict[tuple[str, str, str], Op] = {}
         for machine in machines.machines:
+            flow = str(machine.ref)
             for scope in scopes(machine.root):
                 for label, op, name in _operations(scope):
-                    self._sites[op.label] = _site(op.label, op.span)
-                    self._contestants[label, name] = op
+                    self._sites[flow, op.label] = _site(op.label, op.span)
+                    self._contestants[flow, label, name] = op
 
     def place(self, state: str) -> str:
         """File and line of a state of the definition."""
@@ -37,21 +38,22 @@ class Spans:
     def entry(self, record: Mapping[str, Json]) -> TraceEntry:
         """The trace entry of a record."""
         path, label, contestant = text(record["path"]), text(record["label"]), record["contestant"]
+        flow = text(record["flow"])
         if contestant is not None:
             fork = path.rpartition("[")[0].rpartition("/")[2].partition("#")[0]
-            label = self._contestants[fork, text(contestant)].label
+            label = self._contestants[flow, fork, text(contestant)].label
             path = f"{path}/{label}"
         attempts, time = record["attempts"], record["time"]
         assert isinstance(attempts, int | float), "attempts are counted"
         assert isinstance(time, int | float), "time is a number"
         return TraceEntry(
-            path,
+            text(record["prefix"]) + path,
             text(record["kind"]),
             text(record["name"]),
             fields(record["arguments"]),
             int(attempts),
             record["outcome"],
-            _own(record) or self._sites.get(label, NOWHERE),
+            _own(record) or self._sites.get((flow, label), NOWHERE),
             float(time),
         )
 

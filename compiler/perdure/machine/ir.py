@@ -458,6 +458,8 @@ class Machine(NamedTuple):
     digest: str
     """Of the program's sources."""
     span: Span
+    retried: bool = False
+    """Its decorator names a retry policy."""
 
 
 @final

@@ -84,6 +84,7 @@ def _machine(program: Program, function: Function, refusals: list[ir.Refusal]) -
         root,
         program.digest,
         function.span,
+        function.retried,
     )
 
 

@@ -98,7 +98,16 @@ def _function(
         slots=frozenset(info.locals | low.temporaries),
         span=low.source.header_span(info.node),
         captures=frozenset(info.free),
+        retried=any(map(_names_retry, info.node.decorator_list)),
     )
+
+
+def _names_retry(decorator: ast.expr) -> bool:
+    match decorator:
+        case ast.Call(keywords=[*keywords]):
+            return any(keyword.arg in (None, "retry") for keyword in keywords)
+        case _:
+            return False
 
 
 def _expression(analysis: "Analysis", node: ast.expr | None) -> "Expr | None":
