@@ -1,0 +1,1 @@
+"""perdure on Google Cloud: Workflows, with one Cloud Run function for the sites."""
