@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "compile": _Entry("perdure.cli.compile", "Compile flows for a cloud."),
     "check": _Entry("perdure.cli.check", "Say everything that is wrong with flows."),
     "rule": _Entry("perdure.cli.rule", "Explain a rule, such as PDR201."),
+    "graph": _Entry("perdure.cli.graph", "Draw a flow, as Mermaid text or as SVG."),
     "ir": _Entry("perdure.cli.ir", "Print what the compiler makes of a flow."),
     "init": _Entry("perdure.cli.init", "Start a project in a folder."),
 }

@@ -1,0 +1,1 @@
+"""Drawings of a flow: its outline, as Mermaid text and as SVG."""
