@@ -194,6 +194,6 @@ def _takes_all(arms: tuple[Arm, ...]) -> bool:
 
 def _quoted(text: str) -> str:
     """Inside `"..."` Mermaid takes everything but quotes and its own entities."""
-    return (
-        text.replace("&", "#amp;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")
-    )
+    for sign, entity in (("&", "amp"), ('"', "quot"), ("<", "lt"), (">", "gt")):
+        text = text.replace(sign, f"#{entity};")
+    return text

@@ -62,8 +62,8 @@ def svg(drawn: Outline) -> str:
     body = _column(drawn.body)
     width = max(body.width, _text_width(title)) + 2 * PAD
     canvas = _Canvas(drawn.file)
-    canvas.pill("end", title, width / 2, PAD, 0)
-    top = PAD + HEIGHT
+    canvas.pill("end", title, width / 2, PAD)
+    top: float = PAD + HEIGHT
     if drawn.body:
         canvas.line(width / 2, top, width / 2, top + GAP)
         canvas.column(drawn.body, width / 2, top + GAP)
@@ -168,7 +168,9 @@ class _Canvas:
             f'<text{style} x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}">{escape(text)}</text>'
         )
 
-    def pill(self, kind: str, title: str, x: float, y: float, line: int, round: int = 15) -> None:
+    def pill(
+        self, kind: str, title: str, x: float, y: float, *, line: int = 0, round: int = 15
+    ) -> None:
         """A box with a text; its place in the source is what a pointer sees."""
         width = _text_width(title)
         place = f"<title>{escape(self._file)}:{line}</title>" if line else ""
@@ -204,11 +206,11 @@ class _Canvas:
         """One box whose top is at `y`."""
         match box:
             case Action(kind, title, line):
-                self.pill("box" if kind == "step" else kind, title, x, y, line, 5)
+                self.pill("box" if kind == "step" else kind, title, x, y, line=line, round=5)
             case End(kind, title, line):
-                self.pill("raise" if kind == "raise" else "end", title, x, y, line)
+                self.pill("raise" if kind == "raise" else "end", title, x, y, line=line)
             case Split(title, arms, line):
-                self.pill("split", title, x, y, line, 9)
+                self.pill("split", title, x, y, line=line, round=9)
                 bottom = y + _size(box).height
                 self.row(arms, x, y + HEIGHT, bottom - GAP, bottom)
             case Loop(title, body, orelse):
