@@ -21,7 +21,7 @@ from typing import assert_never, final
 
 from perdure.codec import Json, encode_error
 from perdure.errors import StepLost
-from perdure.ir import ForkKind, StepInfo
+from perdure.ir import StepInfo
 from perdure.machine.ir import (
     Await,
     Child,
@@ -38,10 +38,10 @@ from perdure.machine.ir import (
     Spawn,
     State,
 )
-from perdure.sites import branch_name
 from perdure.source import Span
 from perdure_aws import asl_waits as waits
 from perdure_aws import expressions as jsonata
+from perdure_aws.asl_ends import TOGETHER, End, Ending, ending_of, lost_end
 from perdure_aws.asl_waits import INVOKE, LOST_ATTEMPTS, ROUTE_SECONDS
 from perdure_aws.error_names import AGAIN, LOST, WON, ended, raised
 from perdure_aws.expressions import INPUT, RESULT, expression
@@ -80,17 +80,17 @@ class Definition:
         self,
         scope: Scope,
         branch: int | None = None,
-        wins: str | None = None,
+        ending: Ending = TOGETHER,
         *,
         guarded: bool = False,
     ) -> dict[str, Json]:
         """`StartAt` and `States` of a scope.
 
-        `branch` is its index in a Parallel, None elsewhere; `wins` the fork's kind when the end
-        of this branch may end the fork; `guarded`: a handler around the fork takes its errors.
+        `branch` is its index in a Parallel, None elsewhere; `ending`: whether the end of this
+        branch may end the fork; `guarded`: a handler around the fork takes its errors.
         """
         assert scope.start is not None, "a machine is emitted after its states were placed"
-        emitter = ScopeStates(self, scope, branch, wins, guarded=guarded)
+        emitter = ScopeStates(self, scope, branch, ending, guarded=guarded)
         for state in scope.states:
             emitter.add(state)
         return {"StartAt": self.names.of(scope, scope.start.to), "States": emitter.states}
@@ -115,7 +115,7 @@ class ScopeStates:
         whole: Definition,
         scope: Scope,
         branch: int | None,
-        wins: str | None,
+        ending: Ending,
         *,
         guarded: bool,
     ) -> None:
@@ -123,7 +123,7 @@ class ScopeStates:
         self.whole = whole
         self.scope = scope
         self.branch = branch
-        self.wins = wins
+        self.ending = ending
         self.states: States = {}
         self.by_name = {state.name: state for state in scope.states}
         self._before: dict[str, list[Native]] = {}
@@ -150,9 +150,9 @@ class ScopeStates:
                 waits.child(self, state)
             case Done():
                 if self._is_entered(state.name):
-                    self.put(state, self._done())
+                    self._end(state, self.ending.done, self._done())
             case Failed():
-                self.put(state, self._failed())
+                self._end(state, self.ending.failed, self._failed())
             case _:
                 assert_never(state)
 
@@ -224,7 +224,7 @@ class ScopeStates:
             "site": name,
             "line": place(state.span),
             **more,
-            **({} if self.wins is None else {"wins": self.wins, "branch": self.branch}),
+            **({} if self.ending.wins is None else {"wins": self.ending.wins}),
             "next": expression(self._entry(name)),
             "entered": expression("$states.context.State.EnteredTime"),
         }
@@ -246,7 +246,7 @@ class ScopeStates:
         """Where a site that succeeded leads; straight to the end without a state for it."""
         if edge is None:
             return {"Output": expression(f"{RESULT}.Payload.next"), "End": True}
-        if isinstance(self.by_name[edge.to], Done) and self.wins is None:
+        if isinstance(self.by_name[edge.to], Done) and self.ending.done == "data":
             member = "value" if self.is_root else "end"
             return {"Output": expression(f"{RESULT}.Payload.next.{member}"), "End": True}
         return {
@@ -282,19 +282,11 @@ class ScopeStates:
     def with_error(self, edge: Edge, error: str, **more: str) -> dict[str, Json]:
         """`Output` and `Next` that take an error (an expression) along an edge."""
         if isinstance(self.by_name[edge.to], Failed):
-            ended = f"'error': {error}" if self.is_root else f"'end': {{'error': {error}}}"
-            output = expression(f"$merge([{INPUT}, {{{ended}{self._lost_race(error)}}}])")
+            ended = f"{{'error': {error}}}" if self.is_root else lost_end(self.ending, error)
+            output = expression(f"$merge([{INPUT}, {ended}])")
         else:
             output = jsonata.along(edge.at, edge.bind, "error", error, **more)
         return {"Output": output, "Next": self.name(edge.to)}
-
-    def _lost_race(self, error: str) -> str:
-        """What a branch of a race says that ends with an error no site saw."""
-        if self.wins != ForkKind.RACE:
-            return ""
-        name = jsonata.literal(branch_name(self.scope.id))
-        said = f"{{'name': {name}, 'index': {self.branch}, 'error': {error}}}"
-        return f", 'won': $string({said})"
 
     # --- states of the engine's own -------------------------------------------------------------
 
@@ -337,9 +329,9 @@ class ScopeStates:
         }
         if is_empty:  # a Parallel has at least one branch
             return {"Type": "Pass", **onward}
-        wins = None if state.fork.kind is ForkKind.ALL else str(state.fork.kind)
+        ending = ending_of(state.fork)
         guarded = self.is_guarded(state.on_error)
-        if wins:
+        if ending.wins is not None:
             won = "$parse($states.errorOutput.Cause)"
             onward["Catch"] = [
                 {
@@ -358,7 +350,7 @@ class ScopeStates:
         branches = expression(f"{INPUT}.operands.branches")
         if state.fork.over is None:
             graphs: list[Json] = [
-                machine.graph(scope, number, wins, guarded=guarded)
+                machine.graph(scope, number, ending, guarded=guarded)
                 for number, scope in enumerate(state.branches)
             ]
             return {"Type": "Parallel", "Arguments": branches, "Branches": graphs, **onward}
@@ -369,7 +361,7 @@ class ScopeStates:
             **limit,
             "ItemProcessor": {
                 "ProcessorConfig": {"Mode": "INLINE"},
-                **machine.graph(state.branches[0], None, wins, guarded=guarded),
+                **machine.graph(state.branches[0], None, ending, guarded=guarded),
             },
             **onward,
         }
@@ -377,14 +369,10 @@ class ScopeStates:
     # --- ends -----------------------------------------------------------------------------------
 
     def _done(self) -> dict[str, Json]:
-        if self.wins is not None:
-            return self._won()
         member = "value" if self.is_root else "end"
         return {"Type": "Succeed", "Output": expression(f"{INPUT}.{member}")}
 
     def _failed(self) -> dict[str, Json]:
-        if self.wins == ForkKind.RACE:
-            return self._won()
         error = f"{INPUT}.error"
         if self.is_root:
             name = f"$split({error}.type, ':')[1]"
@@ -395,9 +383,21 @@ class ScopeStates:
             }
         return {"Type": "Succeed", "Output": expression(f"{INPUT}.end")}
 
-    def _won(self) -> dict[str, Json]:
-        """A branch that ends its Parallel at once: only a failure can."""
-        return {"Type": "Fail", "Error": WON, "Cause": expression(f"{INPUT}.won")}
+    def _end(self, state: Done | Failed, way: End, plain: dict[str, Json]) -> None:
+        """The end of a scope; a branch can end its Parallel at once only by a failure."""
+        wins: dict[str, Json] = {
+            "Type": "Fail",
+            "Error": WON,
+            "Cause": expression(f"{INPUT}.won"),
+        }
+        if way != "asked":
+            self.put(state, plain if way == "data" else wins)
+            return
+        won, other = (self.whole.names.extra(f"{state.name}: {w}") for w in ("decides", "ends"))
+        rule: Json = {"Condition": expression(f"$exists({INPUT}.won)"), "Next": won}
+        self.put(state, {"Type": "Choice", "Choices": [rule], "Default": other})
+        self.extra(won, state, wins)
+        self.extra(other, state, plain)
 
     # --- small things ---------------------------------------------------------------------------
 
@@ -417,7 +417,7 @@ class ScopeStates:
 
     def _is_entered(self, name: str) -> bool:
         """Whether a state leads here that cannot end the scope itself, as a site does."""
-        return self.wins is not None or any(
+        return self.ending.done != "data" or any(
             edge.to == name for state in self.scope.states for edge in _transitions(state)
         )
 

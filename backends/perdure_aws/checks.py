@@ -1,11 +1,9 @@
 """What Step Functions cannot take, or this target does not lower yet: refused at its line."""
 
-import ast
-
 from perdure import rules
 from perdure.diagnostics import Report
-from perdure.ir import ForkKind, OpKind
-from perdure.machine.ir import Machines, Run, Sleep, Spawn
+from perdure.ir import OpKind
+from perdure.machine.ir import Machines, Run
 from perdure_aws.limits import value_of
 from perdure_aws.names import scopes
 from perdure_aws.policies import Policies
@@ -38,25 +36,9 @@ def check(machines: Machines, report: Report) -> None:
                             limit=f"{value_of('lambda_seconds')}s",
                             target="aws",
                         )
-                    case Spawn():
-                        _fork(state, report)
                     case _:
                         pass
 
 
-def _fork(state: Spawn, report: Report) -> None:
-    fork = state.fork
-    if fork.kind is ForkKind.QUORUM and not _is_literal(fork.quorum, 1):
-        _not_yet(report, "a quorum of more than one", state)
-    if fork.kind is not ForkKind.ALL and fork.over is not None:
-        _not_yet(report, f"a computed {fork.kind}", state)
-    if fork.fail_fast is not None and not _is_literal(fork.fail_fast, False):
-        _not_yet(report, "`fail_fast`", state)
-
-
-def _is_literal(written: ast.expr | None, value: object) -> bool:
-    return isinstance(written, ast.Constant) and written.value is value
-
-
-def _not_yet(report: Report, what: str, state: Run | Sleep | Spawn) -> None:
+def _not_yet(report: Report, what: str, state: Run) -> None:
     report.error(rules.NOT_LOWERED, state.span, what=what, target="aws", line=state.span.line)

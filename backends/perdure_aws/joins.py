@@ -1,15 +1,18 @@
 """How a fork's branches become its value, or the error it raises.
 
 Each branch ended as data: {"value": ...} or {"error": ...}, encoded by the site that ended it. A
-race, or a quorum of one, ended early instead: `won` says by which branch.
+fork that ended early says by which branch (`won`). Of a quorum the run store has the order in which
+branches ended, up to the one that decided.
 """
 
 from collections.abc import Mapping, Sequence
 
 from perdure.codec import Json, decode, decode_error
 from perdure.runtime.branches import is_returned, quorum_error
+from perdure.store.protocol import FORMAT, Key, RunStore
+from perdure.store.records import partition_of
 
-__all__ = ["gathered", "quorum_failed", "won"]
+__all__ = ["count_end", "gathered", "quorum_failed", "quorum_value", "won"]
 
 
 def gathered(outcomes: Sequence[Json], *, return_exceptions: bool) -> list[object]:
@@ -28,7 +31,7 @@ def gathered(outcomes: Sequence[Json], *, return_exceptions: bool) -> list[objec
 
 
 def won(outcome: Json, kind: str) -> object:
-    """`(name, value)` of a race, `[(index, value)]` of a quorum; a winner's error is raised."""
+    """`(name, value)` of a race, `[(index, value)]` of a quorum of one; an error is raised."""
     ended = _object(outcome)
     if "error" in ended:
         raise decode_error(ended["error"])
@@ -38,9 +41,63 @@ def won(outcome: Json, kind: str) -> object:
     return [(int(str(ended["index"])), value)]
 
 
-def quorum_failed(outcomes: Sequence[Json]) -> BaseException:
-    """What a quorum of one raises when every branch has failed."""
-    return quorum_error(1, [decode_error(_object(outcome)["error"]) for outcome in outcomes])
+def quorum_failed(outcomes: Sequence[Json], k: int) -> BaseException:
+    """What a quorum raises when every branch has ended and too many have failed."""
+    failures = [outcome for outcome in map(_object, outcomes) if "error" in outcome]
+    return quorum_error(k, [decode_error(outcome["error"]) for outcome in failures])
+
+
+def count_end(
+    store: RunStore, run: str, branch: Mapping[str, Json], end: Mapping[str, Json]
+) -> bool:
+    """Note the end of one branch of a quorum; whether it decides, or has decided before."""
+    key, index = _ends_key(run, str(branch["fork"])), branch["index"]
+    k, of = int(str(branch["k"])), int(str(branch["of"]))
+    while True:
+        item = store.get(key)
+        known: Mapping[str, Json] = {"ended": []} if item is None else item.body
+        ended = [_object(one) for one in _list(known["ended"])]
+        if any(one["index"] == index for one in ended) or known.get("decided"):
+            return any(one["index"] == index for one in ended[-1:]) and bool(known.get("decided"))
+        ended.append({"index": index, **end})
+        succeeded = sum("value" in one for one in ended)
+        decides = succeeded >= k or len(ended) - succeeded > of - k
+        body: dict[str, Json] = {
+            "format": FORMAT,
+            "ended": [dict(one) for one in ended],
+            **({"decided": True} if decides else {}),
+        }
+        if item is None:
+            written = store.put_if_absent(key, body)
+        else:
+            written = store.replace(key, item.version, body)
+        if written:
+            return decides
+
+
+def quorum_value(store: RunStore, run: str, fork: str, k: int) -> list[tuple[int, object]]:
+    """The first `k` to succeed, in order of ending; raises what makes that impossible."""
+    item = store.get(_ends_key(run, fork))
+    assert item is not None, "what was decided is kept"
+    ended = [_object(one) for one in _list(item.body["ended"])]
+    good = [one for one in ended if "value" in one][:k]
+    if len(good) < k:
+        bad = sorted((one for one in ended if "error" in one), key=_index)
+        raise quorum_error(k, [decode_error(one["error"]) for one in bad])
+    return [(_index(one), decode(one["value"])) for one in good]
+
+
+def _index(ended: Mapping[str, Json]) -> int:
+    return int(str(ended["index"]))
+
+
+def _ends_key(run: str, fork: str) -> Key:
+    return Key(partition_of(run), f"ends/{fork}")
+
+
+def _list(value: Json) -> Sequence[Json]:
+    assert isinstance(value, list), "branches that ended are a list"
+    return value
 
 
 def _object(value: Json) -> Mapping[str, Json]:

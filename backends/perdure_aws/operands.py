@@ -23,6 +23,7 @@ from perdure.operations import epoch_of
 from perdure.runtime.engine import Operation as Started
 from perdure.runtime.lazy import Lazy
 from perdure.runtime.scope import Scope as Counts
+from perdure.runtime.scope import key_text
 from perdure.runtime.values import bind, declared_type, encode_arguments
 from perdure.sites import Call, Flow, Operation, Scope, Slots, branch_name, deadlines_of
 from perdure_aws.awaited import step_of
@@ -214,20 +215,27 @@ class Prepare:
     # --- forks ----------------------------------------------------------------------------------
 
     def _fork(self, node: Operation, operands: Mapping[str, object]) -> Json:
-        most: Any = operands.get("limit")  # what the flow gives; comparing it may raise
-        if most is not None and most < 1:
-            raise ValueError("limit must be at least 1")
         branches = self._branches(node)
         items = operands.get("over")
+        rows: list[tuple[Scope, str, Sequence[object]]] = (
+            [(scope, name, ()) for name, scope in branches.items()]
+            if items is None
+            else _rows(branches["*"], _list(items), named=node.fork == "race")
+        )
+        decides = _decides(node, operands, len(rows))
         path = self._counts.enter(node.label)
-        if items is None:
-            starts = [
-                self._start(scope, name, f"{path}[{name}]", ()) for name, scope in branches.items()
-            ]
-        else:
-            scope = branches["*"]
-            rows = [_row(scope, item) for item in _list(items)]
-            starts = [self._start(scope, "*", f"{path}[{n}]", row) for n, row in enumerate(rows)]
+        if node.fork == "quorum":
+            decides["fork"] = path
+        starts: list[Json] = [
+            self._start(
+                scope,
+                f"{path}[{key_text(name)}]",
+                row,
+                {"name": name, "index": index, **decides} if decides else {},
+            )
+            for index, (scope, name, row) in enumerate(rows)
+        ]
+        most = operands.get("limit")
         if items is not None:
             self._all_start(branches["*"], len(starts), most)
         ready: dict[str, Json] = {"branches": starts}
@@ -235,6 +243,8 @@ class Prepare:
             ready["limit"] = most
         if operands.get("return_exceptions"):
             ready["return_exceptions"] = True
+        if "k" in decides:
+            ready["quorum"] = decides["k"]
         return ready
 
     def _all_start(self, branch: Scope, count: int, most: object) -> None:
@@ -252,7 +262,9 @@ class Prepare:
         """The scopes of the fork's branches by name, in order."""
         return {branch_name(id): self._table.scopes[id] for id in node.branches}
 
-    def _start(self, scope: Scope, name: str, path: str, row: Sequence[object]) -> Json:
+    def _start(
+        self, scope: Scope, path: str, row: Sequence[object], decides: Mapping[str, Json]
+    ) -> Json:
         slots = scope.begin(self._slots, row)
         run = self._counts.run
         try:
@@ -262,7 +274,45 @@ class Prepare:
             raise
         state = State(run.id, run.seed, scope.entry, captured, path)
         state.cancelled = self._cancelled()  # branches of a cleanup are not cancelled again
+        if decides:
+            state.branch = decides
         return state.write(fresh=True)
+
+
+def _decides(node: Operation, operands: Mapping[str, object], count: int) -> dict[str, Json]:
+    """What branches must know to decide about their fork; raises what the fork itself would."""
+    most: Any = operands.get("limit")  # what the flow gives; comparing it may raise
+    if most is not None and most < 1:
+        raise ValueError("limit must be at least 1")
+    if node.fork == "race":
+        if not count:
+            raise ValueError("race() needs at least one branch")
+        return {"race": True}
+    if node.fork == "quorum":
+        k: Any = operands["quorum"]
+        if not 1 <= k <= count:
+            raise ValueError(f"a quorum of {k} is out of reach with {count} branches")
+        return {"k": k, "of": count}
+    if operands.get("fail_fast"):
+        if operands.get("return_exceptions"):
+            raise ValueError("fail_fast and return_exceptions exclude each other")
+        return {"fast": True}
+    return {"fast": False} if "fail_fast" in operands else {}
+
+
+def _rows(
+    scope: Scope, items: Sequence[object], *, named: bool
+) -> list[tuple[Scope, str, Sequence[object]]]:
+    """The branches of a map, with what each begins with; those of a race go by their keys."""
+    rows = [_row(scope, item) for item in items]
+    return [(scope, _key(row[0]) if named else str(number), row) for number, row in enumerate(rows)]
+
+
+def _key(name: object) -> str:
+    """The name of a branch of a computed race."""
+    if not isinstance(name, str):
+        raise TypeError("keywords must be strings")
+    return name
 
 
 def wait_of(operands: Mapping[str, Json]) -> Wait:

@@ -56,6 +56,8 @@ class State:
     along: Mapping[str, Json] | None = None
     again: Mapping[str, Json] | None = None
     operands: Mapping[str, Json] | None = None
+    branch: Mapping[str, Json] | None = None
+    """Of a branch whose end may end its fork: its name and index, and what decides."""
 
     @classmethod
     def read(cls, data: Mapping[str, Json]) -> Self:
@@ -79,6 +81,7 @@ class State:
             along=_optional(data.get("along")),
             again=_optional(data.get("again")),
             operands=_optional(data.get("operands")),
+            branch=_optional(data.get("branch")),
         )
 
     def write(self, **more: Json) -> dict[str, Json]:
@@ -96,6 +99,7 @@ class State:
             },
             "slots": self.slots,
             **({"cancelled": True} if self.cancelled else {}),
+            **({} if self.branch is None else {"branch": dict(self.branch)}),
             **more,
         }
 

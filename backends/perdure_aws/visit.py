@@ -19,7 +19,7 @@ from perdure.language import Flow as UserFlow
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.values import failed, result_type
-from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop, branch_name, deadlines_of
+from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop, deadlines_of
 from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
 from perdure_aws import children, joins, site_waits, waits
@@ -156,14 +156,17 @@ class Visit:
         if "won" in along:
             won = dict(unkept(self.host.store, fields(along["won"])))
             self._passed_in_branches([won])
+            if "quorum" in won:
+                run, k = self.state.run, int(str(won["k"]))
+                return joins.quorum_value(self.host.store, run, text(won["quorum"]), k)
             return joins.won(won, text(along["kind"]))
         if self.is_cancelled():
             raise asyncio.CancelledError
         outcomes = _list(along["outcomes"])
         self._passed_in_branches(outcomes)
-        if along["kind"] == "quorum":
-            raise joins.quorum_failed(outcomes)
         operands = self.state.operands or {}
+        if along["kind"] == "quorum":
+            raise joins.quorum_failed(outcomes, int(str(operands["quorum"])))
         return joins.gathered(
             outcomes, return_exceptions=bool(operands.get("return_exceptions", False))
         )
@@ -418,14 +421,35 @@ class Visit:
         fired = [] if around is None else list(around.fired())
         passed: dict[str, Json] = {"fired": [*fired]} if fired else {}
         end: dict[str, Json] = {"end": {kind: data, **passed}}
-        if "wins" in self.event:
-            branch = self.event["branch"]
-            name = branch_name(self.scope_id)
-            won: dict[str, Json] = {"name": name, "index": branch, kind: data}
-            if _size(won) > CAUSE_CHARACTERS // 2:
-                won = {"name": name, "index": branch, "kept": keep(self.host.store, {kind: data})}
+        won = self._wins(kind, data)
+        if won is not None:
             end["won"] = json.dumps({**won, **passed})
         return end
+
+    def _wins(self, kind: str, data: Json) -> dict[str, Json] | None:
+        """What the end of this branch says if it is the end of its fork."""
+        branch = self.state.branch
+        match self.event.get("wins"):
+            case "race":
+                decides = True
+            case "first":
+                decides = kind == "value"
+            case "fail_fast":
+                decides = kind == "error" and branch is not None and branch["fast"] is True
+            case "quorum" if branch is not None:
+                run, store = self.state.run, self.host.store
+                if joins.count_end(store, run, branch, {kind: data}):
+                    return {"quorum": branch["fork"], "k": branch["k"]}
+                return None
+            case _:
+                return None
+        if not decides or branch is None:
+            return None
+        won: dict[str, Json] = {"name": branch["name"], "index": branch["index"], kind: data}
+        if _size(won) > CAUSE_CHARACTERS // 2:
+            won = {**won, "kept": keep(self.host.store, {kind: data})}
+            del won[kind]
+        return won
 
 
 def _list(value: Json) -> list[Json]:

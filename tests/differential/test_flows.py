@@ -5,10 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.flows import concurrent, control, deadlines, values
+from tests.differential.flows import concurrent, contests, control, deadlines, values
 from tests.differential.harness import ENGINES, Program, Verdict, judge
 
-PROGRAMS = (*values.PROGRAMS, *control.PROGRAMS, *concurrent.PROGRAMS, *deadlines.PROGRAMS)
+PROGRAMS = (
+    *values.PROGRAMS,
+    *control.PROGRAMS,
+    *concurrent.PROGRAMS,
+    *contests.PROGRAMS,
+    *deadlines.PROGRAMS,
+)
 
 OPEN: Mapping[tuple[str, str], str] = {}
 """(program, engine): why it is not the same yet. The test fails when one of them is."""

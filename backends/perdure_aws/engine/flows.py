@@ -159,14 +159,25 @@ class Test:
         try:
             reply = invoke(host, asked)
         except SiteFailure as failure:
-            self._reported(asked, json.loads(str(failure)))
+            self._told(asked, json.loads(str(failure)), context)
             raise
         except BaseException as error:
             self.failure = self.failure or error
             raise
         if reply is not None:
-            self._reported(asked, fields(reply))
+            self._told(asked, fields(reply), context)
         return reply
+
+    def _told(
+        self, asked: Mapping[str, Json], said: Mapping[str, Json], context: LambdaContext
+    ) -> None:
+        """What a site says; of one that nobody waits for, only that its operation was given up."""
+        if not context.is_abandoned():
+            self._reported(asked, said)
+            return
+        records = unkept(self.store, said).get("records")
+        for record in records if isinstance(records, list) else ():
+            self._reported(asked, {"records": [{**fields(record), "outcome": "cancelled"}]})
 
     def host(self, flow: str, context: LambdaContext) -> Host:
         """What the sites of that flow work with."""

@@ -57,6 +57,10 @@ class LambdaContext(Protocol):
         """Block this invocation while the virtual clock moves."""
         ...
 
+    def is_abandoned(self) -> bool:
+        """Whether nobody waits for this invocation any more: its outcome is dropped."""
+        ...
+
     def settle(self) -> None:
         """Let everything else go first that is due at this instant."""
         ...

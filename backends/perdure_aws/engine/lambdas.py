@@ -40,6 +40,10 @@ class _Context:
     def get_remaining_time_in_millis(self) -> int:
         return int((self._deadline - self.now()) / timedelta(milliseconds=1))
 
+    def is_abandoned(self) -> bool:
+        task = current()
+        return task is not None and task.killed
+
     def settle(self) -> None:
         self._scheduler.settle()
 

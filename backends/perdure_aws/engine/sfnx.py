@@ -72,6 +72,10 @@ class _Context:
     def now(self) -> datetime:
         return self._simulation.now()
 
+    def is_abandoned(self) -> bool:
+        """It runs one thing after the other."""
+        return False
+
     def settle(self) -> None:
         """Nothing happens beside an invocation."""
 

@@ -137,6 +137,7 @@ class _Module:
                 row = _row(code, *cells, handler=node.handler)
                 if isinstance(node, ir.ForkNode) and node.branches:
                     row += f", branches={_tuple([branch.id for branch in node.branches])}"
+                    row += f", fork={str(node.fork.kind)!r}"
                 return f"{sites}.Operation({row})"
             case ir.Return():
                 return f"{sites}.Return({_row(self._function(scope, node), handler=node.handler)})"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 if TYPE_CHECKING:
     from perdure.runtime.engine import Run
 
-__all__ = ["Scope", "current"]
+__all__ = ["Scope", "current", "key_text"]
 
 
 @final
@@ -52,10 +52,13 @@ class Scope:
 
     def branch(self, fork: str, key: int | str, *, doomed: bool = False) -> "Scope":
         """The scope of branch `key` of the fork whose path is `fork`."""
-        if isinstance(key, str):
-            # Keys of a computed race are any text; a path has to come apart again.
-            key = "".join(f"%{ord(c):02X}" if c in "%/[]#" else c for c in key)
+        key = key_text(key) if isinstance(key, str) else key
         return Scope(self.run, f"{fork}[{key}]", self.depth + 1, doomed=doomed or self.doomed)
+
+
+def key_text(key: str) -> str:
+    """A key of a computed race, which is any text, in a path, which has to come apart again."""
+    return "".join(f"%{ord(c):02X}" if c in "%/[]#" else c for c in key)
 
 
 current: ContextVar[Scope | None] = ContextVar("perdure.scope", default=None)

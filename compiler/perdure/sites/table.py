@@ -133,6 +133,8 @@ class Operation(NamedTuple):
     ok: str
     handler: str = ""
     branches: tuple[str, ...] = ()
+    fork: str = ""
+    """The kind of a fork: all, race, quorum, group."""
 
 
 @final

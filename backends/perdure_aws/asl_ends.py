@@ -1,0 +1,62 @@
+"""Whether the end of one branch ends its fork.
+
+A Parallel or Map ends before all its branches have only when one of them fails. So a branch that
+decides fails, and says in the cause what it knows; every other ends with data.
+
+    race(...)                  each end decides
+    gather(fail_fast=True)     a failure decides; written otherwise than as True or False: asked
+    quorum(1, ...)             a success decides; the last failure is the end of all
+    quorum(k, ...)             asked: the site that ends a branch counts in the run store
+"""
+
+import ast
+from typing import Literal, NamedTuple
+
+from perdure.ir import Fork, ForkKind
+from perdure_aws.expressions import INPUT
+
+__all__ = ["TOGETHER", "End", "Ending", "ending_of", "lost_end"]
+
+type End = Literal["data", "fail", "asked"]
+
+
+class Ending(NamedTuple):
+    """`wins`: what sites of the branch are told; how its `done` and its `failed` end it."""
+
+    wins: str | None
+    done: End
+    failed: End
+
+
+TOGETHER = Ending(None, "data", "data")
+
+
+def ending_of(fork: Fork) -> Ending:
+    """How branches of this fork end it."""
+    match fork.kind:
+        case ForkKind.RACE:
+            return Ending("race", "fail", "fail")
+        case ForkKind.QUORUM if _is_literal(fork.quorum, 1):
+            return Ending("first", "fail", "data")
+        case ForkKind.QUORUM:
+            return Ending("quorum", "asked", "asked")
+        case ForkKind.ALL if fork.fail_fast is None or _is_literal(fork.fail_fast, False):
+            return TOGETHER
+        case ForkKind.ALL:
+            is_sure = _is_literal(fork.fail_fast, True)
+            return Ending("fail_fast", "data", "fail" if is_sure else "asked")
+
+
+def lost_end(ending: Ending, error: str) -> str:
+    """How a branch ends with an error (an expression) that no site saw, and decides, if it does."""
+    end = f"'end': {{'error': {error}}}"
+    if ending.failed == "data" or ending.wins == "quorum":
+        return f"{{{end}}}"
+    branch = f"{INPUT}.branch"
+    said = f"{{'name': {branch}.name, 'index': {branch}.index, 'error': {error}}}"
+    won = f"{{{end}, 'won': $string({said})}}"
+    return won if ending.failed == "fail" else f"({branch}.fast ? {won} : {{{end}}})"
+
+
+def _is_literal(written: ast.expr | None, value: object) -> bool:
+    return isinstance(written, ast.Constant) and written.value is value

@@ -1,0 +1,35 @@
+"""Forks that end early: `fail_fast`, quorums of any size, races over computed names."""
+
+from tests.differential.harness import Program
+
+PROGRAMS = (
+    Program("ff_fail","try:\n    await gather(slow(9, 'x'), late(1, 'y'), fail_fast=True)\nexcept ValueError as e:\n    return str(e), time.time()\n"),
+    Program("ff_ok","return await gather(slow(2, 'x'), a(1), fail_fast=True)"),
+    Program("ff_dyn","r = await a(True)\ntry:\n    await gather(slow(9, 'x'), late(1, 'y'), fail_fast=r)\nexcept ValueError as e:\n    return str(e), time.time()\n"),
+    Program("ff_dyn_off","r = await a(False)\ntry:\n    await gather(slow(9, 'x'), late(1, 'y'), fail_fast=r)\nexcept ValueError as e:\n    return str(e), time.time()\n"),
+    Program("ff_map","try:\n    await gather(*[late(5 - i, i) for i in range(4)], fail_fast=True)\nexcept ValueError as e:\n    return str(e), time.time()\n"),
+    Program("ff_both","try:\n    await gather(a(1), a(2), fail_fast=True, return_exceptions=True)\nexcept ValueError as e:\n    return str(e)\n"),
+    Program("ff_helpers","async def h(n: int) -> Any:\n    await sleep(n)\n    await maybe(n)\n    return n\n@flow\nasync def main() -> Any:\n    try:\n        return await gather(h(2), h(3), h(8), fail_fast=True)\n    except LookupError as e:\n        return str(e), time.time()\n"),
+    Program("ff_limit","try:\n    await gather(*[late(2, i) if i == 2 else slow(3, i) for i in range(6)], limit=2, fail_fast=True)\nexcept ValueError as e:\n    return str(e), time.time()\n"),
+    Program("q2","return await quorum(2, slow(3, 'a'), slow(1, 'b'), slow(2, 'c')), time.time()"),
+    Program("q2_fail","try:\n    return await quorum(2, late(3, 'a'), slow(1, 'b'), late(2, 'c'))\nexcept ExceptionGroup as e:\n    return str(e), [str(x) for x in e.exceptions], time.time()\n"),
+    Program("q2_early_fail","try:\n    return await quorum(2, late(1, 'a'), slow(9, 'b'), late(2, 'c'))\nexcept ExceptionGroup as e:\n    return str(e), [str(x) for x in e.exceptions], time.time()\n"),
+    Program("q3_tie","return await quorum(3, slow(2, 'a'), slow(1, 'b'), slow(2, 'c'), slow(2, 'd'))"),
+    Program("q_map","return await quorum(2, *[slow(5 - i, i) for i in range(4)])"),
+    Program("q_dyn","k = await a(2)\nreturn await quorum(k, *[slow(5 - i, i) for i in range(4)])"),
+    Program("q_all","return await quorum(3, *[slow(5 - i, [i]) for i in range(3)])"),
+    Program("q_too_many","try:\n    return await quorum(4, *[a(i) for i in range(3)])\nexcept ValueError as e:\n    return str(e)\n"),
+    Program("q_zero","try:\n    return await quorum(await a(0), *[a(i) for i in range(3)])\nexcept ValueError as e:\n    return str(e)\n"),
+    Program("q_text","try:\n    return await quorum(await a('2'), *[a(i) for i in range(3)])\nexcept TypeError as e:\n    return str(e)\n"),
+    Program("q1_map","return await quorum(1, *[slow(5 - i, i) for i in range(4)])"),
+    Program("q1_fail","try:\n    return await quorum(1, late(1, 'x'), late(2, 'y'))\nexcept ExceptionGroup as e:\n    return str(e), [str(x) for x in e.exceptions]\n"),
+    Program("q_deadline","try:\n    async with asyncio.timeout(4):\n        return await quorum(2, slow(3, 'a'), slow(9, 'b'), event('c'))\nexcept TimeoutError:\n    return await a('late'), time.time()\n"),
+    Program("q_cancel","try:\n    return await quorum(2, slow(3, 'a'), slow(9, 'b'), event('c'))\nfinally:\n    await a('clean')\n", cancel=5),
+    Program("q_events","return await quorum(2, event('x'), event('y'), event('z'))", events=[(1,'z',1),(2,'x',2)]),
+    Program("q_in_loop","out = []\nfor i in range(2):\n    out.append(await quorum(2, slow(1, i), slow(3, i), slow(2, 'z')))\nreturn out"),
+    Program("race_c","return await race(**{k: slow(v, k) for k, v in {'p': 3, 'q': 1}.items()})"),
+    Program("race_c_empty","try:\n    return await race(**{k: a(1) for k in []})\nexcept ValueError as e:\n    return str(e)\n"),
+    Program("race_c_names","return await race(**{f'a/b[{k}]#%': slow(3 - k, k) for k in range(3)})"),
+    Program("race_c_wait","names = await a(['x', 'y'])\nreturn await race(**{n: event(n) for n in names}, late=sleep(9))",events=[(2,'y','!')]),
+    Program("race_c_local","todo = {}\nfor n in await a(['x', 'y']):\n    todo[n] = slow(len(todo) + 1, n)\nawait sleep(1)\nw, v = await race(**todo)\nreturn w, v"),
+)
