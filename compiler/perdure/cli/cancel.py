@@ -19,6 +19,7 @@ def command(run: str, at_once: bool) -> int:
     """Cancel a run: handlers and `finally` of the flow run first."""
     from perdure.cli.drive import Driver, load_run, new_engine
     from perdure.local.lease import Leases
+    from perdure.local.wakes import root_of
     from perdure.local.writes import ask_to_cancel
     from perdure.store.protocol import Status
     from perdure.store.runs import find_run
@@ -29,14 +30,15 @@ def command(run: str, at_once: bool) -> int:
         raise click.UsageError(f"run {record.run} has ended already: {record.end.status.value}")
     with place.store.transaction():
         ask_to_cancel(place.store, record.run, at_once=at_once)
-    held = Leases(place.store, "cancel").holder(record.run, time.time())
+    top = find_run(place.store, root_of(place.store, record.run))
+    held = Leases(place.store, "cancel").driver(top.run, time.time())
     if held is not None:
         say(f"run {record.run} was asked to cancel; process {held.pid} drives it")
         return exits.DONE
-    program = load_run(place.store, record, place.project.root)
+    program = load_run(place.store, top, place.project.root)
     if isinstance(program, int):
         return program
     engine = new_engine(place.store, program)
-    code = Driver(engine, program, detach=True).drive(find_run(place.store, record.run))
+    code = Driver(engine, program, detach=True).drive(top)
     ended = find_run(place.store, record.run)
     return exits.DONE if ended.status is Status.CANCELLED else code

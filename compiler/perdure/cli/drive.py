@@ -23,6 +23,7 @@ from perdure.cli.streams import OutputLost, drawn, json_text, out, say
 from perdure.codec.text import Json
 from perdure.driver import FlowName
 from perdure.frontend.loader import UserImportError
+from perdure.local.clock import SteadyClock
 from perdure.local.engine import Busy, Engine, Listener
 from perdure.local.journal import OperationState
 from perdure.local.log import Entry, LostLease
@@ -53,7 +54,9 @@ def load_file(name: FlowName) -> Program | int:
     return exits.REFUSED
 
 
-def load_run(store: SqliteStore, record: RunRecord, root: Path) -> Program | int:
+def load_run(
+    store: SqliteStore, record: RunRecord, root: Path, *, quiet: bool = False
+) -> Program | int:
     """The flow of a run with the source it began with, or an exit code."""
     try:
         program, changed = load_stored(store, record, root)
@@ -65,7 +68,7 @@ def load_run(store: SqliteStore, record: RunRecord, root: Path) -> Program | int
     except UserImportError as error:
         say(f"error: the file cannot be imported: {error}")
         return exits.REFUSED
-    if changed:
+    if changed and not quiet:
         files = ", ".join(f"`{name}`" for name in changed)
         say(f"{files} changed since the run began: it goes on with the source it began with")
     return program
@@ -76,7 +79,7 @@ def new_engine(store: SqliteStore, program: Program) -> Engine:
     return Engine(
         store,
         EngineLoop(),
-        time.time,
+        SteadyClock(),
         listener=_Screen(),
         functions=program.functions,
         jitter=random.random,

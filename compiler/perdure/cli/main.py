@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "send": _Entry("perdure.cli.send", "Send an event to a run."),
     "resume": _Entry("perdure.cli.resume", "Go on with a run that was interrupted."),
     "cancel": _Entry("perdure.cli.cancel", "Cancel a run."),
+    "worker": _Entry("perdure.cli.worker", "Drive runs whenever they are due."),
     "compile": _Entry("perdure.cli.compile", "Compile flows for a cloud."),
     "check": _Entry("perdure.cli.check", "Say everything that is wrong with flows."),
     "rule": _Entry("perdure.cli.rule", "Explain a rule, such as PDR201."),

@@ -42,6 +42,7 @@ def command(
     """Send an event to a run; if no process drives it, drive it to its end or next wait."""
     from perdure.cli.drive import Driver, load_run, new_engine
     from perdure.local.lease import Leases
+    from perdure.local.wakes import root_of
     from perdure.store.runs import find_run
 
     place = open_store(Path.cwd())
@@ -55,7 +56,12 @@ def command(
         raise click.UsageError("give the payload as key=value or as --payload, not both")
     with program.active():
         encoded = _payload(program, event, payload, pairs)
-    held = Leases(place.store, "send").holder(record.run, time.time())
+    top = find_run(place.store, root_of(place.store, record.run))
+    if top.run != record.run:
+        program = load_run(place.store, top, place.project.root, quiet=True)
+        if isinstance(program, int):
+            return program
+    held = Leases(place.store, "send").driver(top.run, time.time())
     engine = new_engine(place.store, program)
     now = time.time()
     stored = engine.put_event(record.run, event, encoded, id=event_id or os.urandom(16).hex())
@@ -66,7 +72,7 @@ def command(
         who = f"; process {held.pid} drives the run" if held is not None else ""
         say(f"`{event}` is stored for run {record.run}{who}")
         return exits.DONE
-    return Driver(engine, program, detach=True).drive(find_run(place.store, record.run))
+    return Driver(engine, program, detach=True).drive(top)
 
 
 def _say_repeated(stored: "Event", name: str, payload: "Json", now: float) -> None:

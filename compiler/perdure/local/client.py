@@ -190,7 +190,7 @@ class LocalClient:
         record = _root_of(store, record)
         if record.end is not None or record.target != "local":
             return
-        if Leases(store, "client").holder(record.run, time.time()) is not None:
+        if Leases(store, "client").driver(record.run, time.time()) is not None:
             return
         environment = {**os.environ, "PERDURE_STORE": store.path}
         # If another process is faster, this one ends by itself: the lease is its.

@@ -69,6 +69,9 @@ class Listener:
     def logged(self, run: str, record: "LogRecord") -> None:
         """Show a log record of the flow."""
 
+    def run_ended(self, record: RunRecord) -> None:
+        """Take note of the end of a run."""
+
     def branch_ended(self, path: str) -> None:
         """Take note that a branch ended by itself; `path` is that in the run at the top."""
 
@@ -115,6 +118,12 @@ class Engine:
         self.on_misfit: Callable[[str], None] | None = None
         """For tests: told of a payload that does not fit the wait which took it."""
         self.failure: BaseException | None = None
+        self.draining = False
+        """No attempt begins any more: this process is about to let go."""
+        self.polls = False
+        """Look for what others write even while nothing is driven here."""
+        self.saw_changes = False
+        """Whether the last look found that somebody else had written."""
         self._settling: list[tuple[int, int, asyncio.Future[None]]] = []
         self._watchers: dict[str, list[tuple[str, asyncio.Future[None]]]] = {}
         """By the run that is watched: for which run, and what to wake."""
@@ -128,9 +137,12 @@ class Engine:
 
     # -- recording ------------------------------------------------------------------------------
 
-    def record(self, run: str, sequence: int, entry: Entry) -> None:
-        """Take an entry for the next write."""
-        self.recorder.record(run, sequence, entry)
+    def record(self, run: "LocalRun", entry: Entry) -> None:
+        """Take the newest entry of a run for the next write."""
+        self.recorder.record(run.id, run.journal.length, entry)
+        tree = self.trees.pop(run.tree.root, None)
+        if tree is not None:
+            self.trees[tree.root] = tree
 
     def also(self, action: Callable[[], None]) -> None:
         """Do something to the store within the transaction of the next write."""
@@ -196,7 +208,7 @@ class Engine:
         self._watchers.setdefault(other, []).append((run, future))
         if due is not None:
             self.timers.set(due, run, future)
-        self._start_polling()
+        self.start_polling()
         await future
 
     def touch(self, run: str) -> None:
@@ -205,7 +217,8 @@ class Engine:
             if not future.done():
                 future.set_result(None)
 
-    def _start_polling(self) -> None:
+    def start_polling(self) -> None:
+        """Look now and then for what others write."""
         if not self.loop.virtual and self._poll is None:
             self._poll = self.loop.call_later(POLL, self._look)
 
@@ -213,7 +226,8 @@ class Engine:
         """See whether another process wrote, and say that this one lives."""
         self._poll = None
         changes = self.store.changes()
-        if changes != self._seen:
+        self.saw_changes = changes != self._seen
+        if self.saw_changes:
             self._seen = changes
             self.see_rung()
             # Of runs that others drive nothing says what was written about them.
@@ -223,8 +237,8 @@ class Engine:
             self._renewed = self.now()
             self.leases.renew(self._renewed)
         self.on_look()
-        if self.runs:
-            self._start_polling()
+        if self.runs or self.polls:
+            self.start_polling()
 
     def see_rung(self) -> None:
         """Look at the runs here that somebody else wrote something about."""
@@ -278,7 +292,7 @@ class Engine:
         if record.end is None:
             self.runs[record.run] = tree.runs[record.run] = run
             self.trees.setdefault(tree.root, tree)
-            self._start_polling()
+            self.start_polling()
         run.begin()
         return run
 

@@ -19,10 +19,12 @@ __all__ = ["RENEW", "STALE", "Held", "Leases"]
 
 STALE: Final = 30.0
 RENEW: Final = 5.0
+_SERVES: Final = "~worker/"
+"""Instead of a run (no run id begins like this): who drives whatever is due."""
 
 
 class Held(NamedTuple):
-    """Somebody alive drives the run."""
+    """Somebody alive drives the run (or, of a worker, whatever is due)."""
 
     run: str
     host: str
@@ -77,6 +79,10 @@ class Leases:
         alive = self._is_alive(host, pid, began, renewed, now)
         return Held(run, str(host), int(pid)) if alive else None
 
+    def driver(self, run: str, now: float) -> Held | None:
+        """Return who else drives the run now, or will as soon as it is due."""
+        return self.holder(run, now) or self.server(now)
+
     def _is_alive(self, host: object, pid: int, began: object, renewed: float, now: float) -> bool:
         return _began(pid) == began if host == self._host else now - renewed < STALE
 
@@ -103,6 +109,22 @@ class Leases:
                 self._store.connection.execute("DELETE FROM leases WHERE owner = ?", (owner,))
                 found += [str(run) for (run,) in runs]
         return found
+
+    def serve(self, now: float) -> None:
+        """Say that this process drives whatever is due."""
+        with self._store.without_sync(), self._store.transaction():
+            self._take([f"{_SERVES}{self._owner}"], now)
+
+    def server(self, now: float) -> Held | None:
+        """Return a live process that drives whatever is due."""
+        rows = self._store.connection.execute(
+            "SELECT run, host, pid, began, renewed FROM leases WHERE run >= ? AND run < ?",
+            (_SERVES, _SERVES + "\U0010ffff"),
+        ).fetchall()
+        for run, host, pid, began, renewed in rows:
+            if self._is_alive(host, pid, began, renewed, now):
+                return Held(str(run), str(host), int(pid))
+        return None
 
     def renew(self, now: float) -> None:
         """Say that this engine is alive."""

@@ -136,6 +136,7 @@ class LocalRun:
                 self.engine.leases.give_up(self.id)
         self.engine.touch(self.id)
         self.engine.forget(self)
+        self.engine.listener.run_ended(self.record)
 
     def release(self) -> None:
         """Let go: attempts under way do not count as lost."""
@@ -176,7 +177,7 @@ class LocalRun:
             return
         entry = Entry(kind, self.engine.now(), fields)
         self.journal.apply(entry)
-        self.engine.record(self.id, self.journal.length, entry)
+        self.engine.record(self, entry)
 
     def open(
         self, op: Operation, kind: str, name: str, arguments: Json = None, **fields: Json

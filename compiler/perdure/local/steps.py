@@ -116,6 +116,11 @@ class _Attempts:
         run, state, call = self._run, self._state, self._call
         if state.retry_at is not None and not state.under_way:
             await run.engine.until(state.retry_at, run.id)
+        if run.engine.draining:
+            # Whoever drives the run next makes this attempt.
+            run.tree.gated = True
+            run.tree.working -= 1
+            await run.engine.loop.create_future()
         number = state.attempts + 1
         if not self._begun:
             if state.lost + state.under_way >= LOST_IN_A_ROW:

@@ -23,13 +23,15 @@ class Tree:
         self.runs: dict[str, LocalRun] = {}
         self.working = 0
         """Steps under way or waiting for their next attempt."""
+        self.gated = False
+        """A step would begin, but this process is about to let go."""
         self.asking = 0
         """Questions to other runs without an answer: nothing rings for those."""
 
     @property
     def is_quiet(self) -> bool:
         """Only events and times can move it (to be asked when the loop is idle)."""
-        return not self.working and not self.asking
+        return not self.working and not self.asking and not self.gated
 
     @property
     def names(self) -> frozenset[str]:

@@ -1,0 +1,123 @@
+"""A worker for a whole store: looks which runs are due, and has a process for each program.
+
+A program is a flow with the source its runs began with. Each has a process of its own, so that
+two versions of a module never meet, a flow that kills its process takes nobody along, and flows
+run side by side. Which process drives a run is settled by leases; any number of supervisors may
+serve one store.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, final
+
+from perdure.local.lease import Leases
+from perdure.local.wakes import Program, Wakes
+from perdure.store.sqlite import SqliteStore
+
+__all__ = ["Supervisor"]
+
+_CARE: Final = 2.0
+"""Seconds between looks for processes that have died elsewhere."""
+_LONGEST_PAUSE: Final = 60.0
+
+
+class _Trouble(NamedTuple):
+    """A program whose process failed so often in a row, and when it may be tried again."""
+
+    times: int
+    until: float
+
+
+@final
+class Supervisor:
+    """Has the processes. `command` gives the command line of one program's."""
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        command: Callable[[Program], list[str]],
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        say: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._command = command
+        self._environment = environment
+        self._folder = folder
+        self._say = say
+        self._wakes = Wakes(store)
+        self._leases = Leases(store, f"{os.getpid()}-{os.urandom(8).hex()}")
+        self._processes: dict[Program, subprocess.Popen[bytes]] = {}
+        self._trouble: dict[Program, _Trouble] = {}
+        self._seen = -1
+        self._next = 0.0
+        self._cared = 0.0
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a process works now."""
+        return bool(self._processes)
+
+    def begin(self, now: float) -> None:
+        """Say in the store that this process drives what is due."""
+        self._leases.serve(now)
+
+    def look(self, now: float) -> None:
+        """See what became of the processes, and start those that are needed."""
+        lost = [program for program, process in self._processes.items() if process.poll()]
+        self._reap(now)
+        if lost or now - self._cared > _CARE:
+            self._cared = now
+            self._leases.renew(now)
+            self._leases.take_over(now)
+        changes = self._store.changes()
+        if changes == self._seen and now < self._next and not lost:
+            return
+        self._seen = changes
+        for program in self._wakes.due_programs(now):
+            self._start(program, now)
+        # Also without a change: a process that ended may have left runs that became due meanwhile.
+        self._next = min(self._wakes.next_due() or now + 1.0, now + 1.0)
+
+    def _reap(self, now: float) -> None:
+        for program, process in [*self._processes.items()]:
+            code = process.poll()
+            if code is None:
+                continue
+            del self._processes[program]
+            if code == 0:
+                self._trouble.pop(program, None)
+                continue
+            times = self._trouble[program].times + 1 if program in self._trouble else 1
+            pause = min(2.0 ** (times - 1) / 2, _LONGEST_PAUSE)
+            self._trouble[program] = _Trouble(times, now + pause)
+            how = f"was killed by signal {-code}" if code < 0 else f"left with {code}"
+            self._say(f"the process of {program.flow} {how}; again in {pause:g} s")
+
+    def _start(self, program: Program, now: float) -> None:
+        trouble = self._trouble.get(program)
+        if program in self._processes or (trouble is not None and now < trouble.until):
+            return
+        self._processes[program] = subprocess.Popen(
+            self._command(program),
+            cwd=self._folder,
+            env=dict(self._environment),
+            stdin=subprocess.DEVNULL,
+            # What a terminal's Ctrl-C sends goes to this process alone, which passes it on.
+            start_new_session=True,
+        )
+
+    def end(self, grace: float) -> None:
+        """Let the processes stop in an orderly way; kill those that do not."""
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            try:
+                process.wait(grace + 5.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+        self._leases.give_up()
