@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def worker(root: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
+def worker(root: Path, *options: str) -> "Generator[subprocess.Popen[str]]":
     process = popen(root, "worker", *options)
     try:
         until(lambda: serving(root))
