@@ -128,12 +128,14 @@ class Engine:
         self._watchers: dict[str, list[tuple[str, asyncio.Future[None]]]] = {}
         """By the run that is watched: for which run, and what to wake."""
         self._count = itertools.count()
-        self._seen = store.changes()
-        self._renewed = clock()
+        self._seen, self._renewed = store.changes(), clock()
         self._poll: asyncio.TimerHandle | None = None
-        loop.on_idle = self._idle
-        loop.on_busy = self.recorder.write
-        loop.set_exception_handler(self._on_exception)
+        self._wire()
+
+    def _wire(self) -> None:
+        self.loop.on_idle = self._idle
+        self.loop.on_busy = self.recorder.write
+        self.loop.set_exception_handler(self._on_exception)
 
     # -- recording ------------------------------------------------------------------------------
 
