@@ -5,7 +5,8 @@ from importlib import import_module
 from typing import TypeGuard
 
 from perdure.language import Flow
-from perdure.runtime.bodies import Attempted, raised, run_attempt
+from perdure.runtime import bodies as runtime
+from perdure.runtime.bodies import Attempted
 from perdure_aws.operations import Attempt
 
 __all__ = ["flow_named", "timed_attempt"]
@@ -25,16 +26,19 @@ def flow_named(ref: str) -> Flow[..., object]:
 async def timed_attempt(attempt: Attempt) -> Attempted | None:
     """One attempt of a step's own body, ended with TimeoutError at the step's timeout.
 
-    None: it was ended by a deadline of the flow. A TimeoutError of the body itself is an outcome
-    of the attempt, it never gets here.
+    None: it was ended by a deadline of the flow.
     """
     left = None if attempt.until is None else max(0.0, attempt.until - attempt.now)
     overtaken = left is not None and left < attempt.step.timeout
+    step = attempt.step
+    work = runtime.timed_attempt(step, attempt.arguments, attempt.this, step.timeout)
+    if not overtaken:
+        return await work
     try:
-        async with asyncio.timeout(left if overtaken else attempt.step.timeout):
-            return await run_attempt(attempt.step, attempt.arguments, attempt.this)
-    except TimeoutError as error:
-        return None if overtaken else raised(error)
+        async with asyncio.timeout(left):
+            return await work
+    except TimeoutError:
+        return None
 
 
 def _is_flow(value: object) -> TypeGuard[Flow[..., object]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from perdure.codec.text import Json
 from perdure.durations import due
 from perdure.operations import ThisStep
-from perdure.runtime.bodies import Attempted, raised, run_attempt
+from perdure.runtime.bodies import Attempted, timed_attempt
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure_azure.envelope import pack, unpack
 from perdure_azure.watch import watcher
@@ -83,8 +83,4 @@ async def _limited(
 ) -> Attempted:
     deadline = datetime.fromtimestamp(due(now, call.timeout), UTC)
     this = ThisStep(call.key, call.number, deadline, call.run)
-    try:
-        async with asyncio.timeout(call.timeout):
-            return await run_attempt(step, arguments, this)
-    except TimeoutError as error:
-        return raised(error)
+    return await timed_attempt(step, arguments, this, call.timeout)

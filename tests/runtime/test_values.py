@@ -109,7 +109,8 @@ def test_a_value_comes_back_equal_and_of_its_type(value: object) -> None:
     assert r.status == "done", r.error
     for got in r.result:
         assert type(got) is type(value)
-        assert repr(got) == repr(value)
+        # The text of a set hangs on the hashes of the process: what is equal is equal.
+        assert repr(got) == repr(value) or (isinstance(value, Order) and got == value)
 
 
 def test_nan_comes_back_as_nan() -> None:

@@ -16,6 +16,7 @@ from perdure.runtime.bodies import (
     ended_with,
     raised,
     run_attempt,
+    timed_attempt,
 )
 from perdure.runtime.scope import current
 from perdure.runtime.values import decode_arguments
@@ -134,6 +135,13 @@ class ScriptedBodies:
         self._scripts = scripts
         self._loop = loop
         self._clock = clock
+        from perdure.testing.bodies import BodyLoop
+
+        self._real = BodyLoop()
+
+    def close(self) -> None:
+        """Give up what bodies left running."""
+        self._real.close()
 
     async def run(self, attempt: Attempt) -> Attempted:
         """Answer as the script says."""
@@ -153,8 +161,7 @@ class ScriptedBodies:
         return answered(attempt.step, answer)
 
     async def _body(self, attempt: Attempt) -> Attempted:
-        self._loop.busy += 1
-        try:
-            return await run_attempt(attempt.step, attempt.arguments, attempt.context())
-        finally:
-            self._loop.busy -= 1
+        step, this = attempt.step, attempt.context()
+        return await self._real.run(
+            self._loop, lambda: timed_attempt(step, attempt.arguments, this, step.timeout)
+        )

@@ -149,6 +149,7 @@ class _World:
         crashed = _run_loop(loop) or isinstance(engine.failure, _Crash)
         self.elapsed = loop.time()
         engine.abandon()
+        bodies.close()
         if engine.failure is not None and not crashed:
             raise engine.failure
         return crashed

@@ -101,14 +101,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         heapq.heappush(self._settling, (-depth, self._next(), settled))
         await settled
 
-    def outside[R](self, work: Callable[[], R]) -> R:
-        """Call what may run an event loop of its own, as if this one were not there."""
-        asyncio._set_running_loop(None)
-        try:
-            return work()
-        finally:
-            asyncio._set_running_loop(self)
-
     def _turn(self) -> bool:
         if self._waiting:
             call = self._pick()

@@ -1,7 +1,7 @@
 """One run in the reference: `perdure.runtime.engine.Run` in virtual time, kept in memory."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, final
 
@@ -11,7 +11,7 @@ from perdure.durations import due
 from perdure.errors import InvalidInput, Unanswered
 from perdure.operations import ThisStep
 from perdure.reference.inbox import Inbox, Ticket
-from perdure.runtime.bodies import Attempted, raised, run_attempt, run_flow
+from perdure.runtime.bodies import Attempted, raised, run_flow, timed_attempt
 from perdure.runtime.engine import (
     CANCEL_RUN,
     Completed,
@@ -349,7 +349,9 @@ class ReferenceRun:
                 datetime.fromtimestamp(deadline, UTC),
                 self._id,
             )
-            return await world.run_body(lambda: _with_timeout(call, this))
+            return await world.run_body(
+                lambda: timed_attempt(call.step, call.arguments, this, call.step.timeout)
+            )
         if start + answer.after_seconds > deadline:
             await self._until(deadline)
             return raised(TimeoutError())
@@ -458,14 +460,3 @@ class ReferenceRun:
 def _release(passed: "asyncio.Future[None]") -> None:
     if not passed.done():
         passed.set_result(None)
-
-
-def _with_timeout(call: StepCall, this: ThisStep) -> Coroutine[Any, Any, Attempted]:
-    async def limited() -> Attempted:
-        try:
-            async with asyncio.timeout(call.step.timeout):
-                return await run_attempt(call.step, call.arguments, this)
-        except (TimeoutError, asyncio.CancelledError) as error:
-            return raised(error)  # nobody cancels it here: the body raised it
-
-    return limited()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from perdure.reference.loop import VirtualLoop
 from perdure.runtime.engine import LogRecord
+from perdure.testing.bodies import BodyLoop
 from perdure.testing.request import START
 from perdure.testing.scripts import Scripts
 
@@ -40,7 +41,7 @@ class World:
         self.failure: BaseException | None = None
         self.frozen = False
         """The test is over: nothing is recorded any more."""
-        self._bodies: asyncio.Runner | None = None
+        self._bodies = BodyLoop()
 
     def fail(self, error: BaseException) -> None:
         """The script does not fit, or the runner is at fault: the test ends with this error."""
@@ -54,22 +55,8 @@ class World:
             self.history.append(Note(self.loop.time(), run, what, path))
 
     def run_body[R](self, body: Callable[[], Coroutine[Any, Any, R]]) -> asyncio.Future[R]:
-        """Run a step's body on a real event loop, in no virtual time; its value, or error.
-
-        From a plain callback: inside a task of this loop no other loop may run.
-        """
-        done: asyncio.Future[R] = self.loop.create_future()
-
-        def call() -> None:
-            try:
-                value = self.loop.outside(lambda: self._runner().run(body()))
-            except Exception as error:
-                done.set_exception(error)
-            else:
-                done.set_result(value)
-
-        self.loop.call_soon(call)
-        return done
+        """Run a step's body in real time; its value, or error."""
+        return self._bodies.run(self.loop, body)
 
     def close(self) -> None:
         """Give up what is left: tasks are cancelled, what they still do is not recorded."""
@@ -78,10 +65,4 @@ class World:
             run.abandon()
         self.loop.drain(10_000)
         self.loop.close()
-        if self._bodies is not None:
-            self._bodies.close()
-
-    def _runner(self) -> asyncio.Runner:
-        if self._bodies is None:
-            self._bodies = asyncio.Runner()
-        return self._bodies
+        self._bodies.close()

@@ -1,6 +1,6 @@
 """Running user code: one attempt of a step, or the body of a flow, from arguments to outcome."""
 
-from asyncio import CancelledError
+import asyncio
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +23,7 @@ __all__ = [
     "raised",
     "run_attempt",
     "run_flow",
+    "timed_attempt",
 ]
 
 current_step: ContextVar[ThisStep | None] = ContextVar("perdure.step", default=None)
@@ -54,11 +55,33 @@ async def run_attempt(
         value: Any = step.__wrapped__(*bound.args, **bound.kwargs)
         if hasattr(value, "__await__"):
             value = await value
-    except CancelledError:
+    except asyncio.CancelledError:
         raise
     except BaseException as error:
         return raised(as_a_coroutine_does(error))
     return ended_with(step, value)
+
+
+async def timed_attempt(
+    step: "Step[..., Any]", arguments: Mapping[str, Json], this: ThisStep, timeout: float
+) -> Attempted:
+    """One attempt, ended with TimeoutError('') at its timeout. Cancellation passes through.
+
+    A body that swallowed the cancellation, or held the loop up, is late all the same.
+    """
+    try:
+        async with asyncio.timeout(timeout) as limit:
+            attempted = await run_attempt(step, arguments, this)
+    except TimeoutError:
+        return raised(TimeoutError())
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return raised(error)  # nobody cancelled it: the body raised it
+    ends = limit.when()
+    late = ends is not None and asyncio.get_running_loop().time() > ends
+    return raised(TimeoutError()) if late or limit.expired() else attempted
 
 
 def as_a_coroutine_does(error: BaseException) -> BaseException:
@@ -92,7 +115,7 @@ async def run_flow(
     try:
         bound = decode_arguments(flow, arguments, run.functions)
         value = await flow.__wrapped__(*bound.args, **bound.kwargs)
-    except CancelledError:
+    except asyncio.CancelledError:
         raise
     except BaseException as error:
         return failed(error)
