@@ -123,6 +123,9 @@ async def sleep(duration: "Duration | None" = None, *, until: "datetime | None" 
         await asyncio.sleep(seconds_of(duration))
 
 
+NO_BRANCHES = "race() needs at least one branch"
+
+
 # As asyncio's own in typeshed, with the same overlaps: a checker takes the first that fits.
 @overload
 def gather[A](  # type: ignore[overload-overlap]  # see above

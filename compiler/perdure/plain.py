@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
+from perdure.operations import NO_BRANCHES
+
 __all__ = ["gather", "quorum", "race"]
 
 type _Task = "asyncio.Future[Any]"
@@ -45,7 +47,7 @@ async def gather(
 async def race(awaitables: Mapping[str, Awaitable[Any]]) -> tuple[str, Any]:
     """(keyword, value) of the first to end."""
     if not awaitables:
-        raise ValueError("race() needs at least one branch")
+        raise ValueError(NO_BRANCHES)
     tasks = {key: asyncio.ensure_future(work) for key, work in awaitables.items()}
     async with _Cancelling(tasks.values()):
         await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_COMPLETED)

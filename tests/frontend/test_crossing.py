@@ -45,6 +45,7 @@ ACCEPTED = [
     "from pathlib import Path\np = Path('a')\nawait fetch(1)\nreturn p.name",
     "import itertools\nids = itertools.count(1)\nawait fetch(next(ids))\nreturn next(ids)",
     "return await fetch(sum(x for x in xs))",
+    "out = []\nout.extend(x for x in xs)\nawait fetch(1)\nreturn out",
     "it = Item('a')\nawait fetch(1)\nreturn it.name",
     "try:\n    e = ValueError('x')\n    await fetch(1)\nfinally:\n    print(e)",
 ]

@@ -109,6 +109,23 @@ REFUSED = [
     ("PDR120", "try:\n    pass\nexcept ValueError as e:\n    return e.__traceback__", ""),
     ("PDR120", "import sys\nreturn str(sys.exc_info())", ""),
     ("PDR121", "return f(1)", "def f(n):\n    return f(n + 1)"),
+    ("PDR121", "return f(1)", "def f(n):\n    n += [x for x in f(n)]\n    return n or 1"),
+    ("PDR121", "return f(1)", "def f(n):\n    if n:\n        return f(1)\n    return 1 + f(2)"),
+    ("PDR150", "async with asyncio.Semaphore(3):\n    return await fetch(1)", ""),
+    (
+        "PDR150",
+        "sem = asyncio.Semaphore(3)\nasync def one(x):\n    y = await fetch(x)\n"
+        "    async with sem:\n        return await fetch(y)\n"
+        "return await gather(*[one(x) for x in xs])",
+        "",
+    ),
+    (
+        "PDR150",
+        "sem = asyncio.Semaphore(3)\nasync def one(x):\n    async with sem:\n"
+        "        return await fetch(x)\nasync def two(x):\n    return await one(await fetch(x))\n"
+        "return await gather(*[two(x) for x in xs])",
+        "",
+    ),
     # threads and asyncio
     ("PDR122", "import threading\nthreading.Thread(target=print).start()", ""),
     ("PDR122", "return await asyncio.to_thread(len, xs)", ""),
@@ -329,6 +346,15 @@ BRANCHES = [
 ]
 
 ACCEPTED = [
+    ("return f(3)", "def f(n):\n    return 1 if n < 2 else n * f(n - 1)"),
+    ("return f(xs)", "def f(t):\n    return 1 + sum(f(part) for part in t)"),
+    ("return f(xs)", "def f(t):\n    if not t:\n        return 0\n    return f(t[1:])"),
+    ("return even(9)", "def even(n): return n == 0 or odd(n - 1)\ndef odd(n): return even(n - 1)"),
+    (
+        "s = Shape()\nreturn f'{s.area} {s.name}'",
+        "class Shape:\n    @property\n    def area(self): return 3\n"
+        "    @property\n    def name(self) -> str: return 'x'",
+    ),
     (
         "return await go(1)",
         "class W:\n    async def go(self, x): return x\ngo = step(W().go)",

@@ -5,7 +5,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from perdure import rules
-from perdure.frontend import arguments, branches, checks, known
+from perdure.frontend import arguments, branches, checks, known, recursion
 from perdure.frontend.analysis import FunctionKind
 from perdure.frontend.meanings import (
     Class,
@@ -28,20 +28,6 @@ __all__ = ["check"]
 type Place = tuple[int, int]
 
 _ONE_PASS = frozenset({"builtins.iter", "builtins.map", "builtins.filter", "re.finditer"})
-_WAYS_OUT = (
-    ast.If,
-    ast.IfExp,
-    ast.BoolOp,
-    ast.Match,
-    ast.While,
-    ast.For,
-    ast.Try,
-    ast.Assert,
-    ast.ListComp,
-    ast.SetComp,
-    ast.DictComp,
-    ast.GeneratorExp,
-)
 
 
 def check(walk: "Walk") -> None:
@@ -231,6 +217,5 @@ def _recursion(walk: "Walk", state: State, mutations: Mutations) -> None:
                     state, rules.RECURSIVE_HELPER_CHANGES, place, helper=node.name, name=name
                 )
         return
-    calls_itself = state.func.kind is FunctionKind.PURE and state.ref in state.callees
-    if calls_itself and not any(isinstance(part, _WAYS_OUT) for part in ast.walk(node)):
+    if state.func.kind is FunctionKind.PURE and recursion.never_ends(walk, state):
         walk.problem(state, rules.UNBOUNDED_RECURSION, node, name=node.name)

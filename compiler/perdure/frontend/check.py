@@ -10,7 +10,7 @@ from typing import final
 
 from perdure import rules
 from perdure.diagnostics import Report, nearest
-from perdure.frontend import after, crossing, helpers, missing, settle
+from perdure.frontend import after, crossing, helpers, missing, semaphores, settle
 from perdure.frontend.analysis import Analysis, FunctionKind
 from perdure.frontend.depth import CHECKED, room
 from perdure.frontend.heads import check_heads
@@ -97,6 +97,7 @@ def _analyse(workspace: Workspace, entry: Func, analysis: Analysis) -> None:
     settle.settle(walk, analysis)
     after.check(walk)
     helpers.check(walk)
+    semaphores.check(walk)
     for module in walk.modules.values():
         workspace.check_heads(module)
     crossing.check(walk, analysis)

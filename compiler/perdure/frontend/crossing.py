@@ -128,6 +128,14 @@ def _adds(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Attribute) and call.func.attr in _ADDS
 
 
+def _empties(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("extend", "update")
+    )
+
+
 def _holds(value: ast.expr, node: ast.expr) -> bool:
     return any(part is node for part in _leaves(value))
 
@@ -342,6 +350,8 @@ class _Crossing:
                 case _:
                     continue
             made = self.value(value, held)
+            if made is not None and made.iterator and _empties(node):
+                continue  # `extend` takes the items and leaves the iterator
             if made is not None:
                 found.update((name, made) for item in into if (name := _root(item)))
         return found

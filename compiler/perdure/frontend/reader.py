@@ -449,6 +449,10 @@ class Reader:
         self.walk.methods.add(node.attr)
         meaning = self.meaning(node)
         self.base(node, meaning)
+        computed = self.resolver.property_of(self.meaning(node.value), node.attr)
+        if computed is not None:
+            self.walk.reach(computed, certain=self.state.certain)
+            self.state.callees.append(computed.ref)
         if meaning is None or isinstance(meaning, Instance | Coroutine | Member):
             return
         self.mentioned(node, meaning, use)

@@ -41,6 +41,7 @@ from perdure.modules import Module, ModuleGraph
 
 __all__ = ["Resolver"]
 
+_PROPERTIES = frozenset({External("builtins.property"), External("functools.cached_property")})
 _BUILTINS = frozenset(dir(builtins))
 _MODULE_NAMES = frozenset({"__name__", "__doc__", "__file__", "__package__", "__spec__"})
 
@@ -379,11 +380,27 @@ class Resolver:
             case Class():
                 return self.method(base, attr) or self._field(base, attr)
             case Instance(type=Class() as cls):
+                found = self.property_of(base, attr)
+                if found is not None and isinstance(found.node, ast.FunctionDef):
+                    return self.annotation(found.node.returns, Scope(found.module, None, {}))
                 return self.method(cls, attr) or self._field(cls, attr)
             case GlobalValue(instance=Instance() as instance):
                 return self.attribute(instance, attr)
             case _:
                 return None
+
+    def property_of(self, base: Meaning | None, attr: str) -> Func | None:
+        """The function that computes `base.attr`, where that is a property."""
+        if isinstance(base, GlobalValue):
+            base = base.instance
+        if not isinstance(base, Instance) or not isinstance(base.type, Class):
+            return None
+        found = self.method(base.type, attr)
+        if found is None or not isinstance(found.node, ast.FunctionDef):
+            return None
+        scope = Scope(found.module, None, {})
+        marks = {self.expression(mark, scope) for mark in found.node.decorator_list}
+        return found if marks & _PROPERTIES else None
 
     def module_name_of(self, module: Module, attr: str) -> Meaning | None:
         """`module.attr`, where the module is the project's."""

@@ -18,6 +18,7 @@ from perdure.machine.escapes import closures
 from perdure.machine.graph import edges
 from perdure.machine.ir import Machines, Node, Pc, Refusal, Scope
 from perdure.machine.trees import code_trees
+from perdure.source import Span
 from perdure.uses import captured_names, uses
 
 __all__ = ["refuse_rebound"]
@@ -59,10 +60,22 @@ def _scope(scope: Scope) -> Iterator[Refusal]:
         for native in _natives(node):
             yield Refusal(f"a function value that calls `{native}`", node.span)
         if written:
-            yield Refusal("`nonlocal` in a function without operations", node.span)
+            yield Refusal("`nonlocal` in a function without operations", _writer(node))
         elif captured and (changed := captured & _written_later(scope, node)):
             name = sorted(changed)[0]
             yield Refusal(f"a function over `{name}`, which is bound again later", node.span)
+
+
+def _writer(node: Node) -> Span:
+    """The `nonlocal` statement itself: a block's span begins with its first statement."""
+    if not isinstance(node, ir.Catch | ir.Reraise):
+        for function in closures(code_trees(node)):
+            for inner in ast.walk(function):
+                if isinstance(inner, ast.Nonlocal):
+                    line, end = inner.lineno, inner.end_lineno or inner.lineno
+                    last = inner.end_col_offset or inner.col_offset
+                    return Span(node.span.file, line, inner.col_offset, end, last)
+    return node.span
 
 
 def _natives(node: Node) -> Iterator[str]:

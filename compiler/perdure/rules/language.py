@@ -148,10 +148,11 @@ ERROR_ATTRIBUTE = Rule(
 )
 UNBOUNDED_RECURSION = Rule(
     "PDR121",
-    "the recursion of `{name}` cannot be bounded",
-    "write it as a loop, or move it into a step",
-    "Pure code of a flow has to end in a stack that every engine has. A recursive helper that "
-    "awaits becomes a child flow and may stay.",
+    "`{name}` calls itself on every path",
+    "return without the call where the work is done, or write a loop",
+    "Recursion that has no way out ends in a RecursionError, after a number of calls that differs "
+    "from engine to engine. Recursion over smaller and smaller data is ordinary code and may stay, "
+    "and so may a recursive helper that awaits: it becomes a child flow.",
 )
 THREADS = Rule(
     "PDR122",
@@ -338,4 +339,12 @@ CACHED_RECORD = Rule(
     "remove `@{decorator}`, or cache a function that only computes",
     "What a flow reads of the clock, logs or awaits is recorded each time. A cache would answer "
     "from the process the flow happens to run in, and from other runs.",
+)
+SEMAPHORE_IN_BRANCH = Rule(
+    "PDR150",
+    "the semaphore `{name}` is not around a whole branch",
+    "put `async with {name}:` around all that the branch does, or write `gather(..., limit=n)`",
+    "Branches run side by side, on some engines in different processes, and the engine starts only "
+    "so many of them at a time. It cannot hold a branch up in its middle. A part that has to be "
+    "limited alone is a `gather(..., limit=n)` of its own.",
 )

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from perdure.operations import NO_BRANCHES
 from perdure.runtime.branches import (
     Branch,
     cancel_all,
@@ -66,7 +67,7 @@ async def gather(
 async def race(site: Site, awaitables: dict[str, Awaitable[Any]]) -> tuple[str, Any]:
     """(keyword, value) of the first branch to end, also by error; the rest is cancelled."""
     if not awaitables:
-        raise ValueError("race() needs at least one branch")
+        raise ValueError(NO_BRANCHES)
     path = running_scope().enter(site.label)
     run = running_scope().run
     keys = list(awaitables)

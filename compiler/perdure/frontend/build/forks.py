@@ -18,7 +18,8 @@ from perdure.frontend.analysis import CallKind
 from perdure.frontend.build import comprehensions, expressions, operations
 from perdure.frontend.build.lowering import Emit, Lowering, NotYetError, load, located
 from perdure.frontend.build.signatures import fits
-from perdure.ir import Branch, Facts, Fork, ForkKind, Slot
+from perdure.ir import Branch, Exit, ExitKind, Facts, Fork, ForkKind, Slot
+from perdure.operations import NO_BRANCHES
 from perdure.passes.merge_pure import together
 from perdure.uses import bound_by_target
 
@@ -48,6 +49,8 @@ def prepare_fork(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool)
     kind = _KINDS[fact.native or "gather"]
     coroutines = list(node.args)
     options: dict[str, ast.expr] = {}
+    if kind is ForkKind.RACE and not (node.args or node.keywords):
+        return lambda _: _nothing_to_race(low, node)
     if kind is ForkKind.RACE:
         plan = _plan_race(low, node, hold=hold)
     else:
@@ -84,6 +87,14 @@ def prepare_fork(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool)
         low.bind([target])
 
     return emit
+
+
+def _nothing_to_race(low: Lowering, node: ast.Call) -> None:
+    """`await race()` raises what the run time raises."""
+    text = located(ast.Constant(NO_BRANCHES), node)
+    error = located(ast.Call(located(ast.Name("ValueError", ast.Load()), node), [text], []), node)
+    low.add(Exit(ExitKind.RAISE, error, None, low.facts([error], [error]), low.span(node)))
+    low.bound = None
 
 
 def _quorum_count(low: Lowering, coroutines: list[ast.expr]) -> ast.expr:
@@ -139,9 +150,7 @@ def _plan_race(low: Lowering, node: ast.Call, *, hold: bool) -> _Plan:
         )
     if len(node.keywords) > 1:
         raise NotYetError("`race` of unpacked names beside others")
-    # Without branches it is a race of computed names, of which there are none: a ValueError.
-    none = located(ast.Dict([], []), node)
-    names = node.keywords[0].value if node.keywords else none
+    names = node.keywords[0].value
     expressions.take_out(low, names)
     unpacked = located(ast.keyword(None, names), names)
     called = located(ast.Call(located(ast.Name("dict", ast.Load()), names), [], [unpacked]), names)
