@@ -26,6 +26,7 @@ from perdure.frontend.meanings import (
     Scope,
     Table,
 )
+from perdure.frontend.properties import property_of
 from perdure.frontend.state import FoundCall, State, Use
 from perdure.frontend.symbols import Binding, BindingKind, target_names
 from perdure.ir import Ref
@@ -449,7 +450,7 @@ class Reader:
         self.walk.methods.add(node.attr)
         meaning = self.meaning(node)
         self.base(node, meaning)
-        computed = self.resolver.property_of(self.meaning(node.value), node.attr)
+        computed = property_of(self.resolver, self.meaning(node.value), node.attr)
         if computed is not None:
             self.walk.reach(computed, certain=self.state.certain)
             self.state.callees.append(computed.ref)

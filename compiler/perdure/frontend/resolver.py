@@ -9,7 +9,7 @@ import builtins
 from typing import final
 
 import perdure
-from perdure.frontend import known, sets
+from perdure.frontend import known, properties, sets
 from perdure.frontend.analysis import FunctionKind, FunctionNode
 from perdure.frontend.meanings import (
     FLOW,
@@ -41,7 +41,6 @@ from perdure.modules import Module, ModuleGraph
 
 __all__ = ["Resolver"]
 
-_PROPERTIES = frozenset({External("builtins.property"), External("functools.cached_property")})
 _BUILTINS = frozenset(dir(builtins))
 _MODULE_NAMES = frozenset({"__name__", "__doc__", "__file__", "__package__", "__spec__"})
 
@@ -380,7 +379,7 @@ class Resolver:
             case Class():
                 return self.method(base, attr) or self._field(base, attr)
             case Instance(type=Class() as cls):
-                found = self.property_of(base, attr)
+                found = properties.property_of(self, base, attr)
                 if found is not None and isinstance(found.node, ast.FunctionDef):
                     return self.annotation(found.node.returns, Scope(found.module, None, {}))
                 return self.method(cls, attr) or self._field(cls, attr)
@@ -388,19 +387,6 @@ class Resolver:
                 return self.attribute(instance, attr)
             case _:
                 return None
-
-    def property_of(self, base: Meaning | None, attr: str) -> Func | None:
-        """The function that computes `base.attr`, where that is a property."""
-        if isinstance(base, GlobalValue):
-            base = base.instance
-        if not isinstance(base, Instance) or not isinstance(base.type, Class):
-            return None
-        found = self.method(base.type, attr)
-        if found is None or not isinstance(found.node, ast.FunctionDef):
-            return None
-        scope = Scope(found.module, None, {})
-        marks = {self.expression(mark, scope) for mark in found.node.decorator_list}
-        return found if marks & _PROPERTIES else None
 
     def module_name_of(self, module: Module, attr: str) -> Meaning | None:
         """`module.attr`, where the module is the project's."""
