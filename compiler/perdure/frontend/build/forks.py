@@ -47,8 +47,7 @@ class _Plan(NamedTuple):
 def prepare_fork(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool) -> Emit:
     """Evaluate the operands of a fork's coroutines, then its options."""
     kind = _KINDS[fact.native or "gather"]
-    coroutines = list(node.args)
-    options: dict[str, ast.expr] = {}
+    coroutines, options = list(node.args), dict[str, ast.expr]()
     if kind is ForkKind.RACE and not (node.args or node.keywords):
         return lambda _: _nothing_to_race(low, node)
     if kind is ForkKind.RACE:
@@ -58,8 +57,7 @@ def prepare_fork(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool)
             options["quorum"] = _quorum_count(low, coroutines)
         options |= _options(node)
         plan = _plan(low, node, coroutines, hold=hold or any(map(low.holds, options.values())))
-        operands = list(options.values())
-        operations.operands(low, operands, hold=hold)
+        operations.operands(low, list(options.values()), hold=hold)
 
     def emit(target: Slot | None) -> None:
         branches = tuple(
