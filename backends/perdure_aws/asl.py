@@ -126,10 +126,10 @@ class ScopeStates:
         self.ending = ending
         self.states: States = {}
         self.by_name = {state.name: state for state in scope.states}
-        self._before: dict[str, list[Native]] = {}
+        self.before: dict[str, list[Native]] = {}
         for state in scope.states:
             if isinstance(state, Await | Sleep | Spawn | Child):
-                self._before.setdefault(state.next.to, []).append(state)
+                self.before.setdefault(state.next.to, []).append(state)
 
     def add(self, state: State) -> None:
         """Emit a state, and those that only Step Functions needs beside it."""
@@ -201,6 +201,7 @@ class ScopeStates:
         return [
             *self.raised(state.on_raise),
             *self._ended(state),
+            *waits.overtaken(self, state, self.before.get(state.name, ())),
             self._lost(state.on_error, state.name),
         ]
 
@@ -268,7 +269,7 @@ class ScopeStates:
 
     def _handled_before(self, state: Run | Route) -> Iterator[Native]:
         """The native states that lead to a site, and whose errors a handler takes."""
-        for native in self._before.get(state.name, ()):
+        for native in self.before.get(state.name, ()):
             if not isinstance(self.by_name[native.on_error.to], Failed):
                 yield native
 

@@ -11,19 +11,41 @@ only where no handler of the flow would see the CancelledError.
 """
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from perdure.codec import Json
-from perdure.machine.ir import Await, Child, Run, Sleep
+from perdure.ir import ForkKind
+from perdure.machine.ir import (
+    Await,
+    Child,
+    Operation,
+    Route,
+    Run,
+    Scope,
+    Sleep,
+    Spawn,
+    State,
+)
 from perdure_aws import expressions as jsonata
-from perdure_aws.error_names import AGAIN, CANCELLED
+from perdure_aws.error_names import AGAIN, CANCELLED, lingering
 from perdure_aws.expressions import INPUT, expression
+from perdure_aws.names import scopes
 from perdure_aws.policies import literal_limit
 
 if TYPE_CHECKING:
     from perdure_aws.asl import ScopeStates
 
-__all__ = ["INVOKE", "LOST_ATTEMPTS", "ROUTE_SECONDS", "before_retry", "child", "sleep", "wait"]
+__all__ = [
+    "INVOKE",
+    "LOST_ATTEMPTS",
+    "ROUTE_SECONDS",
+    "before_retry",
+    "child",
+    "overtaken",
+    "sleep",
+    "wait",
+]
 
 INVOKE = "arn:aws:states:::lambda:invoke"
 WITH_TOKEN = f"{INVOKE}.waitForTaskToken"
@@ -75,15 +97,61 @@ def child(scope: "ScopeStates", state: Child) -> None:
         asked = expression(f"$merge([{INPUT}, {{'operands': {told}}}])")
         catchers.append({"ErrorEquals": [AGAIN], "Output": asked, "Next": wait})
         before_retry(scope, state, wait, "operands")
+    limit: dict[str, Json] = {}
+    if _is_timed(scope, state):
+        limit = {"TimeoutSeconds": expression(f"{INPUT}.operands.seconds")}
+        late = jsonata.along(edge.at, edge.bind, "ended", "false", origin=state.pc)
+        timeout: Json = ["States.Timeout"]
+        catchers.append({"ErrorEquals": timeout, "Output": late, "Next": scope.name(edge.to)})
     scope.put(
         state,
         {
             **scope.task(state, state.name, WITH_TOKEN, None, child=state.pc, token=TOKEN),
+            **limit,
             **({"Catch": catchers} if catchers else {}),
             "Output": jsonata.along(edge.at, edge.bind, "ended", "true", origin=state.pc),
             "Next": scope.name(edge.to),
         },
     )
+
+
+def overtaken(
+    scope: "ScopeStates", state: Run | Route, before: Iterable[State]
+) -> Iterator[dict[str, Json]]:
+    """Catchers of a site that finds children which a race or a deadline before it left behind."""
+    for native in before:
+        match native:
+            case Spawn(fork=fork) if fork.kind is not ForkKind.ALL:
+                if any(map(_has_children, native.branches)):
+                    yield _overtaken(scope, native, state)
+            case Child() if _is_timed(scope, native):
+                yield _overtaken(scope, native, state)
+            case _:
+                pass
+
+
+def _overtaken(scope: "ScopeStates", native: Child | Spawn, after: Run | Route) -> dict[str, Json]:
+    """Where it leads, a Task waits for the children, and goes back to the site."""
+    name = scope.whole.names.extra(f"end of {native.name}")
+    task = scope.task(native, name, WITH_TOKEN, None, lingering=native.pc, token=TOKEN)
+    onward: dict[str, Json] = {"Output": expression(INPUT), "Next": scope.name(after.name)}
+    scope.extra(name, native, {**task, **onward})
+    return {
+        "ErrorEquals": [lingering(native.pc)],
+        "Output": expression(jsonata.cause("next")),
+        "Next": name,
+    }
+
+
+def _is_timed(scope: "ScopeStates", state: Child) -> bool:
+    """Whether a deadline may be around it."""
+    node = scope.scope.nodes[state.pc]
+    return isinstance(node, Operation) and node.timed
+
+
+def _has_children(scope: Scope) -> bool:
+    """Whether a branch, or a branch in it, awaits other flows."""
+    return any(isinstance(state, Child) for one in scopes(scope) for state in one.states)
 
 
 def before_retry(

@@ -18,7 +18,7 @@ from perdure_aws.error_names import CANCELLED
 from perdure_aws.executions import Executions, execution_name
 from perdure_aws.waits import Bell
 
-__all__ = ["CHILD", "cancel", "cancel_wait", "rest", "rested", "spare"]
+__all__ = ["CHILD", "cancel", "cancel_wait", "is_overtaken", "overtake", "rest", "rested", "spare"]
 
 CHILD: Final = ("~child",)
 """The line of a wait for a child flow; its path is the child's id below the parent's."""
@@ -44,6 +44,8 @@ def cancel(
     for waiter in waits:
         if waiter.names == CHILD:
             child = f"{run}/{waiter.path}"
+            if is_overtaken(store, run):
+                overtake(store, child)
             if get_run(store, child) is not None:
                 cancel(store, child, bell, executions, now=now, ended=ended)
             continue
@@ -69,6 +71,20 @@ def cancel_wait(bell: Bell, token: str) -> bool:
     """End a waiting Task with the CancelledError that the flow sees."""
     error = encode_error(asyncio.CancelledError())
     return bell.fail(token, CANCELLED, json.dumps(error))
+
+
+def overtake(store: RunStore, run: str) -> None:
+    """The run is cancelled by a race or a deadline: its steps are, too, not only its waits."""
+    store.put_if_absent(_overtaken(run), {"format": FORMAT})
+
+
+def is_overtaken(store: RunStore, run: str) -> bool:
+    """Whether steps of the run that end now are recorded as cancelled."""
+    return store.get(_overtaken(run)) is not None
+
+
+def _overtaken(run: str) -> Key:
+    return Key(partition_of(run), "overtaken")
 
 
 def rest(store: RunStore, run: str, until: float, line: Mapping[str, Json]) -> None:

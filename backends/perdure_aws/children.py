@@ -18,7 +18,7 @@ from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.reads import child_seed
 from perdure.runtime.retries import delay_before_next
 from perdure.runtime.values import failed, result_of
-from perdure.store.match import close, get_waiter, register, rung
+from perdure.store.match import close, get_waiter, live_waiters, register, rung
 from perdure.store.protocol import (
     Doorbell,
     End,
@@ -34,10 +34,11 @@ from perdure.store.runs import (
     claim_run,
     digest_of,
     find_run,
+    get_run,
     result_doorbells,
     ring_result_waiter,
 )
-from perdure_aws.cancel import CHILD, cancel
+from perdure_aws.cancel import CHILD, cancel, overtake
 from perdure_aws.error_names import AGAIN
 from perdure_aws.executions import execution_name
 from perdure_aws.operands import moment, whole_seconds
@@ -49,9 +50,11 @@ if TYPE_CHECKING:
     from perdure_aws.waits import Bell
 
 __all__ = [
+    "await_overtaken",
     "begin_child",
     "cancel_run",
     "child_ended",
+    "end_overtaken",
     "ring_ended",
     "ring_results",
     "start_run",
@@ -59,6 +62,8 @@ __all__ = [
 
 PARENT = "parent"
 """The id of the parent among those that wait for a run's end."""
+OVERTAKEN = "overtaken"
+"""Likewise, of a parent that gave the child up and waits for its cleanup."""
 
 
 def begin_child(visit: "Visit", token: str) -> None:
@@ -114,10 +119,54 @@ def cancel_run(host: "Host", run: str) -> None:
     )
 
 
-def child_ended(visit: "Visit") -> object:
+def end_overtaken(visit: "Visit", origin: str, path: str) -> None:
+    """What was under way at a path, or in branches below it, has lost: waits are closed, and give
+    back what they took; children are cancelled, and whoever goes on waits for their cleanup.
+    """
+    host, state = visit.host, visit.state
+    lingers = False
+    for waiter in _under_way(visit, path):
+        child = f"{state.run}/{waiter.path}"
+        if waiter.names == CHILD and get_run(host.store, child) is not None:
+            overtake(host.store, child)
+            cancel_run(host, child)
+            if find_run(host.store, child).end is None:
+                lingers = True
+                continue
+        close(host.store, state.run, waiter.path)
+        if waiter.token is not None:
+            rung(host.store, Doorbell(waiter.token, waiter_key(state.run, waiter.path)))
+    if lingers:
+        raise visit.lingering(origin)
+
+
+def await_overtaken(visit: "Visit", token: str) -> None:
+    """The token is rung when one of the children that were overtaken has ended."""
+    host, state = visit.host, visit.state
+    path = _name(visit, state.operands or {})
+    for waiter in _under_way(visit, path):
+        child = f"{state.run}/{waiter.path}"
+        if waiter.names != CHILD or get_run(host.store, child) is None:
+            continue
+        if not add_result_waiter(host.store, ResultWaiter(child, OVERTAKEN, token)):
+            return
+    host.bell.ring(token)
+
+
+def _under_way(visit: "Visit", path: str) -> list[Waiter]:
+    """The live waits at a path and in branches below it."""
+    found = live_waiters(visit.host.store, visit.state.run)
+    return [w for w in found if w.path == path or w.path.startswith(f"{path}[")]
+
+
+def child_ended(visit: "Visit", origin: str) -> object:
     """The child's value, or its error raised; CancelledError where its parent was cancelled."""
     operands = visit.state.operands or {}
     name = _name(visit, operands)
+    if not visit.along_is("ended", True) and not visit.is_cancelled():
+        end_overtaken(visit, origin, name)
+        _record(visit, operands, None)
+        visit.pass_deadline()
     close(visit.host.store, visit.state.run, name)
     waiter = get_waiter(visit.host.store, visit.state.run, name)
     if waiter is not None and waiter.token is not None:
@@ -192,7 +241,7 @@ def _attempt(record: RunRecord) -> int:
 
 
 def _name(visit: "Visit", operands: Mapping[str, Json]) -> str:
-    """The child's id below its parent's."""
+    """The child's id below its parent's; of a fork, its path."""
     number, path = visit.attempt_of(operands), text(operands["path"])
     return path if number == 1 else f"{path}~{number}"
 

@@ -1,6 +1,6 @@
 """Names of the errors that sites fail with: what catchers match."""
 
-__all__ = ["AGAIN", "CANCELLED", "LOST", "WON", "ended", "limit_named", "raised"]
+__all__ = ["AGAIN", "CANCELLED", "LOST", "WON", "ended", "limit_named", "lingering", "raised"]
 
 AGAIN = "perdure.Again"
 """The step failed and its policy wants another attempt, at the time in the cause."""
@@ -29,6 +29,11 @@ Source: the retry list AWS recommends for lambda:invoke, and how runtimes report
 def ended(origin: str) -> str:
     """The error name of a site that found that the native operation at this pc has failed."""
     return f"perdure.Ended[{origin}]"
+
+
+def lingering(origin: str) -> str:
+    """The error name of a site that found children, overtaken at this pc, that have not ended."""
+    return f"perdure.Lingering[{origin}]"
 
 
 def limit_named(error: str | None, cause: str) -> str | None:

@@ -28,7 +28,7 @@ from perdure.runtime.values import bind, declared_type, encode_arguments
 from perdure.sites import Call, Flow, Operation, Scope, Slots, branch_name, deadlines_of
 from perdure_aws.awaited import step_of
 from perdure_aws.state import State, fields, text
-from perdure_aws.waits import Contestant, earlier, first_due, limit
+from perdure_aws.waits import NEVER, Contestant, earlier, first_due, limit
 
 __all__ = [
     "EngineOperands",
@@ -203,6 +203,7 @@ class Prepare:
     def _child(self, node: Operation, flow: UserFlow[..., object], call: Call) -> Json:
         given = bind(flow, call.args, call.kwargs)
         path = self._counts.enter(node.label)
+        deadline = self._deadline()
         arguments = encode_arguments(flow, given, self._counts.run.functions)
         return {
             "flow": flow.__perdure_ref__,
@@ -210,6 +211,7 @@ class Prepare:
             "arguments": arguments,
             "path": path,
             "label": node.label,
+            "seconds": NEVER if deadline is None else whole_seconds(deadline - self._now()),
         }
 
     # --- forks ----------------------------------------------------------------------------------
@@ -238,7 +240,7 @@ class Prepare:
         most = operands.get("limit")
         if items is not None:
             self._all_start(branches["*"], len(starts), most)
-        ready: dict[str, Json] = {"branches": starts}
+        ready: dict[str, Json] = {"branches": starts, "path": path}
         if isinstance(most, int):
             ready["limit"] = most
         if operands.get("return_exceptions"):

@@ -42,6 +42,9 @@ def _answer(visit: Visit, event: Mapping[str, Json]) -> Json:
     if "child" in event:
         children.begin_child(visit, text(event["token"]))
         return None
+    if "lingering" in event:
+        children.await_overtaken(visit, text(event["token"]))
+        return None
     if "pause" in event:
         site_waits.paused(visit, text(event["pause"]), text(event["token"]))
         return None
@@ -137,6 +140,8 @@ def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome | None:
                 raise visit.again(ended, pc, line(ended.last, number))
             ended = ended.last
         outcome = ended
+    if visit.is_overtaken():
+        outcome = None
     visit.records.lines.append(line(outcome, number))
     return outcome
 

@@ -23,8 +23,8 @@ from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop, deadlines_o
 from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
 from perdure_aws import children, joins, site_waits, waits
-from perdure_aws.cancel import rest
-from perdure_aws.error_names import AGAIN, ended, raised
+from perdure_aws.cancel import is_overtaken, rest
+from perdure_aws.error_names import AGAIN, ended, lingering, raised
 from perdure_aws.executions import Executions
 from perdure_aws.failures import SiteFailure, failure
 from perdure_aws.keep import CAUSE_CHARACTERS, keep, short, unkept
@@ -130,6 +130,8 @@ class Visit:
             return self.site.drive(self.state.at, target)
         try:
             value = self._came_along(along)
+        except SiteFailure:
+            raise
         except BaseException as error:  # the flow's own
             if isinstance(error, asyncio.CancelledError):
                 self.is_cancelled()
@@ -152,9 +154,11 @@ class Visit:
         if "received" in along:
             return site_waits.received(self, text(along["origin"]))
         if "ended" in along:
-            return children.child_ended(self)
+            return children.child_ended(self, text(along["origin"]))
         if "won" in along:
             won = dict(unkept(self.host.store, fields(along["won"])))
+            path = text((self.state.operands or {})["path"])
+            children.end_overtaken(self, text(along["origin"]), path)
             self._passed_in_branches([won])
             if "quorum" in won:
                 run, k = self.state.run, int(str(won["k"]))
@@ -215,6 +219,14 @@ class Visit:
         """Whether somebody has asked the run to cancel."""
         record = get_run(self.host.store, self.state.run)
         return record is not None and record.cancel is not None
+
+    def is_overtaken(self) -> bool:
+        """Whether a race or a deadline of its parent has ended the run, and it does not know yet."""
+        return (
+            not self.state.cancelled
+            and self.cancel_is_asked()
+            and is_overtaken(self.host.store, self.state.run)
+        )
 
     def next_deadline(self) -> float | None:
         """When the next deadline around this place is due."""
@@ -299,6 +311,13 @@ class Visit:
             "last": again.last.error if isinstance(again.last, Failed) else None,
         }
         return self._fail(AGAIN, {"next": data})
+
+    def lingering(self, origin: str) -> SiteFailure:
+        """Children that were overtaken have not ended: this state is entered again when they have.
+
+        It has done nothing yet.
+        """
+        return self._fail(lingering(origin), {"next": dict(fields(self.event["next"]))})
 
     def _ended_with(self, origin: str, error: BaseException) -> SiteFailure:
         """The native operation before ended with an error: where the flow goes on is its own edge.

@@ -1,6 +1,8 @@
 """Flows that await other flows: values, errors, retries, recursion, forks, cancels."""
 
-from perdure import Retry, event, flow, gather, sleep, step
+from asyncio import timeout
+
+from perdure import Retry, event, flow, gather, race, sleep, step
 
 
 class Refused(Exception):  # noqa: N818  (reads as what happened)
@@ -140,3 +142,61 @@ async def waits_for_both(n: int) -> tuple[int, int]:
 @flow
 async def waits_for_flaky(n: int) -> int:
     return await flaky(n)
+
+
+@flow
+async def quick(n: int) -> int:
+    return await work("quick")
+
+
+@flow
+async def working(n: int) -> int:
+    done = await work("long")
+    return done + await work("never begun")
+
+
+@flow
+async def races(n: int) -> list[object]:
+    winner, value = await race(slow=guarded(n), fast=quick(n), bare=bare(n), busy=working(n))
+    await work("after")
+    return [winner, value]
+
+
+@flow
+async def races_time(n: int) -> list[object]:
+    winner, value = await race(slow=guarded(n), late=sleep("2h"))
+    return [winner, value]
+
+
+@flow
+async def keeps_events(n: int) -> list[object]:
+    async def taking() -> int:
+        await work("before")
+        return await event("go", int)
+
+    winner, value = await race(slow=taking(), late=sleep("2h"))
+    return [winner, value, await event("go", int)]
+
+
+@flow
+async def limited(n: int) -> int:
+    try:
+        async with timeout(1800):
+            return await guarded(n)
+    except TimeoutError:
+        return await work("after")
+
+
+@flow
+async def in_time(n: int) -> int:
+    async with timeout(1800):
+        return await quick(n)
+
+
+@flow
+async def limited_branches(n: int) -> list[object]:
+    try:
+        async with timeout(35):
+            return list(await gather(guarded(n), working(n), quick(n)))
+    except TimeoutError:
+        return [await work("after")]

@@ -77,3 +77,29 @@ def test_a_cancelled_run_cancels_its_children_and_waits_for_them(flow: str, when
         for target in ("reference", "aws")
     )
     assert compare(expected.whole_trace, got.whole_trace) == []
+
+
+OVERTAKEN = {
+    "races": "work undo",
+    "races_time": "work undo",
+    "keeps_events": "work",
+    "limited": "work undo",
+    "in_time": "work",
+    "limited_branches": "work undo",
+}
+
+
+@pytest.mark.parametrize("flow", OVERTAKEN)
+def test_what_a_race_or_a_deadline_overtakes_cleans_up_first(flow: str) -> None:
+    expected, got = (
+        run(
+            f"{FLOWS}:{flow}",
+            {"n": 1},
+            target=target,
+            steps={name: steps()[name] for name in OVERTAKEN[flow].split()},
+            events=[("3h", "go", 5)] if flow == "keeps_events" else [],
+        )
+        for target in ("reference", "aws")
+    )
+    assert compare(expected.whole_trace, got.whole_trace) == []
+    assert got.status == "done"
