@@ -221,7 +221,7 @@ class Visit:
         return record is not None and record.cancel is not None
 
     def is_overtaken(self) -> bool:
-        """Whether a race or a deadline of its parent has ended the run, and it does not know yet."""
+        """Whether a race or a deadline of its parent has ended the run, before it knows."""
         return (
             not self.state.cancelled
             and self.cancel_is_asked()
