@@ -1,11 +1,31 @@
 """Projects to deploy: the examples, and one that uses every setting of an environment."""
 
+import shutil
 from pathlib import Path
+
+from perdure.cli import main
+from perdure.deployment import Place, find_place
 
 from perdure.driver import FlowName
 from perdure_aws.engine.flows import compiled
 
-__all__ = ["FULL", "GROUPS", "make_project", "text_of"]
+__all__ = ["EXAMPLES", "FULL", "GROUPS", "ROOT", "compile_project", "examples", "make_project", "text_of"]
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ("triage", "research", "agent", "saga")
+PROD = """
+[project]
+name = "shop"
+
+[tool.perdure]
+flows = ["examples"]
+python = "3.13"
+
+[tool.perdure.env.prod]
+target = "aws"
+region = "us-east-1"
+account = "123456789012"
+"""
 
 FULL = """
 [project]
@@ -65,3 +85,22 @@ def text_of(file: Path, artifact: str, flow: str | None = None) -> str:
     made = compiled(FlowName(file, flow))[2][artifact]
     assert isinstance(made, str)
     return made
+
+
+def examples(folder: Path, *names: str) -> Place:
+    """A project with some of the examples, compiled."""
+    (folder / "pyproject.toml").write_text(PROD)
+    (folder / "examples").mkdir()
+    for name in ("model", *(names or EXAMPLES)):
+        shutil.copy(ROOT / "examples" / f"{name}.py", folder / "examples")
+    return compile_project(folder)
+
+
+def compile_project(folder: Path) -> Place:
+    """Compile as the command line does; where it is deployed to."""
+    place = find_place(folder, "prod")
+    out = str(folder / "compiled")
+    files = [str(folder / entry) for entry in place.project.settings.flows]
+    code = main.run(["compile", "--target", "aws", "--out", out, *files])
+    assert code == 0
+    return place

@@ -96,7 +96,7 @@ class FlowTemplate:
             "Table": _text("the run store: output Table of the environment's stack"),
             "CodeBucket": _text("where code and definition lie"),
             "CodeKey": _text("the zip of the functions; another key for other code"),
-            "DefinitionKey": _text("definition.asl.json; another key for another definition"),
+            "Artifacts": _text("prefix of the definitions' keys; another one for other content"),
             "Release": _text("another text publishes new versions of the functions", "1"),
             "Weight": _percent("percent of new runs that start on the newest version", 100),
             "StableWeight": _percent("the rest of a hundred", 0),
@@ -216,7 +216,7 @@ class FlowTemplate:
                     "StateMachineType": "STANDARD",
                     "DefinitionS3Location": {
                         "Bucket": {"Ref": "CodeBucket"},
-                        "Key": {"Ref": "DefinitionKey"},
+                        "Key": {"Fn::Sub": "${Artifacts}/definition.asl.json"},
                     },
                     "DefinitionSubstitutions": pinned,
                     "RoleArn": {"Fn::GetAtt": ["MachineRole", "Arn"]},

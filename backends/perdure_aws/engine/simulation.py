@@ -197,6 +197,38 @@ class MotoSimulation:
         finally:
             self.core.deactivate(outer)
 
+    def set_out(self, definition: Mapping[str, Json], execution_input: Json, *, name: str) -> None:
+        """Start an execution that goes on only in `go_on`: the clock is somebody else's."""
+        self._used = True
+        _validate(definition, execution_input, name)
+        outer = self.core.activate()
+        try:
+            with patched(CORRECTIONS):
+                self._begin(definition, execution_input, name)
+        finally:
+            self.core.deactivate(outer)
+
+    def go_on(self, until: datetime) -> Execution:
+        """Everything that happens up to that moment; how the execution stands then."""
+        machine = next(iter(self.core.executions.values()))
+        outer = self.core.activate()
+        try:
+            with patched(CORRECTIONS):
+                self._scheduler.drive(lambda: False, limit=until)
+                self._scheduler.now = max(self._scheduler.now, until)
+                return self._result(machine)
+        finally:
+            self.core.deactivate(outer)
+
+    def due(self) -> datetime | None:
+        """When something is going to happen by itself."""
+        return self._scheduler.due()
+
+    def close(self) -> None:
+        """End what was set out: no thread of it is left."""
+        with patched(CORRECTIONS):
+            self._scheduler.close()
+
     def _drive(self, machine: Machine, until_idle: bool) -> None:
         try:
             while not self._has_ended(machine):

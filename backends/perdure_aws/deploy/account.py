@@ -1,0 +1,85 @@
+"""The account and region of an environment, and clients for it. A wrong account is refused."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from perdure.deployment import DeployError, Place
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_stepfunctions import SFNClient
+
+__all__ = ["Account", "code_of", "message_of"]
+
+PATIENCE = Config(retries={"mode": "standard", "total_max_attempts": 5})
+
+
+@final
+class Account:
+    """Clients of one account in one region."""
+
+    def __init__(self, place: Place) -> None:
+        environment = place.environment
+        where = f"[tool.perdure.env.{environment.name}]"
+        if not environment.region:
+            raise DeployError(f'{where} says no region: write `region = "eu-central-1"`, say')
+        self.region = environment.region
+        self._session = boto3.Session(region_name=environment.region)
+        self.id = self._identity()
+        if not environment.account:
+            raise DeployError(
+                f"{where} says no account, and these credentials are of {self.id}: write"
+                f' `account = "{self.id}"` if that is meant'
+            )
+        if self.id != environment.account:
+            raise DeployError(
+                f"these credentials are of account {self.id}, and {where} says"
+                f" {environment.account}: choose others, with AWS_PROFILE for example"
+            )
+
+    def _identity(self) -> str:
+        try:
+            client = self._session.client("sts", config=PATIENCE)
+            return str(client.get_caller_identity()["Account"])
+        except NoCredentialsError:
+            raise DeployError(
+                "no AWS credentials were found: sign in (`aws sso login`), or set AWS_PROFILE"
+            ) from None
+        except (BotoCoreError, ClientError) as error:
+            raise DeployError(f"AWS does not say who you are: {error}") from None
+
+    @cached_property
+    def cloudformation(self) -> "CloudFormationClient":
+        """Stacks."""
+        return self._session.client("cloudformation", config=PATIENCE)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """Code and definitions."""
+        return self._session.client("s3", config=PATIENCE)
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """The run store."""
+        return self._session.client("dynamodb", config=PATIENCE)
+
+    @cached_property
+    def stepfunctions(self) -> "SFNClient":
+        """Machines and executions."""
+        return self._session.client("stepfunctions", config=PATIENCE)
+
+
+def code_of(error: ClientError) -> str:
+    """The code of a refusal, as the service spells it."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def message_of(error: ClientError) -> str:
+    """What the service says."""
+    return str(error.response.get("Error", {}).get("Message", ""))

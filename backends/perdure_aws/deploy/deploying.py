@@ -1,0 +1,194 @@
+"""`perdure deploy` and `rollback`.
+
+In order: the environment's stack, uploads, the flows' stacks. Each is found as it was left and
+brought on; what is there already costs a look. A flow that the project no longer has is named,
+and left: runs may be under way in it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, final
+
+from perdure.deployment import Answer, DeployError, Place, Say
+from perdure_aws.deploy.environment import Deployed, Environment, parameters, release_of
+from perdure_aws.deploy.machines import number_of
+from perdure_aws.deploy.names import flow_stack, store_stack, tags
+from perdure_aws.deploy.packages import Package, package
+from perdure_aws.deploy.releases import Release, read_releases
+from perdure_aws.deploy.stacks import Stack
+
+__all__ = [
+    "Prepared",
+    "deploy",
+    "prepare",
+    "rollback",
+    "shares_for",
+    "template_url",
+    "upload_template",
+]
+
+ALL_NEW = {"Weight": "100", "StableWeight": "0", "StableVersion": "none"}
+
+
+@final
+class Prepared(NamedTuple):
+    """A release, and its code."""
+
+    release: Release
+    package: Package
+
+
+def prepare(place: Place, say: Say) -> tuple[Prepared, ...]:
+    """What is going to be deployed."""
+    return tuple(Prepared(one, package(place, one, say)) for one in read_releases(place))
+
+
+def deploy(place: Place, say: Say, weight: int) -> Answer:
+    """Bring an environment to what was compiled."""
+    if not 1 <= weight <= 100:
+        raise DeployError(f"a weight is 1 to 100 percent, not {weight}; `rollback` takes all back")
+    prepared = prepare(place, say)
+    environment = Environment(place, say)
+    _, changed = environment.stacks.apply(
+        store_stack(place), prepared[0].release.store, {}, tags(place)
+    )
+    done = [("store", store_stack(place), changed)]
+    for one in prepared:
+        _upload(environment, one)
+    _refuse_lost_functions(environment, prepared)
+    done += [_deploy_flow(environment, one, weight) for one in prepared]
+    left = _left_over(environment, prepared)
+    rows = [{"name": n, "stack": s, "changed": c} for n, s, c in done]
+    lines = [f"{name}: {'deployed' if changed else 'unchanged'}" for name, _, changed in done[1:]]
+    lines += [
+        f"`{one.flow}` is deployed and no longer in the project: its runs go on;"
+        f" `perdure destroy {place.environment.name} --flow {one.flow}` removes it"
+        for one in left
+    ]
+    return Answer({"deployed": rows, "left_over": [one.flow for one in left]}, tuple(lines))
+
+
+def _upload(environment: Environment, one: Prepared) -> None:
+    bucket, release = environment.bucket, one.release
+    bucket.put(one.package.key, one.package.path.read_bytes(), f"{release.flow}: code")
+    for path, text in release.definitions.items():
+        bucket.put(f"{release.prefix}/{path}", text.encode(), f"{release.flow}: {path}")
+    upload_template(environment, one)
+
+
+def upload_template(environment: Environment, one: Prepared) -> None:
+    """CloudFormation reads a long template from the bucket."""
+    template, flow = one.release.template, one.release.flow
+    environment.bucket.put(_template_key(one), template.encode(), f"{flow}: template")
+
+
+def _template_key(one: Prepared) -> str:
+    return f"templates/{release_of(one.release, one.package)}.json"
+
+
+def template_url(environment: Environment, one: Prepared) -> str:
+    """Where CloudFormation finds a template that is too long for a request."""
+    return environment.bucket.url(_template_key(one))
+
+
+def _deploy_flow(environment: Environment, one: Prepared, weight: int) -> tuple[str, str, bool]:
+    place, release = environment.place, one.release
+    name = flow_stack(place, release.flow)
+    stack = environment.stacks.settled(name)
+    _, changed = environment.stacks.apply(
+        name,
+        release.template,
+        parameters(environment, release, one.package, shares_for(stack, one, weight)),
+        tags(place, release.flow),
+        template_url(environment, one),
+    )
+    return release.flow, name, changed
+
+
+def shares_for(stack: Stack | None, one: Prepared, weight: int) -> Mapping[str, str]:
+    """Who gets the new runs: beside the newest, the version that gets most of them now."""
+    if weight == 100 or stack is None or "Version" not in stack.outputs:
+        return ALL_NEW
+    before = stack.parameters
+    stable = stack.outputs["Version"]
+    if before.get("Release") == release_of(one.release, one.package):
+        stable = before.get("StableVersion", "none")  # deployed before: only the share moves
+        if stable == "none":
+            return ALL_NEW
+    elif int(before.get("Weight", "100")) < 50 and before.get("StableVersion") != "none":
+        stable = before["StableVersion"]
+    return {
+        "Weight": str(weight),
+        "StableWeight": str(100 - weight),
+        "StableVersion": stable,
+    }
+
+
+def _refuse_lost_functions(environment: Environment, prepared: tuple[Prepared, ...]) -> None:
+    """A group that is gone takes its function along, which runs under way still call."""
+    for one in prepared:
+        stack = environment.stacks.find(flow_stack(environment.place, one.release.flow))
+        if stack is None or "Machine" not in stack.outputs:
+            continue
+        outputs: dict[str, object] = json.loads(one.release.template)["Outputs"]
+        lost = [name for name in stack.outputs if name.startswith("Sites") and name not in outputs]
+        running = list(environment.machines.running(stack.outputs["Machine"])) if lost else []
+        if running:
+            raise DeployError(
+                f"`{one.release.flow}` has no function {', '.join(lost)} any more, and"
+                f" {len(running)} runs under way call it: keep the group until they have ended"
+            )
+
+
+def _left_over(environment: Environment, prepared: tuple[Prepared, ...]) -> list[Deployed]:
+    ours = {one.release.flow for one in prepared}
+    return [one for one in environment.flows() if one.flow not in ours]
+
+
+def rollback(place: Place, say: Say, flow: str | None, to: int | None) -> Answer:
+    """Start new runs on an older version again; repeating it changes nothing more."""
+    environment = Environment(place, say)
+    found = [one for one in environment.flows() if flow in (None, one.flow)]
+    if not found:
+        name = flow or place.environment.name
+        raise DeployError(f"`{name}` is not deployed in {place.environment.name}")
+    if to is not None and flow is None and len(found) > 1:
+        raise DeployError("versions are counted per flow: say which with --flow")
+    rows: list[dict[str, object]] = []
+    for one in found:
+        target = _rollback_target(environment, one, to)
+        if target is None:
+            rows.append({"flow": one.flow, "version": number_of(one.newest), "changed": False})
+            continue
+        changed = _point(environment, one, target)
+        rows.append({"flow": one.flow, "version": number_of(target), "changed": changed})
+    return Answer({"rolled_back": rows}, tuple(_rollback_lines(rows)))
+
+
+def _rollback_lines(rows: list[dict[str, object]]) -> Iterator[str]:
+    for row in rows:
+        what = "new runs start on" if row["changed"] else "stays on"
+        yield f"{row['flow']}: {what} version {row['version']}"
+
+
+def _rollback_target(environment: Environment, one: Deployed, to: int | None) -> str | None:
+    versions = environment.machines.versions(one.machine)
+    if to is not None:
+        for version in versions:
+            if number_of(version) == to:
+                return version
+        known = ", ".join(str(number_of(version)) for version in versions)
+        raise DeployError(f"`{one.flow}` has no version {to}: there are {known}")
+    older = [version for version in versions if number_of(version) < number_of(one.newest)]
+    return older[0] if older else None
+
+
+def _point(environment: Environment, one: Deployed, version: str) -> bool:
+    """All new runs to one version."""
+    shares = (
+        ALL_NEW
+        if version == one.newest
+        else {"Weight": "0", "StableWeight": "100", "StableVersion": version}
+    )
+    environment.stacks.settled(one.stack.name)
+    return environment.stacks.change_parameters(one.stack, shares)[1]

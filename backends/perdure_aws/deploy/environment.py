@@ -1,0 +1,108 @@
+"""An environment in the cloud, found by its stacks: the store's, and one for each flow."""
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import sha256
+from typing import NamedTuple, final
+
+from perdure.deployment import DeployError, Place, Say
+from perdure_aws.cloudformation.flow import ALIAS
+from perdure_aws.deploy.account import Account
+from perdure_aws.deploy.bucket import Bucket
+from perdure_aws.deploy.machines import Machines
+from perdure_aws.deploy.names import TAG_FLOW, store_stack, tags
+from perdure_aws.deploy.packages import Package
+from perdure_aws.deploy.releases import Release
+from perdure_aws.deploy.stacks import Stack, Stacks
+from perdure_aws.dynamodb import DynamoStore
+
+__all__ = ["Deployed", "Environment", "parameters", "release_of"]
+
+
+@final
+class Deployed(NamedTuple):
+    """A flow that is deployed."""
+
+    flow: str
+    stack: Stack
+
+    @property
+    def machine(self) -> str:
+        """The ARN of its state machine."""
+        return self.stack.outputs.get("Machine", "")
+
+    @property
+    def alias(self) -> str:
+        """Where new runs start."""
+        return self.stack.outputs.get("Live", f"{self.machine}:{ALIAS}")
+
+    @property
+    def newest(self) -> str:
+        """The version that was deployed last."""
+        return self.stack.outputs.get("Version", "")
+
+
+@final
+class Environment:
+    """One environment."""
+
+    def __init__(self, place: Place, say: Say) -> None:
+        self.place = place
+        self.say = say
+        self.account = Account(place)
+        self.stacks = Stacks(self.account.cloudformation, say)
+        self.machines = Machines(self.account.stepfunctions)
+
+    def store_stack(self) -> Stack | None:
+        """The stack of run store and bucket, None before the first deploy."""
+        return self.stacks.find(store_stack(self.place))
+
+    def flows(self) -> tuple[Deployed, ...]:
+        """What is deployed, by name; also flows that the project no longer has."""
+        found = self.stacks.tagged(tags(self.place))
+        return tuple(Deployed(one.tags[TAG_FLOW], one) for one in found if TAG_FLOW in one.tags)
+
+    @cached_property
+    def _outputs(self) -> Mapping[str, str]:
+        stack = self.store_stack()
+        if stack is None or "Table" not in stack.outputs:
+            name = self.place.environment.name
+            raise DeployError(f"`{name}` is not deployed: run `perdure deploy {name}`")
+        return stack.outputs
+
+    @property
+    def store(self) -> DynamoStore:
+        """The run store."""
+        return DynamoStore(self.account.dynamodb, self._outputs["Table"])
+
+    @property
+    def bucket(self) -> Bucket:
+        """Where code lies."""
+        return Bucket(self.account.s3, self._outputs["Bucket"], self.account.region, self.say)
+
+    @property
+    def table(self) -> str:
+        """The run store's table."""
+        return self._outputs["Table"]
+
+
+def release_of(release: Release, package: Package) -> str:
+    """A name for all that a release is made of: the same again is the same release."""
+    listed = json.dumps([release.template, package.key, release.prefix])
+    return f"r{sha256(listed.encode()).hexdigest()[:12]}"
+
+
+def parameters(
+    environment: Environment, release: Release, package: Package, shares: Mapping[str, str]
+) -> dict[str, str]:
+    """What the template of a flow asks for."""
+    return {
+        "Environment": environment.place.environment.name,
+        "Table": environment.table,
+        "CodeBucket": environment.bucket.name,
+        "CodeKey": package.key,
+        "Artifacts": release.prefix,
+        "Release": release_of(release, package),
+        **shares,
+    }

@@ -1,0 +1,44 @@
+"""How what is deployed is called: everything follows from project, environment and flow.
+
+<project>-<env>              the stack of the store          perdure-shop-prod
+<project>-<env>-<flow>       the stack of a flow             perdure-shop-prod-order-placed
+"""
+
+import re
+from hashlib import sha256
+
+from perdure.deployment import Place
+
+__all__ = ["TAG_ENVIRONMENT", "TAG_FLOW", "TAG_PROJECT", "flow_stack", "store_stack", "tags"]
+
+LONGEST = 50
+"""Of a stack: functions are called after it, and their names have 64 characters."""
+TAG_PROJECT = "perdure:project"
+TAG_ENVIRONMENT = "perdure:environment"
+TAG_FLOW = "perdure:flow"
+
+
+def store_stack(place: Place) -> str:
+    """The stack with run store and bucket."""
+    return _short(f"perdure-{_plain(place.name)}-{_plain(place.environment.name)}")
+
+
+def flow_stack(place: Place, flow: str) -> str:
+    """The stack of a flow."""
+    return _short(f"perdure-{_plain(place.name)}-{_plain(place.environment.name)}-{_plain(flow)}")
+
+
+def tags(place: Place, flow: str | None = None) -> dict[str, str]:
+    """What every stack is found by."""
+    found = {TAG_PROJECT: place.name, TAG_ENVIRONMENT: place.environment.name}
+    return found if flow is None else {**found, TAG_FLOW: flow}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "x"
+
+
+def _short(name: str) -> str:
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[: LONGEST - 9]}-{sha256(name.encode()).hexdigest()[:8]}"

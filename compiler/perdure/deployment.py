@@ -1,0 +1,169 @@
+"""The contract between the command line and a target that deploys: `perdure plan|deploy|...`.
+
+A deployer reads the artifacts of `compile`, never the IR, and talks to the cloud. Everything it
+does may be interrupted anywhere and repeated. It says what it does, line by line, and answers
+with data for programs and lines for people.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol, final
+
+if TYPE_CHECKING:
+    from perdure.project import Environment, Project
+    from perdure.runtime.clients import Client
+    from perdure.store.protocol import RunRecord, RunStore
+
+__all__ = [
+    "Answer",
+    "DeployError",
+    "Deployer",
+    "Place",
+    "Runs",
+    "Say",
+    "UnknownEnvironment",
+    "find_place",
+    "load_deployer",
+]
+
+GROUP = "perdure.deployers"
+BUILT_IN: Mapping[str, str] = {"aws": "perdure_aws.deploy:deployer"}
+"""Deployers of this distribution, so that finding them needs no scan of what is installed."""
+
+type Say = Callable[[str], None]
+"""Takes a line about what is being done."""
+
+
+class DeployError(Exception):
+    """What stopped a deployment, and what to do; for people."""
+
+
+class UnknownEnvironment(DeployError):  # noqa: N818
+    """`[tool.perdure.env]` has no environment of this name, or one that cannot be deployed to."""
+
+
+@final
+class Place(NamedTuple):
+    """A project and one of its environments."""
+
+    project: "Project"
+    environment: "Environment"
+
+    @property
+    def name(self) -> str:
+        """What the project is called where it is deployed."""
+        return self.project.settings.name or self.project.root.name
+
+
+@final
+class Answer(NamedTuple):
+    """What a verb found or did."""
+
+    data: Mapping[str, object]
+    """For programs; made of what JSON has."""
+    lines: tuple[str, ...]
+    """For people."""
+    done: bool = True
+    """False: it was refused, or something is left to do."""
+
+
+class Runs(Protocol):
+    """The runs of a deployed environment, as the verbs on runs see them."""
+
+    store: "RunStore"
+    client: "Client"
+
+    def cancel(self, run: str, *, at_once: bool) -> None:
+        """Ask a run to cancel; `at_once`: end it without the flow's cleanup."""
+        ...
+
+    def happened(self, record: "RunRecord") -> "Happened":
+        """What a run did so far."""
+        ...
+
+
+@final
+class Happened(NamedTuple):
+    """What a run did: records of its operations and logs, in the order in which they ended."""
+
+    operations: tuple[Mapping[str, object], ...]
+    logs: tuple[Mapping[str, object], ...]
+    decisions: tuple[Mapping[str, object], ...]
+
+
+class Deployer(Protocol):
+    """What a target does about environments."""
+
+    def package(self, place: Place, say: Say) -> Answer:
+        """Build what is deployed, with the project's dependencies."""
+        ...
+
+    def plan(self, place: Place, say: Say) -> Answer:
+        """What `deploy` would change."""
+        ...
+
+    def deploy(self, place: Place, say: Say, *, weight: int = 100) -> Answer:
+        """Bring the environment to what was compiled; `weight` percent of new runs go there."""
+        ...
+
+    def rollback(self, place: Place, say: Say, *, flow: str | None, to: int | None) -> Answer:
+        """Start new runs on an older version: that before the newest, or `to`."""
+        ...
+
+    def status(self, place: Place, say: Say) -> Answer:
+        """What is deployed."""
+        ...
+
+    def destroy(
+        self, place: Place, say: Say, *, flow: str | None, with_runs: bool, with_data: bool
+    ) -> Answer:
+        """Remove the environment, or one flow; runs under way and kept data only if asked to."""
+        ...
+
+    def connect(self, place: Place) -> Runs:
+        """Its runs."""
+        ...
+
+
+def load_deployer(target: str) -> Deployer:
+    """The deployer of a target; DeployError if there is none, or its packages are missing."""
+    from importlib import import_module
+
+    try:
+        if target in BUILT_IN:
+            module, _, attribute = BUILT_IN[target].partition(":")
+            deployer: Deployer = getattr(import_module(module), attribute)
+            return deployer
+        from importlib.metadata import entry_points
+
+        for entry in entry_points(group=GROUP, name=target):
+            loaded: Deployer = entry.load()
+            return loaded
+    except ModuleNotFoundError as error:
+        raise DeployError(
+            f"`{error.name}` is not installed: add `perdure[{target}]` to the project"
+        ) from None
+    raise DeployError(f"there is nothing that deploys to `{target}` yet")
+
+
+def find_place(start: Path, name: str) -> Place:
+    """The environment of that name, of the project that a path belongs to."""
+    from perdure.diagnostics import Report, nearest
+    from perdure.project import find_project
+
+    report = Report()
+    project = find_project(start, report)
+    if not report.ok:
+        raise UnknownEnvironment(
+            "the settings in pyproject.toml are wrong; `perdure check` says where"
+        )
+    known = project.settings.environments
+    if name in known:
+        return Place(project, known[name])
+    meant = nearest(name, known)
+    hint = (
+        f"the nearest is `{meant}`"
+        if meant
+        else f'write `[tool.perdure.env.{name}]` with `target = "aws"`'
+    )
+    raise UnknownEnvironment(f"there is no environment `{name}`; {hint}")

@@ -1,0 +1,181 @@
+"""A cloud in this process: moto's services, with what is missing in them for a deployment.
+
+    with cloud(folder) as there:
+        ...                      # boto3 as usual, credentials of account 123456789012
+        there.advance(3600)      # an hour later
+        there.calls              # every request, and whose it was
+
+`there.fault` is asked before every request of whoever deploys; what it raises is what boto3 raises.
+"""
+
+import json
+import os
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, final
+from unittest.mock import patch
+
+import boto3
+from botocore.client import BaseClient
+
+from perdure_aws.engine.lambdas import respond
+from tests.aws_deploy.cloud.functions import Functions
+from tests.aws_deploy.cloud.states import Running, States
+
+__all__ = ["Call", "Cloud", "cloud"]
+
+SECRETS = {
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+DEPLOYER = "deployer"
+LISTS: tuple[tuple[Any, str, str, str], ...] = (
+    ("cloudformation", "describe_stacks", "Stacks", "StackName"),
+    ("lambda", "list_functions", "Functions", "FunctionName"),
+    ("iam", "list_roles", "Roles", "RoleName"),
+    ("dynamodb", "list_tables", "TableNames", ""),
+    ("s3", "list_buckets", "Buckets", "Name"),
+    ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+)
+"""Of each service: how what it keeps is listed."""
+
+
+class Call(NamedTuple):
+    """One request to AWS."""
+
+    by: str
+    """The function (its ARN) that made it, or `deployer`."""
+    service: str
+    operation: str
+    given: Mapping[str, Any]
+
+
+@final
+class Cloud:
+    """One account and region."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = datetime.now(UTC).replace(microsecond=0)
+        self.calls: list[Call] = []
+        self.fault: Callable[[Call], None] = lambda call: None
+        self.after: Callable[[Call], None] = lambda call: None
+        self._by = [DEPLOYER]
+        self.states = States(Functions(folder, self._invoked), lambda: self.now)
+        self.states.ended.append(self._ended)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and everything happen that is due meanwhile."""
+        until = self.now + timedelta(seconds=seconds)
+        self.states.settle()
+        while (due := self.states.next_due()) is not None and due <= until:
+            self.now = max(self.now, due)
+            self.states.settle()
+        self.now = until
+        self.states.settle()
+
+    def left(self) -> list[str]:
+        """Everything that is there: stacks, and what stands for itself in moto's services."""
+        found = [*self.states.machines, *self.states.rules]
+        for service, operation, member, name in LISTS:
+            answer = getattr(boto3.client(service), operation)()
+            found += [one if isinstance(one, str) else str(one[name]) for one in answer[member]]
+        return found
+
+    def call(self, client: BaseClient, operation: str, given: Mapping[str, Any]) -> Any:
+        """One request, through moto but where it is ours."""
+        service = client.meta.service_model.service_name
+        call = Call(self._by[-1], service, operation, given)
+        self.calls.append(call)
+        if call.by == DEPLOYER:
+            self.fault(call)
+        if service == "stepfunctions":
+            answer = self.states.call(operation, given)
+        else:
+            answer = _api_call(client, operation, given)
+        if call.by == DEPLOYER:
+            self.after(call)
+        return answer
+
+    @contextmanager
+    def _invoked(self, arn: str) -> Generator[None]:
+        """What is requested inside is the function's."""
+        self._by.append(arn)
+        try:
+            yield
+        finally:
+            self._by.pop()
+
+    def _ended(self, one: Running) -> None:
+        """EventBridge tells the rules of an execution's end."""
+        machine = one.machine
+        for rule in list(self.states.rules.values()):
+            wanted = rule["EventPattern"]["detail"]
+            if machine in wanted["stateMachineArn"] and one.now.status in wanted["status"]:
+                for target in rule["Targets"]:
+                    self._tell(target["Arn"], one)
+
+    def _tell(self, function: str, one: Running) -> None:
+        event: Any = {
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
+            "detail": {
+                "executionArn": one.arn,
+                "stateMachineArn": one.machine,
+                "stateMachineVersionArn": one.version,
+                "name": one.arn.rpartition(":")[2],
+                "status": one.now.status,
+                "input": one.input,
+                "error": one.now.error,
+                "cause": one.now.cause,
+            },
+        }
+        code = self.states.functions[function]
+        said = respond(code, event, _Context(self), 900.0)
+        assert "FunctionError" not in said, json.dumps(said)
+
+
+@final
+class _Context:
+    """Of an invocation that no execution waits for."""
+
+    function_name = "told"
+    aws_request_id = "00000000-0000-4000-8000-000000000000"
+
+    def __init__(self, of: Cloud) -> None:
+        self._cloud = of
+
+    def now(self) -> datetime:
+        return self._cloud.now
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("nobody sleeps here")
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+
+_api_call: Any = vars(BaseClient)["_make_api_call"]
+
+
+@contextmanager
+def cloud(folder: Path) -> Generator[Cloud]:
+    """A fresh cloud; `folder` is where it unpacks what runs in it."""
+    moto: Any = import_module("moto")
+    from tests.aws_deploy.cloud.formation import corrected
+
+    there = Cloud(folder)
+
+    def call(self: BaseClient, operation_name: str, api_params: Mapping[str, Any]) -> Any:
+        return there.call(self, operation_name, api_params)
+
+    with patch.dict(os.environ, SECRETS), moto.mock_aws(config={"lambda": {"use_docker": False}}):
+        with corrected(there.states), patch.object(BaseClient, "_make_api_call", call):
+            try:
+                yield there
+            finally:
+                there.states.close()
+

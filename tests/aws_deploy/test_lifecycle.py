@@ -1,0 +1,167 @@
+"""Environments made, changed, taken back and removed, in a cloud in this process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from perdure.deployment import Answer, DeployError, Place
+from perdure_aws.deploy.verbs import AwsDeployer
+from tests.aws_deploy.cloud import Cloud, cloud
+from tests.aws_deploy.projects import PROD, compile_project, examples, make_project
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Cloud]:
+    with cloud(tmp_path / "cloud") as made:
+        yield made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "project").mkdir()
+    return tmp_path / "project"
+
+
+def deploy(place: Place, weight: int = 100) -> Answer:
+    return AwsDeployer().deploy(place, ignored, weight=weight)
+
+
+def ignored(line: str) -> None:
+    """What is being done, said to nobody."""
+
+
+def small(folder: Path) -> Place:
+    make_project(folder, settings=PROD.replace('"examples"', '"app.py"'))
+    return compile_project(folder)
+
+
+def change(folder: Path, before: str, after: str) -> Place:
+    file = folder / "app.py"
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, after))
+    return compile_project(folder)
+
+
+def live(place: Place, flow: str = "main") -> list[tuple[int, int]]:
+    """(version, weight) of those that new runs start on."""
+    for row in rows(AwsDeployer().status(place, ignored), "flows"):
+        if row["flow"] == flow:
+            return [(one["version"], one["weight"]) for one in row["live"]]
+    raise AssertionError(f"{flow} is not deployed")
+
+
+def rows(answer: Answer, name: str) -> list[dict[str, object]]:
+    found = answer.data[name]
+    assert isinstance(found, list)
+    return found
+
+
+def test_the_examples_are_deployed_and_removed_without_a_trace(there: Cloud, folder: Path) -> None:
+    place = examples(folder)
+    made = deploy(place)
+    assert [row["name"] for row in rows(made, "deployed")] == [
+        "store",
+        "agent",
+        "research",
+        "saga",
+        "triage",
+    ]
+    assert len(there.states.machines) == 4
+    destroyed = AwsDeployer().destroy(place, ignored, flow=None, with_runs=False, with_data=False)
+    assert destroyed.done
+    assert there.left() == []
+
+
+def test_deploying_again_changes_nothing(there: Cloud, folder: Path) -> None:
+    place = examples(folder, "triage", "saga")
+    deploy(place)
+    there.calls.clear()
+    again = deploy(place)
+    assert not any(row["changed"] for row in rows(again, "deployed"))
+    assert "PutObject" not in {call.operation for call in there.calls}
+
+
+def test_a_plan_shows_resources_and_states_with_their_lines(there: Cloud, folder: Path) -> None:
+    place = small(folder)
+    first = AwsDeployer().plan(place, ignored)
+    assert [row["new"] for row in rows(first, "plan")] == [True, True]
+    assert not there.left()
+    deploy(place)
+    assert not AwsDeployer().plan(place, ignored).data["changes"]
+    place = change(folder, 'timeout="5m"', 'timeout="6m"')
+    second = AwsDeployer().plan(place, ignored)
+    assert "  machine ~ heavy  app.py:15  TimeoutSeconds 330 -> 390" in second.lines
+    place = change(folder, "n = await light(n)", "n = await light(await light(n))")
+    third = AwsDeployer().plan(place, ignored)
+    assert "  machine + light.2  app.py:14  Task" in third.lines
+
+
+def test_new_runs_start_on_what_was_deployed_last_and_go_back(there: Cloud, folder: Path) -> None:
+    place = small(folder)
+    deploy(place)
+    place = change(folder, "n + 1", "n + 2")
+    deploy(place)
+    assert live(place) == [(2, 100)]
+    back = AwsDeployer().rollback(place, ignored, flow=None, to=None)
+    assert rows(back, "rolled_back") == [{"flow": "main", "version": 1, "changed": True}]
+    assert live(place) == [(1, 100)]
+    again = AwsDeployer().rollback(place, ignored, flow=None, to=None)
+    assert rows(again, "rolled_back") == [{"flow": "main", "version": 1, "changed": False}]
+    assert rows(deploy(place), "deployed")[1]["changed"], "the same again goes forward"
+    assert live(place) == [(2, 100)]
+
+
+def test_a_canary_gets_a_share_until_it_gets_all_or_nothing(there: Cloud, folder: Path) -> None:
+    place = small(folder)
+    deploy(place)
+    place = change(folder, "n + 1", "n + 2")
+    deploy(place, 10)
+    assert live(place) == [(1, 90), (2, 10)]
+    deploy(place, 40)
+    assert live(place) == [(1, 60), (2, 40)]
+    place = change(folder, "n + 2", "n + 3")
+    deploy(place, 20)
+    assert live(place) == [(1, 80), (3, 20)], "the stable version stays the stable one"
+    deploy(place)
+    assert live(place) == [(3, 100)]
+    AwsDeployer().rollback(place, ignored, flow="main", to=1)
+    assert live(place) == [(1, 100)]
+
+
+def test_a_version_that_is_not_there_is_refused_with_those_that_are(
+    there: Cloud, folder: Path
+) -> None:
+    place = small(folder)
+    deploy(place)
+    with pytest.raises(DeployError, match="no version 7: there are 1"):
+        AwsDeployer().rollback(place, ignored, flow="main", to=7)
+
+
+def test_a_wrong_account_is_refused_before_anything_is_made(there: Cloud, folder: Path) -> None:
+    place = small(folder)
+    other = place.environment._replace(account="999999999999")
+    for verb in (
+        lambda p: AwsDeployer().plan(p, ignored),
+        deploy,
+        lambda p: AwsDeployer().destroy(p, ignored, flow=None, with_runs=True, with_data=True),
+    ):
+        with pytest.raises(DeployError, match="are of account 123456789012"):
+            verb(place._replace(environment=other))
+    assert {call.operation for call in there.calls} == {"GetCallerIdentity"}
+
+
+def test_a_flow_that_is_gone_from_the_project_is_named_and_left(
+    there: Cloud, folder: Path
+) -> None:
+    place = examples(folder, "triage", "saga")
+    deploy(place)
+    (folder / "examples" / "saga.py").unlink()
+    for file in (folder / "compiled" / "aws" / "saga").iterdir():
+        file.unlink()
+    made = deploy(compile_project(folder))
+    assert made.data["left_over"] == ["saga"]
+    assert any("perdure destroy prod --flow saga" in line for line in made.lines)
+    gone = AwsDeployer().destroy(place, ignored, flow="saga", with_runs=False, with_data=False)
+    assert gone.done
+    assert [key.rpartition("-")[2] for key in there.states.machines] == ["triage"]
