@@ -5,11 +5,19 @@ from pathlib import Path
 
 from perdure.cli import main
 from perdure.deployment import Place, find_place
-
 from perdure.driver import FlowName
 from perdure_aws.engine.flows import compiled
 
-__all__ = ["EXAMPLES", "FULL", "GROUPS", "ROOT", "compile_project", "examples", "make_project", "text_of"]
+__all__ = [
+    "EXAMPLES",
+    "FULL",
+    "GROUPS",
+    "ROOT",
+    "compile_project",
+    "examples",
+    "make_project",
+    "text_of",
+]
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ("triage", "research", "agent", "saga")

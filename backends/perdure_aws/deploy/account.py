@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false
+# (the stubs know `client` by the names of all services, also of those that are not installed)
 """The account and region of an environment, and clients for it. A wrong account is refused."""
 
 from functools import cached_property

@@ -92,7 +92,9 @@ def _refuse_unlocked(root: Path) -> None:
     import tomllib
 
     file = root / "pyproject.toml"
-    project = tomllib.loads(file.read_text("utf-8")).get("project", {}) if file.is_file() else {}
+    if not file.is_file():
+        return
+    project: dict[str, list[str]] = tomllib.loads(file.read_text("utf-8")).get("project", {})
     needed = [one for one in project.get("dependencies", []) if not one.startswith(NEVER)]
     if needed:
         raise DeployError(

@@ -253,9 +253,8 @@ class Stacks:
                     action = {"Add": "add", "Remove": "remove"}.get(
                         resource.get("Action", ""), "replace" if replaced else "change"
                     )
-                    yield Change(
-                        action, resource["LogicalResourceId"], resource.get("ResourceType", "")
-                    )
+                    logical = resource.get("LogicalResourceId", "")
+                    yield Change(action, logical, resource.get("ResourceType", ""))
             if "NextToken" not in found:
                 return
             found = self._client.describe_change_set(

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 from unittest.mock import patch
 
-import boto3
 from botocore.client import BaseClient
 
 from perdure_aws.engine.lambdas import respond
@@ -80,8 +79,9 @@ class Cloud:
     def left(self) -> list[str]:
         """Everything that is there: stacks, and what stands for itself in moto's services."""
         found = [*self.states.machines, *self.states.rules]
+        session: Any = import_module("boto3")  # Any: services by names that are data
         for service, operation, member, name in LISTS:
-            answer = getattr(boto3.client(service), operation)()
+            answer = getattr(session.client(service), operation)()
             found += [one if isinstance(one, str) else str(one[name]) for one in answer[member]]
         return found
 
@@ -151,6 +151,9 @@ class _Context:
     def now(self) -> datetime:
         return self._cloud.now
 
+    def settle(self) -> None:
+        pass
+
     def sleep(self, seconds: float) -> None:
         raise AssertionError("nobody sleeps here")
 
@@ -172,10 +175,13 @@ def cloud(folder: Path) -> Generator[Cloud]:
     def call(self: BaseClient, operation_name: str, api_params: Mapping[str, Any]) -> Any:
         return there.call(self, operation_name, api_params)
 
-    with patch.dict(os.environ, SECRETS), moto.mock_aws(config={"lambda": {"use_docker": False}}):
-        with corrected(there.states), patch.object(BaseClient, "_make_api_call", call):
-            try:
-                yield there
-            finally:
-                there.states.close()
-
+    with (
+        patch.dict(os.environ, SECRETS),
+        moto.mock_aws(config={"lambda": {"use_docker": False}}),
+        corrected(there.states),
+        patch.object(BaseClient, "_make_api_call", call),
+    ):
+        try:
+            yield there
+        finally:
+            there.states.close()

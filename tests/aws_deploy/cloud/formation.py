@@ -7,7 +7,7 @@ tests/aws_deploy/test_cloud_faults.py shows for each a template on which plain m
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -23,6 +23,8 @@ from tests.aws_deploy.cloud.states import States
 __all__ = ["corrected"]
 
 type Json = Any
+
+STATES = "arn:aws:states:us-east-1:123456789012"
 
 
 @contextmanager
@@ -109,7 +111,10 @@ _update = Stack.update
 
 
 def keep_what_is_retained(self: Any) -> None:
-    """RetainExceptOnCreate keeps a resource. moto 5.2.5: knows only Retain (attribute reference)."""
+    """RetainExceptOnCreate keeps a resource, too.
+
+    moto 5.2.5: knows Retain alone. AWS: both (DeletionPolicy attribute).
+    """
     kept = {
         name
         for name, one in self._resource_json_map.items()
@@ -179,7 +184,12 @@ class _Made(CloudFormationModel):
 
     @classmethod
     def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: Json, account_id: str, region_name: str, **_: Any
+        cls,
+        resource_name: str,
+        cloudformation_json: Json,
+        account_id: str,
+        region_name: str,
+        **_: Any,
     ) -> Any:
         return cls.put(resource_name, cloudformation_json["Properties"], None)
 
@@ -219,14 +229,13 @@ def _models(states: States) -> Iterator[type[_Made]]:
             text = body["Body"].read().decode()
             for key, value in properties["DefinitionSubstitutions"].items():
                 text = text.replace(f"${{{key}}}", value)
-            arn = f"arn:aws:states:us-east-1:123456789012:stateMachine:{properties['StateMachineName']}"
+            arn = f"{STATES}:stateMachine:{properties['StateMachineName']}"
             machine = states.put_machine(arn, text, properties["RoleArn"])
-            made = cls(arn, properties)
-            made.revision = str(machine.revision)
-            return made
+            return cls(arn, {**properties, "revision": str(machine.revision)})
 
         def get_cfn_attribute(self, attribute: str) -> str:
-            return self.revision if attribute == "StateMachineRevisionId" else self.identity
+            revision: str = self.properties["revision"]
+            return revision if attribute == "StateMachineRevisionId" else self.identity
 
         def delete(self, account_id: str, region_name: str) -> None:
             states.delete(self.identity)
@@ -253,7 +262,10 @@ def _models(states: States) -> Iterator[type[_Made]]:
         @classmethod
         def put(cls, name: str, properties: Json, before: Any) -> Any:
             routing = [
-                {"stateMachineVersionArn": one["StateMachineVersionArn"], "weight": int(one["Weight"])}
+                {
+                    "stateMachineVersionArn": one["StateMachineVersionArn"],
+                    "weight": int(one["Weight"]),
+                }
                 for one in properties["RoutingConfiguration"]
             ]
             assert sum(one["weight"] for one in routing) == 100
@@ -292,13 +304,14 @@ def _models(states: States) -> Iterator[type[_Made]]:
         @classmethod
         def put(cls, name: str, properties: Json, before: Any) -> Any:
             made = super().put(name, properties, before)
-            made.identity = f"arn:aws:events:us-east-1:123456789012:rule/{name}"
-            rules[name if before is None else before.name] = properties
-            made.name = name if before is None else before.name
+            rules[made.identity] = properties
             return made
 
+        def get_cfn_attribute(self, attribute: str) -> str:
+            return f"arn:aws:events:us-east-1:123456789012:rule/{self.identity}"
+
         def delete(self, account_id: str, region_name: str) -> None:
-            rules.pop(self.name, None)
+            rules.pop(self.identity, None)
 
     class Alarm(_Made):
         """moto 5.2.5: none of CloudFormation's. AWS: an alarm."""
@@ -368,6 +381,3 @@ def _models(states: States) -> Iterator[type[_Made]]:
         StateMachine, StateMachineVersion, StateMachineAlias, LambdaVersion, Permission, Rule,
         Alarm, BucketPolicy, LogGroup, Role,
     )  # fmt: skip
-
-
-type Made = Callable[..., _Made]

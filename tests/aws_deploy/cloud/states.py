@@ -253,7 +253,7 @@ class States:
     # --- inside ---------------------------------------------------------------------------------
 
     def _answered(self, answer: Callable[[MotoSimulation], bool]) -> Answer:
-        taken = any([answer(one.simulation) for one in self.executions.values()])
+        taken = any(answer(one.simulation) for one in self.executions.values())
         if not taken:
             raise self._refused("TaskTimedOut", "the token is used up")
         self.settle()
@@ -291,4 +291,3 @@ class States:
 
     def _refused(self, code: str, what: str) -> ClientError:
         return ClientError({"Error": {"Code": code, "Message": what}}, "StepFunctions")
-
