@@ -197,11 +197,7 @@ class MotoSimulation:
         finally:
             self.core.deactivate(outer)
 
-<<<<<<< HEAD
     def set_out(self, definition: Mapping[str, Json], execution_input: Json, *, name: str) -> None:
-=======
-    def begin(self, definition: Mapping[str, Json], execution_input: Json, *, name: str) -> None:
->>>>>>> 75e925c (package, plan, deploy, rollback, status and destroy on AWS, tried in a cloud in process)
         """Start an execution that goes on only in `go_on`: the clock is somebody else's."""
         self._used = True
         _validate(definition, execution_input, name)
