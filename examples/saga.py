@@ -1,9 +1,4 @@
-"""An order: reserve, charge, wait for the parcel; whatever goes wrong, everything is given back.
-
-A step that runs when the flow is cancelled ends all the same, but the flow never gets its result.
-So what a step takes is noted before it runs, under a name known before, and giving back is
-idempotent: it also does for what was never taken.
-"""
+"""An order: reserve, charge, wait for the parcel; whatever goes wrong, everything is given back."""
 
 from asyncio import CancelledError
 from dataclasses import dataclass
@@ -38,30 +33,25 @@ async def charge(order: Order) -> str:
 
 @step(retry=POLITE)
 async def release(order: str, item: str) -> None:
-    """Give the item back, if it is reserved for the order."""
     print(f"released {order}/{item}")
 
 
 @step(retry=POLITE)
 async def refund(order: str) -> None:
-    """Pay back what was charged for the order, if anything was."""
     print(f"refunded {order}")
 
 
 @flow
 async def saga(order: Order) -> str:
     reserved: list[str] = []
-    charged = False
     try:
         for item in order.items:
-            reserved.append(item)
+            reserved.append(item)  # before: of a step that a cancel meets, the result is lost
             await reserve(order.id, item)
-        charged = True
         receipt = await charge(order)
         await event("shipped", timeout="14d")
     except (CancelledError, Exception):
-        if charged:
-            await refund(order.id)
+        await refund(order.id)  # if it was charged; the step knows, the flow cannot
         for item in reversed(reserved):
             await release(order.id, item)
         raise

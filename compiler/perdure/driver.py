@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 from perdure import rules
 from perdure.diagnostics import InternalError, Report, Secondary, nearest
 from perdure.modules import Module
-from perdure.project import Project, find_project
+from perdure.project import PYPROJECT, Project, find_project
 from perdure.source import Span
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def _emit_code(
         needed = ".".join(map(str, target.oldest_python))
         report.error(
             rules.PYTHON_NOT_OFFERED,
-            None,
+            _pin_span(report),
             target=target.name,
             needed=f"{needed} or newer",
             pinned=project.minor,
@@ -269,6 +269,13 @@ def _emit_code(
         )
     target.check(program, report)
     return target.lower(program, project) if report.ok else {}
+
+
+def _pin_span(report: Report) -> Span | None:
+    from perdure.settings import setting_span
+
+    source = report.sources.get(PYPROJECT)
+    return setting_span(source, "python") if source else None
 
 
 def _not_lowered(what: str, span: Span, target: str, report: Report) -> None:

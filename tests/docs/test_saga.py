@@ -29,5 +29,4 @@ def test_what_was_reserved_or_charged_is_given_back(cancel: str, target: str) ->
     taken = [dict(entry.arguments) for entry in result.trace if entry.name == "reserve"]
     given = [dict(entry.arguments) for entry in result.trace if entry.name == "release"]
     assert given[::-1] == taken
-    names = [entry.name for entry in result.trace]
-    assert names.count("refund") == names.count("charge")
+    assert [entry.name for entry in result.trace].count("refund") == 1

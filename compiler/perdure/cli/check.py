@@ -4,7 +4,8 @@ import click
 
 from perdure.cli import exits
 from perdure.cli.flows import choose
-from perdure.cli.output import emit_report, format_option
+from perdure.cli.output import emit_report, format_option, refused
+from perdure.cli.streams import busy, many
 from perdure.diagnostics import Report
 
 __all__ = ["command"]
@@ -20,6 +21,7 @@ def command(files: tuple[str, ...], form: str) -> int:
     report = Report()
     chosen = choose(files, report)
     if report.ok:
-        compile_flows(chosen.names, (), chosen.workspace)
+        with busy(f"checking {many(len(chosen.names), 'file')}"):
+            compile_flows(chosen.names, (), chosen.workspace)
     emit_report(report, form, chosen.workspace.project.root)
-    return exits.DONE if report.ok else exits.REFUSED
+    return exits.DONE if report.ok else refused(report)

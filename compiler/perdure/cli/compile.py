@@ -10,8 +10,8 @@ from perdure import artifacts
 from perdure.artifacts import Change
 from perdure.cli import exits
 from perdure.cli.flows import choose
-from perdure.cli.output import emit_report, format_option
-from perdure.cli.streams import out, say
+from perdure.cli.output import emit_report, format_option, refused
+from perdure.cli.streams import busy, many, out, say
 from perdure.diagnostics import Report
 from perdure.project import Project
 
@@ -49,7 +49,8 @@ def command(
     chosen = choose(files, report)
     project = chosen.workspace.project
     loaded = _targets(targets, project)
-    compiled = compile_flows(chosen.names, loaded, chosen.workspace) if report.ok else ()
+    with busy(f"compiling {many(len(chosen.names), 'file')}"):
+        compiled = compile_flows(chosen.names, loaded, chosen.workspace) if report.ok else ()
     folder = out.absolute() if out else project.out
     _refuse_taken(compiled, folder, chosen.workspace)
     changes = _changes(compiled, loaded, folder, chosen.whole) if report.ok else ()
@@ -61,7 +62,9 @@ def command(
         emit_report(report, form, project.root)
         if report.ok and form == "text":
             _say(compiled, changes, folder, frozen)
-    return exits.DONE if report.ok and not (frozen and changes) else exits.REFUSED
+    if not report.ok:
+        return refused(report)
+    return exits.REFUSED if frozen and changes else exits.DONE
 
 
 def _targets(names: Sequence[str], project: Project) -> "tuple[Target, ...]":

@@ -10,16 +10,17 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 
-from perdure import rules
 from perdure.cli import exits
 from perdure.cli.called import typed
 from perdure.cli.output import emit_report
+from perdure.cli.output import refused as exit_code
 from perdure.cli.plain import plain
 from perdure.cli.samples import sample
-from perdure.cli.streams import OutputLost, drawn, json_text, out, say
+from perdure.cli.streams import OutputLost, busy, drawn, json_text, out, say
 from perdure.codec.text import Json
 from perdure.driver import FlowName
 from perdure.frontend.loader import UserImportError
@@ -42,13 +43,13 @@ __all__ = ["Driver", "error_text", "interrupted", "legible", "load_file", "load_
 def load_file(name: FlowName) -> Program | int:
     """The flow of a file, or the exit code after its problems are written."""
     try:
-        return load_program(name)
+        with busy(f"reading {name.path}"):
+            return load_program(name)
     except WrongPython as error:
         raise click.UsageError(str(error)) from None
     except Refused as refused:
         emit_report(refused.report, "text", refused.root)
-        if any(found.rule is rules.UNKNOWN_FLOW for found in refused.report.diagnostics):
-            return exits.WRONG_CALL
+        return exit_code(refused.report)
     except UserImportError as error:
         say(f"error: the file cannot be imported: {error}")
     return exits.REFUSED
@@ -243,7 +244,11 @@ class Driver:
 def _until_interrupted(interrupt: Callable[[], None]) -> Generator[None]:
     """While this holds, Ctrl-C and SIGTERM call `interrupt` instead of raising anywhere."""
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: interrupt()) for number in numbers]
+
+    def heard(_number: int, _frame: FrameType | None) -> None:
+        interrupt()
+
+    before = [signal.signal(number, heard) for number in numbers]
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 import click
 
 from perdure import rules
+from perdure.artifacts import is_ours
 from perdure.cli.output import open_workspace
 from perdure.diagnostics import Report
 from perdure.driver import FlowName, split_flow
@@ -78,12 +79,38 @@ def _with_flows(folder: Path, workspace: "Workspace") -> list[FlowName]:
     """The files below a folder that have a flow; others of the project may lie between them."""
     from perdure.driver import has_flows
 
-    found = [path for path in sorted(folder.rglob("*.py")) if _may_have_flows(path, folder)]
+    made = _Made(workspace.project.out)
+    found = [
+        path
+        for path in sorted(folder.rglob("*.py"))
+        if _may_have_flows(path, folder) and not made.holds(path, folder)
+    ]
     return [FlowName(path) for path in found if has_flows(workspace, path)]
+
+
+@final
+class _Made:
+    """What `compile` wrote: Python too, but nobody's source."""
+
+    def __init__(self, out: Path) -> None:
+        self._known: dict[Path, bool] = {out: True}
+
+    def holds(self, path: Path, top: Path) -> bool:
+        """Whether a file lies in a folder, below `top`, that was written by `compile`."""
+        for folder in path.parents:
+            if folder == top:
+                return False
+            if folder not in self._known:
+                self._known[folder] = is_ours(folder)
+            if self._known[folder]:
+                return True
+        return False
 
 
 def _may_have_flows(path: Path, folder: Path) -> bool:
     """A quick look before parsing: whoever marks a flow imports `flow`, or `perdure`."""
     if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return False
+    if not path.is_file():
         return False
     return b"perdure" in path.read_bytes()

@@ -3,7 +3,7 @@
 import click
 
 from perdure.cli import exits
-from perdure.cli.output import emit_report, format_option, open_workspace
+from perdure.cli.output import emit_report, format_option, open_workspace, refused
 from perdure.cli.streams import out
 from perdure.diagnostics import Report
 
@@ -26,6 +26,6 @@ def command(file: str, after: str | None, form: str) -> int:
     printed = [print_ir(workspace, ref, after) for ref in find_flows(workspace, name)]
     if not report.ok:
         emit_report(report, form, workspace.project.root)
-        return exits.REFUSED
+        return refused(report)
     out("\n".join(printed))
     return exits.DONE

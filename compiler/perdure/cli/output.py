@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perdure import rules
+from perdure.cli import exits
 from perdure.cli.streams import colored, out, say
 from perdure.diagnostics import Report
 from perdure.render import FORMATS, render
@@ -18,7 +20,14 @@ from perdure.render import FORMATS, render
 if TYPE_CHECKING:
     from perdure.frontend.check import Workspace
 
-__all__ = ["check_file", "emit_report", "format_option", "open_workspace", "relative_place"]
+__all__ = [
+    "check_file",
+    "emit_report",
+    "format_option",
+    "open_workspace",
+    "refused",
+    "relative_place",
+]
 
 output_format = click.option(
     "--output-format",
@@ -43,6 +52,12 @@ def emit_report(report: Report, form: str, root: Path) -> None:
         count = len(report.diagnostics)
         say(text, end="")
         say(f"{count} problem{'s' if count != 1 else ''} found")
+
+
+def refused(report: Report) -> int:
+    """The exit code for a report with problems: a flow that is not there was called wrongly."""
+    wrong = any(found.rule is rules.UNKNOWN_FLOW for found in report.diagnostics)
+    return exits.WRONG_CALL if wrong else exits.REFUSED
 
 
 def relative_place(root: Path) -> Callable[[str], str]:

@@ -14,7 +14,9 @@ __all__ = ["command"]
 
 @click.command("runs")
 @click.option("--all", "children", is_flag=True, help="Also child flows.")
-@click.option("--limit", default=50, show_default=True, help="So many at most.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many at most."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def command(children: bool, limit: int, as_json: bool) -> int:
     """List the runs, newest first."""

@@ -8,18 +8,21 @@ neither ever disturbs a run.
 import codecs
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import Final, TextIO
 
 __all__ = [
     "OutputLost",
+    "busy",
     "can_encode",
     "colored",
     "drawn",
     "flush",
     "json_text",
     "lost",
+    "many",
     "out",
     "prepare",
     "say",
@@ -33,6 +36,7 @@ _DRAWN: Final = str.maketrans(
         "├": "|", "└": "`", "│": "|", "─": "-",
     }
 )  # fmt: skip
+PATIENCE: Final = 1.0
 _SIGNS: Final = "".join(map(chr, _DRAWN))
 
 
@@ -104,6 +108,37 @@ def flush() -> None:
             sys.stderr.flush()
         except OSError:
             _close(sys.stderr)
+
+
+@contextmanager
+def busy(what: str) -> Generator[None]:
+    """Say on a terminal what is being done, once it takes more than a second."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from threading import Timer
+
+    shown: list[str] = []
+
+    def show() -> None:
+        shown.append(what)
+        say(f"{what} ...", end="")
+
+    timer = Timer(PATIENCE, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if shown:
+            say(f"\r{' ' * (len(what) + 4)}\r", end="")
+
+
+def many(count: int, what: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def colored(stream: TextIO) -> bool:
