@@ -12,6 +12,7 @@ class Excess(NamedTuple):
 
 
 _DECIDES = "a site between a wait and the decision on what it gave: Python decides, after the wait"
+_HANDLER = "a site looks at what the wait came to, and the handler's site decides what goes on"
 _LOOP = "the first site and the last one, and a loop without operations between two of them"
 _BRANCH = "a branch that failed, or returned after a wait, ends in a state of its own"
 
