@@ -23,7 +23,7 @@ from perdure.project import Environment, Project
 from perdure_aws.asl import Definition, definition, function_groups
 from perdure_aws.bundle import bundle_files, zip_of
 from perdure_aws.checks import check
-from perdure_aws.cloudformation.flow import flow_template
+from perdure_aws.cloudformation.flow import Emitted, flow_template
 from perdure_aws.cloudformation.store import store_template
 from perdure_aws.imported import Imported
 from perdure_aws.layout import compact, pretty
@@ -88,8 +88,7 @@ class AwsTarget:
             "bundle.zip": zip_of(files),
             "template.json": pretty(
                 flow_template(
-                    str(machine.ref),
-                    document,
+                    _emitted(self._definitions(machines), machines),
                     _environments(project),
                     project.minor,
                     function_groups(machines.steps),
@@ -121,6 +120,20 @@ def folder_of(ref: Ref, machines: Machines) -> str:
     names = [one.ref.qualname for one in machines.machines]
     plain = ref.qualname if names.count(ref.qualname) == 1 else f"{ref.module}.{ref.qualname}"
     return f"flows/{plain}"
+
+
+def _emitted(
+    definitions: tuple[tuple[Definition, Document], ...], machines: Machines
+) -> list[Emitted]:
+    """The machines as the template has them, the entry flow's first."""
+    (built, document), *others = definitions
+    return [
+        Emitted(str(built.machine.ref), "", document),
+        *(
+            Emitted(str(one.machine.ref), folder_of(one.machine.ref, machines), its_document)
+            for one, its_document in others
+        ),
+    ]
 
 
 def _readable(

@@ -9,6 +9,7 @@ from perdure.driver import FlowName
 from perdure_aws.engine.flows import compiled
 
 __all__ = [
+    "CHILDREN",
     "EXAMPLES",
     "FULL",
     "GROUPS",
@@ -79,6 +80,23 @@ async def main(n: int) -> int:
     n = await heavy(n)
     return n + await event("more", int)
 """
+
+CHILDREN = """
+from perdure import event, flow, gather, step
+
+@step
+async def half(n: int) -> int:
+    return n // 2
+
+@flow
+async def inner(n: int) -> int:
+    return await half(n) + await event("more", int)
+
+@flow
+async def outer(n: int) -> int:
+    return await inner(n) * 10
+"""
+"""A flow that awaits another one."""
 
 
 def make_project(folder: Path, source: str = GROUPS, settings: str = FULL) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from perdure.codec import Json
 from perdure_aws.cloudformation.tasks import tasks
 from perdure_aws.dynamodb import table_definition
-from tests.aws_deploy.projects import FULL, make_project, text_of
+from tests.aws_deploy.projects import CHILDREN, FULL, make_project, text_of
 from tests.aws_engine.external import lint_template
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +118,32 @@ def test_the_machine_may_invoke_versions_of_its_functions_alone(project: Path) -
     assert first["Resource"] == [{"Fn::Sub": f"${{{name}.Arn}}:*"} for name in sorted(invoked)]
     substituted = resources(template, "StepFunctions::StateMachine")["Machine"]
     assert set(substituted["DefinitionSubstitutions"]) == invoked
+
+
+def test_a_flow_that_starts_others_brings_their_machines(tmp_path: Path) -> None:
+    make_project(tmp_path, CHILDREN)
+    text = text_of(tmp_path / "app.py", "template.json", "outer")
+    assert lint_template(text) == []
+    template = json.loads(text)
+    machines = resources(template, "StepFunctions::StateMachine")
+    assert set(machines) == {"Machine", "FlowInner"}
+    place = machines["FlowInner"]["DefinitionS3Location"]["Key"]
+    assert place == {"Fn::Sub": "${Artifacts}/flows/inner/definition.asl.json"}
+    aliases = resources(template, "StepFunctions::StateMachineAlias")
+    assert {name: one["Name"] for name, one in aliases.items()} == {
+        "MachineRelease": {"Ref": "Release"},
+        "FlowInnerRelease": {"Ref": "Release"},
+        "Live": "live",
+    }
+    variables = resources(template, "Lambda::Function")["Sites"]["Environment"]["Variables"]
+    known = json.loads(variables["PERDURE_MACHINES"]["Fn::Sub"])
+    assert known["app:inner"].endswith(":stateMachine:${AWS::StackName}-inner:${Release}")
+    assert "states:StartExecution" in set(_actions(resources(template, "IAM::Role")["SitesRole"]))
+
+
+def test_a_flow_that_starts_none_may_start_none(project: Path) -> None:
+    roles = resources(template_of(project), "IAM::Role")
+    assert not {"states:StartExecution", "states:StopExecution"} & set(_actions(roles["SitesRole"]))
 
 
 def test_a_task_that_no_role_allows_is_our_fault_and_said_so() -> None:

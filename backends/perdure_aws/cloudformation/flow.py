@@ -12,36 +12,67 @@ template serves them all, byte for byte.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import final
+from typing import NamedTuple, final
 
 from perdure.codec import Json
 from perdure.project import Environment
 from perdure_aws.cloudformation.roles import machine_role, sites_role
 from perdure_aws.cloudformation.tasks import SITES, functions, seconds_of, tasks
 
-__all__ = ["ALIAS", "HANDLER", "flow_template"]
+__all__ = ["ALIAS", "HANDLER", "Emitted", "flow_template"]
 
 ALIAS = "live"
+MACHINE = "Machine"
 HANDLER = "perdure_aws.handler.handle"
 NOWHERE = Environment("default", "aws")
 """Of a project that names no environment: the template can be deployed by hand."""
 ENDED_WITHOUT_SITES = ("ABORTED", "FAILED", "TIMED_OUT")
 """How an execution can end so that no site of it had the last word."""
 
+LONGEST_NAME = 29
+"""Of what the name of an inner flow's machine has behind the stack's: together at most 80."""
+
 type Resources = dict[str, dict[str, Json]]
 
 
+@final
+class Emitted(NamedTuple):
+    """A machine that was emitted: of the flow itself (first), or of one that it starts."""
+
+    ref: str
+    folder: str
+    """Where its definition lies in the artifacts: "" or `flows/<qualname>`."""
+    definition: Mapping[str, Json]
+
+    @property
+    def logical(self) -> str:
+        """What its resource is called in the template."""
+        if not self.folder:
+            return MACHINE
+        words = re.split(r"[^A-Za-z0-9]+", self.folder.removeprefix("flows/"))
+        return "Flow" + "".join(word[:1].upper() + word[1:] for word in words)
+
+    @property
+    def name(self) -> str:
+        """What it is called where it is deployed."""
+        if not self.folder:
+            return "${AWS::StackName}"
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", self.folder.removeprefix("flows/")).strip("-")
+        if len(plain) > LONGEST_NAME:
+            plain = f"{plain[: LONGEST_NAME - 9]}-{sha256(plain.encode()).hexdigest()[:8]}"
+        return f"${{AWS::StackName}}-{plain}"
+
+
 def flow_template(
-    flow: str,
-    definition: Mapping[str, Json],
+    machines: Sequence[Emitted],
     environments: Mapping[str, Environment],
     python: str,
     groups: Mapping[str, str],
 ) -> dict[str, Json]:
     """The template. `groups`: the group by function name, for those that have one."""
-    return FlowTemplate(flow, definition, environments, python, groups).document()
+    return FlowTemplate(machines, environments, python, groups).document()
 
 
 @final
@@ -50,18 +81,18 @@ class FlowTemplate:
 
     def __init__(
         self,
-        flow: str,
-        definition: Mapping[str, Json],
+        machines: Sequence[Emitted],
         environments: Mapping[str, Environment],
         python: str,
         groups: Mapping[str, str],
     ) -> None:
-        self.flow = flow
-        self.definition = definition
+        self.machines = machines
+        self.flow = machines[0].ref
+        self.tasks = [task for one in machines for task in tasks(one.definition)]
         self.environments = dict(environments) or {NOWHERE.name: NOWHERE}
         self.python = python
         self.groups = groups
-        self.functions = functions(definition)
+        self.functions = functions(self.tasks)
         self.mapping = {name: self._settings(one) for name, one in self.environments.items()}
 
     def document(self) -> dict[str, Json]:
@@ -69,7 +100,11 @@ class FlowTemplate:
         resources: dict[str, Json] = {}
         for name in self.functions:
             resources.update(self._function(name))
-        resources.update(self._machine())
+        resources["MachineRole"] = machine_role(self.functions)
+        resources["MachineLogs"] = self._log_group("/aws/vendedlogs/states/${AWS::StackName}")
+        for one in self.machines:
+            resources.update(self._machine(one))
+        resources["Live"] = _alias(ALIAS, _routing())
         resources.update(self._ends())
         resources.update(self._alarms())
         return {
@@ -97,7 +132,12 @@ class FlowTemplate:
             "CodeBucket": _text("where code and definition lie"),
             "CodeKey": _text("the zip of the functions; another key for other code"),
             "Artifacts": _text("prefix of the definitions' keys; another one for other content"),
-            "Release": _text("another text publishes new versions of the functions", "1"),
+            "Release": {
+                "Type": "String",
+                "Default": "r1",
+                "AllowedPattern": "[A-Za-z][A-Za-z0-9_.-]{0,79}",
+                "Description": "another name publishes new versions of everything",
+            },
             "Weight": _percent("percent of new runs that start on the newest version", 100),
             "StableWeight": _percent("the rest of a hundred", 0),
             "StableVersion": _text("ARN of the version that takes the rest", "none"),
@@ -142,7 +182,8 @@ class FlowTemplate:
         role, logs = f"{name}Role", f"{name}Logs"
         group = self.groups.get(name)
         physical = "${AWS::StackName}-sites" + (f"-{_in_names(group)}" if group else "")
-        waits = any(task.waits and task.calls == name for task in tasks(self.definition))
+        waits = any(task.waits and task.calls == name for task in self.tasks)
+        starts = [one.name for one in self.machines] if self._starts(name) else []
         allowed = {
             _condition(number): self._allowed(one, name)
             for number, one in enumerate(self.environments.values(), 1)
@@ -151,7 +192,7 @@ class FlowTemplate:
         # What the version stands for, where CloudFormation sees no change of the version itself.
         digest = _digest({"function": properties, "settings": dict(self.mapping)})
         return {
-            role: sites_role(logs, answers_tokens=waits, allowed=allowed),
+            role: sites_role(logs, answers_tokens=waits, starts=starts, allowed=allowed),
             logs: self._log_group(f"/aws/lambda/{physical}"),
             name: {"Type": "AWS::Lambda::Function", "Properties": properties},
             f"{name}Version": {
@@ -177,16 +218,31 @@ class FlowTemplate:
             "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}},
             "Role": {"Fn::GetAtt": [role, "Arn"]},
             "MemorySize": self._setting(f"{name}Memory"),
-            "Timeout": seconds_of(self.definition, name),
+            "Timeout": seconds_of(self.tasks, name),
             "Environment": {
                 "Variables": {
                     "PERDURE_TABLE": {"Ref": "Table"},
                     "PERDURE_ENVIRONMENT": {"Ref": "Environment"},
+                    **self._known_machines(name),
                 }
             },
             "LoggingConfig": {"LogGroup": {"Ref": logs}},
             "TracingConfig": {"Mode": "Active"},
         }
+
+    def _starts(self, function: str) -> bool:
+        """Whether a function starts executions: children, and runs that nobody waits for."""
+        return function == SITES and len(self.machines) > 1
+
+    def _known_machines(self, function: str) -> dict[str, Json]:
+        """What a function starts, by flow: the alias of its own release, so that children stay on
+        the version of their parent. Names and no references: a machine refers to the function.
+        """
+        if not self._starts(function):
+            return {}
+        arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:"
+        known = {one.ref: f"{arn}{one.name}:${{Release}}" for one in self.machines}
+        return {"PERDURE_MACHINES": {"Fn::Sub": json.dumps(known)}}
 
     def _log_group(self, name: str) -> dict[str, Json]:
         return {
@@ -201,46 +257,53 @@ class FlowTemplate:
 
     # --- the machine ----------------------------------------------------------------------------
 
-    def _machine(self) -> Resources:
-        pinned: dict[str, Json] = {name: {"Ref": f"{name}Version"} for name in self.functions}
-        destination: dict[str, Json] = {
-            "CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["MachineLogs", "Arn"]}}
-        }
-        return {
-            "MachineRole": machine_role(self.functions),
-            "MachineLogs": self._log_group("/aws/vendedlogs/states/${AWS::StackName}"),
-            "Machine": {
+    def _machine(self, one: Emitted) -> Resources:
+        """A machine, its version, and where the flow starts others, the alias of the release."""
+        machine: dict[str, dict[str, Json]] = {
+            one.logical: {
                 "Type": "AWS::StepFunctions::StateMachine",
-                "Properties": {
-                    "StateMachineName": {"Fn::Sub": "${AWS::StackName}"},
-                    "StateMachineType": "STANDARD",
-                    "DefinitionS3Location": {
-                        "Bucket": {"Ref": "CodeBucket"},
-                        "Key": {"Fn::Sub": "${Artifacts}/definition.asl.json"},
-                    },
-                    "DefinitionSubstitutions": pinned,
-                    "RoleArn": {"Fn::GetAtt": ["MachineRole", "Arn"]},
-                    "LoggingConfiguration": {
-                        "Level": "ALL",
-                        "IncludeExecutionData": False,
-                        "Destinations": [destination],
-                    },
-                    "TracingConfiguration": {"Enabled": True},
-                },
+                "Properties": self._machine_properties(one),
             },
-            "MachineVersion": {
+            f"{one.logical}Version": {
                 "Type": "AWS::StepFunctions::StateMachineVersion",
                 "DeletionPolicy": "Delete",
                 "UpdateReplacePolicy": "Retain",
                 "Properties": {
-                    "StateMachineArn": {"Ref": "Machine"},
-                    "StateMachineRevisionId": {"Fn::GetAtt": ["Machine", "StateMachineRevisionId"]},
+                    "StateMachineArn": {"Ref": one.logical},
+                    "StateMachineRevisionId": {
+                        "Fn::GetAtt": [one.logical, "StateMachineRevisionId"]
+                    },
                 },
             },
-            "Live": {
-                "Type": "AWS::StepFunctions::StateMachineAlias",
-                "Properties": {"Name": ALIAS, "RoutingConfiguration": _routing()},
+        }
+        if len(self.machines) > 1:
+            newest: dict[str, Json] = {"Ref": f"{one.logical}Version"}
+            routing: list[Json] = [{"StateMachineVersionArn": newest, "Weight": 100}]
+            machine[f"{one.logical}Release"] = _alias({"Ref": "Release"}, routing)
+        return machine
+
+    def _machine_properties(self, one: Emitted) -> dict[str, Json]:
+        pinned: dict[str, Json] = {name: {"Ref": f"{name}Version"} for name in self.functions}
+        destination: dict[str, Json] = {
+            "CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["MachineLogs", "Arn"]}}
+        }
+        place = f"{one.folder}/definition.asl.json" if one.folder else "definition.asl.json"
+        called = {task.calls for task in tasks(one.definition)}
+        return {
+            "StateMachineName": {"Fn::Sub": one.name},
+            "StateMachineType": "STANDARD",
+            "DefinitionS3Location": {
+                "Bucket": {"Ref": "CodeBucket"},
+                "Key": {"Fn::Sub": f"${{Artifacts}}/{place}"},
             },
+            "DefinitionSubstitutions": {n: ref for n, ref in pinned.items() if n in called},
+            "RoleArn": {"Fn::GetAtt": ["MachineRole", "Arn"]},
+            "LoggingConfiguration": {
+                "Level": "ALL",
+                "IncludeExecutionData": False,
+                "Destinations": [destination],
+            },
+            "TracingConfiguration": {"Enabled": True},
         }
 
     # --- what watches ---------------------------------------------------------------------------
@@ -257,7 +320,7 @@ class FlowTemplate:
                         "detail-type": ["Step Functions Execution Status Change"],
                         "detail": {
                             "status": [*ENDED_WITHOUT_SITES],
-                            "stateMachineArn": [{"Ref": "Machine"}],
+                            "stateMachineArn": [{"Ref": one.logical} for one in self.machines],
                         },
                     },
                     "Targets": [{"Id": "sites", "Arn": {"Ref": f"{SITES}Version"}}],
@@ -320,6 +383,16 @@ class FlowTemplate:
                 for name in self.functions
             },
         }
+
+
+def _alias(name: Json, routing: Json) -> dict[str, Json]:
+    """Where runs start. An alias with another name is another one, and the old one stays."""
+    return {
+        "Type": "AWS::StepFunctions::StateMachineAlias",
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {"Name": name, "RoutingConfiguration": routing},
+    }
 
 
 def _routing() -> dict[str, Json]:

@@ -51,9 +51,15 @@ def machine_role(functions: Iterable[str]) -> Resource:
 
 
 def sites_role(
-    logs: str, *, answers_tokens: bool, allowed: Mapping[str, Sequence[str]]
+    logs: str,
+    *,
+    answers_tokens: bool,
+    starts: Sequence[str],
+    allowed: Mapping[str, Sequence[str]],
 ) -> Resource:
-    """The role of one function. `allowed`: by the condition that says in which environment."""
+    """The role of one function. `starts`: names of machines whose executions it starts and stops;
+    `allowed`: by the condition that says in which environment.
+    """
     table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Table}"
     statements = [
         _allow(STORE_ACTIONS, {"Fn::Sub": table}),
@@ -62,6 +68,11 @@ def sites_role(
     ]
     if answers_tokens:
         statements.append(_allow(TOKEN_ACTIONS, "*"))
+    if starts:
+        statements += [
+            _allow(("states:StartExecution",), [_of_states("stateMachine", n) for n in starts]),
+            _allow(("states:StopExecution",), [_of_states("execution", f"{n}:*") for n in starts]),
+        ]
     policies: list[Json] = [
         {
             "Fn::If": [
@@ -74,6 +85,13 @@ def sites_role(
         if permissions
     ]
     return _role("lambda", statements, None, policies)
+
+
+def _of_states(kind: str, name: str) -> Json:
+    """The ARN of a machine, or of its executions; an alias of it is no resource of its own
+    (step-functions/latest/dg/auth-version-alias.html, 2026-11-23)."""
+    states = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+    return {"Fn::Sub": f"{states}:{kind}:{name}"}
 
 
 def _permission(text: str) -> Statement:

@@ -1,7 +1,7 @@
 """What the states of a definition call: read off the document, so that roles follow from it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, final
 
 from perdure.codec import Json
@@ -44,17 +44,17 @@ def tasks(definition: Mapping[str, Json]) -> Iterator[Task]:
         yield from _inside(state)
 
 
-def functions(definition: Mapping[str, Json]) -> tuple[str, ...]:
-    """The functions that a definition calls, `Sites` first."""
-    called = {task.calls for task in tasks(definition)}
+def functions(found: Iterable[Task]) -> tuple[str, ...]:
+    """The functions that are called, `Sites` first."""
+    called = {task.calls for task in found}
     return (SITES, *sorted(called - {SITES}))
 
 
-def seconds_of(definition: Mapping[str, Json], function: str) -> int:
+def seconds_of(found: Iterable[Task], function: str) -> int:
     """How long an invocation of a function may take: as long as some state waits for it."""
     limits = [
         LONGEST if task.seconds is None else task.seconds
-        for task in tasks(definition)
+        for task in found
         if task.calls == function and not task.waits
     ]
     return min(LONGEST, max(limits, default=SHORTEST))
