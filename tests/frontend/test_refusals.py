@@ -346,6 +346,8 @@ BRANCHES = [
 ]
 
 ACCEPTED = [
+    ("todo = [fetch(x) for x in xs]\nwhile todo:\n    await todo.pop()", ""),
+    ("todo = {x: fetch(x) for x in xs}\nreturn await todo.get('a')", ""),
     ("return f(3)", "def f(n):\n    return 1 if n < 2 else n * f(n - 1)"),
     ("return f(xs)", "def f(t):\n    return 1 + sum(f(part) for part in t)"),
     ("return f(xs)", "def f(t):\n    if not t:\n        return 0\n    return f(t[1:])"),

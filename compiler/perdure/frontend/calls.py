@@ -399,7 +399,7 @@ def _awaited_method(
         reader.state.callees.extend(refs)
         kind = CallKind.HELPER if len(refs) == 1 else CallKind.VALUE
         return FoundCall(node, kind, use, base=base_name(func), refs=refs)
-    if reader.walk.is_field(func.attr):
+    if reader.walk.is_field(func.attr) or func.attr in known.GIVES_AN_ITEM:
         return FoundCall(node, CallKind.VALUE, use, base=base_name(func))
     reader.problem(rules.UNKNOWN_CALL, func, call=ast.unparse(func))
     return None

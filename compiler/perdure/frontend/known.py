@@ -13,6 +13,7 @@ __all__ = [
     "CHANGES_FIRST",
     "CONSUMES_COROUTINES",
     "DECORATORS",
+    "GIVES_AN_ITEM",
     "ITERATOR_MAKERS",
     "LOGGER_FACTORIES",
     "LOG_METHODS",
@@ -271,6 +272,9 @@ MUTATORS = _words(
     "symmetric_difference_update move_to_end __setitem__ __delitem__ __iadd__"
 )
 """Methods of the containers that change them in place."""
+
+GIVES_AN_ITEM = frozenset({"get", "pop", "popleft", "setdefault"})
+"""Methods of containers: `await waiting.pop()` awaits a coroutine that was put there."""
 
 CHANGES_FIRST = frozenset(
     {

@@ -13,6 +13,7 @@ from perdure.frontend.analysis import CallKind
 from perdure.frontend.build import expressions, forks
 from perdure.frontend.build.lowering import Emit, Lowering, NotYetError, load
 from perdure.frontend.build.signatures import fits
+from perdure.frontend.known import GIVES_AN_ITEM
 from perdure.ir import Argument, Block, Branch, Call, Deadline, Op, OpKind, Stmt, Task
 from perdure.liveness import needed
 
@@ -277,7 +278,7 @@ def _prepare_value(low: Lowering, node: ast.expr, *, hold: bool) -> Emit:
 
     def emit(target: "Slot | None") -> None:
         callee: Expr = low.pure(node)
-        label = "" if fact is None else fact.label
+        label = "" if fact is None or _is_taken_out(node) else fact.label
         facts = low.facts([node], [callee])
         candidates = known or low.candidates
         low.add(Op(OpKind.VALUE, label, target, (), candidates, callee, (), facts, low.span(node)))
@@ -345,6 +346,15 @@ def _prepare_task(low: Lowering, node: ast.Call, fact: "CallFact") -> Emit:
         low.bind([target])
 
     return emit
+
+
+def _is_taken_out(node: ast.expr) -> bool:
+    """`await waiting.pop()`: only the coroutine that comes out knows its label."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in GIVES_AN_ITEM
+    )
 
 
 def _is_none(node: ast.expr) -> bool:
