@@ -59,6 +59,13 @@ async def count_and_wait(steps: int) -> int:
 DBOS = """
 import sqlite3, sys, time
 from dbos import DBOS
+from sqlalchemy import Engine, event
+
+if sqlite3.sqlite_version_info < (3, 42):
+    # DBOS asks for the time as `unixepoch('subsec')`, which this SQLite answers with NULL.
+    @event.listens_for(Engine, "connect")
+    def know_subsec(connection, _):
+        connection.create_function("unixepoch", -1, lambda *_: time.time())
 
 file, wal, steps = sys.argv[1], sys.argv[2] == "wal", int(sys.argv[3])
 if wal:

@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "resume": _Entry("perdure.cli.resume", "Go on with a run that was interrupted."),
     "cancel": _Entry("perdure.cli.cancel", "Cancel a run."),
     "worker": _Entry("perdure.cli.worker", "Drive runs whenever they are due."),
+    "dev": _Entry("perdure.cli.dev", "Drive runs, and serve HTTP on this machine."),
     "compile": _Entry("perdure.cli.compile", "Compile flows for a cloud."),
     "package": _Entry("perdure.cli.package", "Build what is deployed."),
     "plan": _Entry("perdure.cli.plan", "Show what `deploy` would change."),

@@ -1,0 +1,263 @@
+"""`perdure dev`: a worker, and an HTTP server on this machine to start, wake and read runs."""
+
+import hmac
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import BaseServer
+from typing import TYPE_CHECKING, Final, final, override
+from urllib.parse import parse_qsl, urlsplit
+
+import click
+
+from perdure.cli import exits
+from perdure.cli.store import Place, open_store
+from perdure.cli.streams import say
+
+if TYPE_CHECKING:
+    from perdure.driver import FlowName
+    from perdure.local.api import Api
+    from perdure.local.triggers import Doors, Schedules
+    from perdure.webhooks.delivery import Answer
+
+__all__ = ["command"]
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
+_NOWHERE: Final = '{"error": "this address is for this machine"}'
+
+
+@click.command("dev")
+@click.argument("files", nargs=-1, metavar="[FILE[:FLOW]]...")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", default=7340, show_default=True, help="0: any that is free.")
+@click.option(
+    "--token",
+    envvar="PERDURE_TOKEN",
+    help="What requests to /api have to bring; made up where others can reach it.",
+)
+@click.option("--grace", default=10.0, show_default=True, help="Seconds for steps to end in.")
+def command(files: tuple[str, ...], host: str, port: int, token: str | None, grace: float) -> int:
+    """Work on this project: drive its runs, and serve HTTP to start, wake and read them.
+
+    Without FILE, the flows of the project. Webhooks and schedules of the flows are live too.
+    """
+    from perdure.cli.worker import serve, supervisor
+
+    names = _flow_names(files)
+    if names is None:
+        return exits.REFUSED
+    place = open_store(Path.cwd(), make=True)
+    if token is None and host not in LOOPBACK:
+        token = secrets.token_urlsafe(24)
+        say(f"requests have to bring the header `Authorization: Bearer {token}`")
+    site = _Site(place, token)
+    server = _listen(host, port, site)
+    address = f"http://{host}:{server.server_address[1]}"
+    _prepare_links(place, address)
+    if not _load(site, names):
+        server.server_close()
+        return exits.REFUSED
+    chief = supervisor(place.store, place.project.root, ["--grace", str(grace)])
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    say(f"{address}/api   flows: {', '.join(site.api.programs.names)}; Ctrl-C stops")
+    try:
+        return serve(chief, grace, each=site.look)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _flow_names(files: tuple[str, ...]) -> "list[FlowName] | None":
+    from perdure.cli.flows import choose
+    from perdure.cli.output import emit_report
+    from perdure.diagnostics import Report
+    from perdure.driver import FlowName, find_flows
+
+    report = Report()
+    chosen = choose(files, report)
+    names = [
+        FlowName(name.path.absolute(), flow.ref.qualname)
+        for name in chosen.names
+        for flow in find_flows(chosen.workspace, name)
+    ]
+    if not report.ok:
+        emit_report(report, "text", chosen.workspace.project.root)
+        return None
+    return names
+
+
+def _listen(host: str, port: int, site: "_Site") -> ThreadingHTTPServer:
+    try:
+        server = ThreadingHTTPServer((host, port), partial(_Handler, site))
+    except OSError as error:
+        raise click.UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; name another --port"
+        ) from None
+    server.daemon_threads = True
+    return server
+
+
+def _prepare_links(place: Place, address: str) -> None:
+    """Approval links lead here, signed with a key of this store's folder."""
+    os.environ.setdefault("PERDURE_URL", address)
+    if "PERDURE_LINK_KEY" in os.environ:
+        return
+    path = Path(place.store.path).parent / "link-key"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(32))
+    os.environ["PERDURE_LINK_KEY"] = path.read_text("utf-8")
+
+
+def _load(site: "_Site", names: "list[FlowName]") -> bool:
+    """Load the flows and open their doors; False after their problems are written."""
+    from perdure.cli.output import emit_report
+    from perdure.frontend.loader import UserImportError
+    from perdure.local.program import Refused, WrongPython
+
+    try:
+        site.open(names)
+    except Refused as refused:
+        emit_report(refused.report, "text", refused.root)
+        return False
+    except (WrongPython, ValueError) as error:
+        raise click.UsageError(str(error)) from None
+    except UserImportError as error:
+        say(f"error: the file cannot be imported: {error}")
+        return False
+    for path in site.doors.paths:
+        say(f"webhook {path}")
+    return True
+
+
+@final
+class _Site:
+    """What is served: the API, webhooks and schedules. One request at a time uses the store."""
+
+    api: "Api"
+    doors: "Doors"
+    schedules: "Schedules"
+
+    def __init__(self, place: Place, token: str | None) -> None:
+        self.place = place
+        self.token = token
+        self.lock = threading.Lock()
+
+    def open(self, names: "list[FlowName]") -> None:
+        """Load the flows."""
+        from perdure.cli.tree import run_json
+        from perdure.local.api import Api
+        from perdure.local.programs import Programs
+        from perdure.local.triggers import Doors, Schedules
+
+        store = self.place.store
+        programs = Programs(self.place.project, names)
+        self.doors = Doors(store, programs)
+        self.schedules = Schedules(store, programs, say, time.time())
+        self.api = Api(store, programs, run_json, self._wait)
+
+    def look(self) -> None:
+        """Start what is due by a schedule."""
+        with self.lock:
+            self.schedules.look(time.time())
+
+    def _wait(self, seconds: float) -> None:
+        self.lock.release()
+        try:
+            time.sleep(seconds)
+        finally:
+            self.lock.acquire()
+
+
+@final
+class _Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 75.0
+
+    def __init__(
+        self, site: _Site, connection: socket.socket, address: object, server: BaseServer
+    ) -> None:
+        self._site = site
+        super().__init__(connection, address, server)
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Of the server's protocol: `do_GET` and the like."""
+        if not name.startswith("do_"):
+            raise AttributeError(name)
+        return self._respond
+
+    def _respond(self) -> None:
+        from perdure.webhooks.delivery import Answer
+
+        try:
+            answer = self._answer()
+        except Exception as error:
+            say(f"error: {self.command} {self.path}: {type(error).__name__}: {error}")
+            answer = Answer(500, '{"error": "this went wrong here; the server says what"}\n')
+        body = answer.body.encode()
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-type", answer.content_type)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _answer(self) -> "Answer":
+        from perdure.local.api import LARGEST
+        from perdure.webhooks.delivery import Answer, Delivery
+
+        place = urlsplit(self.path)
+        query = dict(parse_qsl(place.query, keep_blank_values=True))
+        is_hook = self._site.doors.takes(place.path)
+        refused = None if is_hook else self._refused()
+        most = self._site.doors.largest(place.path) if is_hook else LARGEST
+        body = self._body(most)
+        if refused is not None:
+            return refused
+        if len(body) > most and not is_hook:
+            return Answer(413, '{"error": "the body is too large"}\n')
+        with self._site.lock:
+            if is_hook:
+                headers = dict(self.headers.items())
+                delivery = Delivery(self.command, place.path, headers, body, query=query)
+                return self._site.doors.answer(delivery)
+            return self._site.api.answer(self.command, place.path, query, body)
+
+    def _body(self, most: int) -> bytes:
+        length = self.headers.get("content-length", "0")
+        size = int(length) if length.isdigit() else 0
+        if size > most or "transfer-encoding" in self.headers:
+            self.close_connection = True
+        return self.rfile.read(min(size, most + 1))
+
+    def _refused(self) -> "Answer | None":
+        """Whoever has no token must be on this machine, and no page of another site."""
+        from perdure.webhooks.delivery import Answer
+
+        token = self._site.token
+        if token is not None:
+            given = self.headers.get("authorization", "")
+            if hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+                return None
+            return Answer(401, '{"error": "the header `Authorization: Bearer TOKEN` is missing"}\n')
+        host = urlsplit(f"//{self.headers.get('host', '')}").hostname
+        origin = self.headers.get("origin")
+        if host not in LOOPBACK or (origin and urlsplit(origin).hostname not in LOOPBACK):
+            return Answer(403, _NOWHERE + "\n")
+        return None
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: what happens to runs is said by the worker."""
