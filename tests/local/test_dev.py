@@ -120,19 +120,19 @@ def test_a_run_is_cancelled(site: Site) -> None:
     assert (status, ended["status"]) == (200, "cancelled")
 
 
-@pytest.mark.parametrize(
-    ("asked", "status", "said"),
-    [
-        (("POST", "/api/flows/wiat/runs", {}), 404, "the nearest is `wait`"),
-        (("POST", "/api/flows/wait/runs", {"m": 1}), 422, "no parameter of this name"),
-        (("POST", "/api/flows/wait/runs", [1]), 400, "a JSON object"),
-        (("POST", "/api/flows/wait/runs?id=a%2Fb", {"n": 1}), 422, "is no run id"),
-        (("GET", "/api/runs/nobody", None), 404, "no run has the id `nobody`"),
-        (("PUT", "/api/runs", None), 405, "this takes GET"),
-        (("GET", "/somewhere", None), 404, "GET /api lists"),
-        (("GET", "/api/runs?limit=x", None), 400, "`limit` is a number"),
-    ],
-)
+WRONG: list[tuple[tuple[str, str, object], int, str]] = [
+    (("POST", "/api/flows/wiat/runs", {}), 404, "the nearest is `wait`"),
+    (("POST", "/api/flows/wait/runs", {"m": 1}), 422, "no parameter of this name"),
+    (("POST", "/api/flows/wait/runs", [1]), 400, "a JSON object"),
+    (("POST", "/api/flows/wait/runs?id=a%2Fb", {"n": 1}), 422, "is no run id"),
+    (("GET", "/api/runs/nobody", None), 404, "no run has the id `nobody`"),
+    (("PUT", "/api/runs", None), 405, "this takes GET"),
+    (("GET", "/somewhere", None), 404, "GET /api lists"),
+    (("GET", "/api/runs?limit=x", None), 400, "`limit` is a number"),
+]
+
+
+@pytest.mark.parametrize(("asked", "status", "said"), WRONG)
 def test_what_is_wrong_is_told(
     site: Site, asked: tuple[str, str, object], status: int, said: str
 ) -> None:
