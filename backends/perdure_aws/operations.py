@@ -4,7 +4,7 @@ Each ends in a record (a line of the run's trace) and an outcome for the driver,
 attempt to make.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, final
@@ -17,6 +17,7 @@ from perdure.runtime.bodies import Attempted
 from perdure.runtime.engine import Completed, Outcome
 from perdure.runtime.retries import delay_before_next
 from perdure.runtime.site import Site
+from perdure.runtime.usage import Usage, usage_json
 from perdure.runtime.values import failed
 from perdure.store.inbox import events, get_reply, put_reply
 from perdure.store.protocol import Event, EventState, RunStore
@@ -123,6 +124,7 @@ def trace_line(
     attempts: int = 1,
     contestant: Json = None,
     site: Site | None = None,
+    usage: Iterable[Usage] = (),
 ) -> dict[str, Json]:
     """A line of the trace, as `Records.add` takes it."""
     return {
@@ -136,6 +138,7 @@ def trace_line(
         "contestant": contestant,
         "time": time,
         **({} if site is None else {"site": list(site)}),
+        **({"usage": spent} if (spent := usage_json(usage)) else {}),
     }
 
 
@@ -149,8 +152,12 @@ def attempt_step(
     number: int,
     now: Callable[[], float],
     until: float | None,
+    spent: list[Usage],
 ) -> Outcome | Again | None:
-    """One attempt of the step, and what its policy makes of it. None: a deadline came before."""
+    """One attempt of the step, and what its policy makes of it. None: a deadline came before.
+
+    What it says it spent is put to `spent`.
+    """
     started = now()
     deadline = datetime.fromtimestamp(due(started, step.timeout), UTC)
     this = ThisStep(f"{run}/{path}", number, deadline, run)
@@ -159,6 +166,7 @@ def attempt_step(
     attempted = runner.attempt(Attempt(step, path, arguments, this, started, until))
     if attempted is None:
         return None
+    spent.extend(attempted.usage)
     if attempted.error is not None:
         delay = delay_before_next(step.retry, attempted.error, number)
         if delay is not None:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from perdure.codec import Json
 from perdure.runtime.engine import Failed, Outcome
 from perdure.runtime.scope import current
+from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
 from perdure_aws import children, site_waits
 from perdure_aws.operands import Message, StepCall
@@ -113,6 +114,7 @@ def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome | None:
     """
     again, arguments = visit.state.again, ready.arguments
     number = 1 if again is None else int(str(again["attempt"]))
+    spent = [*usage_from(None if again is None else again.get("usage"))]
 
     def line(outcome: Outcome | None, attempts: int) -> dict[str, Json]:
         return trace_line(
@@ -125,6 +127,7 @@ def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome | None:
             time=visit.host.now(),
             attempts=attempts,
             site=None if ready.value is None else ready.value.site,
+            usage=spent,
         )
 
     if again is not None and visit.cancel_is_asked() and not visit.state.cancelled:
@@ -134,7 +137,7 @@ def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome | None:
         if again is not None:
             site_waits.end_pause(visit, again)
         is_late = again is not None and again.get("overtaken")
-        ended = None if is_late else _attempt(visit, path, ready, number)
+        ended = None if is_late else _attempt(visit, path, ready, number, spent)
         if isinstance(ended, Again):
             if visit.state.cancelled or not visit.cancel_is_asked():
                 raise visit.again(ended, pc, line(ended.last, number))
@@ -146,7 +149,9 @@ def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome | None:
     return outcome
 
 
-def _attempt(visit: Visit, path: str, ready: StepCall, number: int) -> Outcome | Again | None:
+def _attempt(
+    visit: Visit, path: str, ready: StepCall, number: int, spent: list[Usage]
+) -> Outcome | Again | None:
     return attempt_step(
         visit.host.steps,
         ready.step,
@@ -156,4 +161,5 @@ def _attempt(visit: Visit, path: str, ready: StepCall, number: int) -> Outcome |
         number=number,
         now=visit.host.now,
         until=visit.next_deadline(),
+        spent=spent,
     )

@@ -13,7 +13,8 @@
     value, error, won   how the scope ends
     along      what a native state sends to the next site: {"bind": slot, one of
                "error" "received" "slept" "paused" "outcomes" "won"}
-    again      of a step to be tried again: {"attempt", "until", "seconds", "entered", "path"}
+    again      of a step to be tried again: {"attempt", "until", "seconds", "entered", "path"},
+               with "usage" what its attempts have spent
     kept       instead of all that only sites read: the digest of a blob in the run store
 
 The input of a run is {"run", "input"}; the input of a branch is a whole state, made by the site

@@ -308,6 +308,7 @@ class Visit:
             **({"overtaken": True} if until < again.until else {}),
             "entered": self.entered,
             "path": line["path"],
+            **({"usage": line["usage"]} if "usage" in line else {}),
             "last": again.last.error if isinstance(again.last, Failed) else None,
         }
         return self._fail(AGAIN, {"next": data})

@@ -14,6 +14,7 @@ from perdure.durations import due
 from perdure.operations import ThisStep
 from perdure.runtime.bodies import Attempted, timed_attempt
 from perdure.runtime.engine import Completed, Failed, Outcome
+from perdure.runtime.usage import Usage, usage_from, usage_json
 from perdure_azure.envelope import pack, unpack
 from perdure_azure.watch import watcher
 
@@ -62,20 +63,22 @@ def run_step(step: "Step[..., Any]", call: object) -> dict[str, Json]:
     return _envelope(attempted)
 
 
-def attempted_outcome(result: object) -> tuple[Outcome, bool]:
-    """The outcome in what an activity returned, and whether it may be tried again."""
+def attempted_outcome(result: object) -> tuple[Outcome, bool, tuple[Usage, ...]]:
+    """The outcome in what an activity returned, whether it may be tried again, what it spent."""
     data = unpack(result)
+    usage = usage_from(data.get("usage"))
     if "error" in data:
-        return Failed(data["error"]), bool(data.get("retry"))
-    return Completed(data["value"]), False
+        return Failed(data["error"]), bool(data.get("retry")), usage
+    return Completed(data["value"]), False, usage
 
 
 def _envelope(attempted: Attempted) -> dict[str, Json]:
+    usage: dict[str, Json] = {"usage": usage_json(attempted.usage)} if attempted.usage else {}
     match attempted.outcome:
         case Completed(value):
-            return pack({"value": value})
+            return pack({"value": value, **usage})
         case Failed(error):
-            return pack({"error": error, "retry": attempted.error is not None})
+            return pack({"error": error, "retry": attempted.error is not None, **usage})
 
 
 async def _limited(

@@ -30,6 +30,7 @@ from perdure.runtime.engine import (
 )
 from perdure.runtime.reads import child_seed
 from perdure.runtime.retries import LOST_IN_A_ROW, delay_before_next
+from perdure.runtime.usage import Usage, added
 from perdure.runtime.values import failed
 from perdure.trace import End, TraceEntry, error_json, outcome_json, sleep_arguments
 from perdure_azure.activity import AttemptCall, attempted_outcome, call_of
@@ -66,6 +67,7 @@ class OrchestrationRun:
         self._inbox = Inbox(self._listen, episode.misfit)
         self._places: dict[str, int] = {}
         self._attempts: dict[str, int] = {}
+        self._usage: dict[str, tuple[Usage, ...]] = {}
         self._cancelling = False
         self._task: asyncio.Task[None] | None = None
         self.end: End | None = None
@@ -278,12 +280,14 @@ class OrchestrationRun:
             request = call_of(identity, call.arguments)
             done = self._episode.durable.activity(activity_name(call.step), request)
             try:
-                return attempted_outcome(await done)
+                outcome, again, usage = attempted_outcome(await done)
             except LostError:
                 continue
             except asyncio.CancelledError:
                 self._episode.durable.forget(done)
                 raise
+            self._usage[path] = added((*self._usage.get(path, ()), *usage))
+            return outcome, again
         lost = f"{call.name}: {LOST_IN_A_ROW} attempts vanished in a row"
         return failed(StepLost(lost)), False
 
@@ -378,6 +382,7 @@ class OrchestrationRun:
             outcome_json(outcome),
             begun.op.site,
             self._episode.durable.now,
+            self._usage.get(begun.op.path, ()),
         )
         self._places[begun.op.path] = len(self._episode.entries)
         self._episode.entries.append(entry)

@@ -74,6 +74,26 @@ class ThisStep(NamedTuple):
     deadline: "datetime"
     run_id: str
 
+    def usage(
+        self,
+        *,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cost: float = 0.0,
+        model: str | None = None,
+    ) -> None:
+        """Report what the attempt spent; reports add up, over all attempts of the operation.
+
+        It is recorded with the operation, and shown in the tree of the run with its totals.
+        """
+        from perdure.runtime.usage import spent_here, usage_of
+
+        report = usage_of(input_tokens, output_tokens, cost, model)
+        spent = spent_here.get()
+        if spent is None:
+            raise RuntimeError("usage() is for the body of a step in a durable run")
+        spent.append(report)
+
 
 class ThisRun(NamedTuple):
     """The run that runs."""

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from perdure.codec.text import Json
 from perdure.runtime.engine import Completed, Failed, Outcome, Timer
 from perdure.runtime.site import NOWHERE, Site
+from perdure.runtime.usage import Usage, usage_from, usage_json
 
 __all__ = [
     "CANCELLED",
@@ -46,6 +47,8 @@ class TraceEntry(NamedTuple):
     span: Site
     time: float
     """Engine time, in seconds since the epoch, at which it ended."""
+    usage: tuple[Usage, ...] = ()
+    """What a step reported to have spent, one sum for each model; not compared."""
 
 
 class End(NamedTuple):
@@ -264,6 +267,8 @@ def _entry_json(entry: TraceEntry) -> dict[str, Json]:
         "span": list(entry.span),
         "time": entry.time,
     }
+    if entry.usage:
+        fields["usage"] = usage_json(entry.usage)
     return fields
 
 
@@ -280,6 +285,7 @@ def _entry_from(data: Mapping[str, Json]) -> TraceEntry:
         data["outcome"],
         Site(str(label), str(file), line, column, end_line, end_column),
         float(str(data["time"])),
+        usage_from(data.get("usage")),
     )
 
 

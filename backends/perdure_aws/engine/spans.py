@@ -8,6 +8,7 @@ from perdure.codec import Json
 from perdure.ir import Op
 from perdure.machine.ir import Await, Child, Machines, Run, Scope, Sleep, Spawn
 from perdure.runtime.site import NOWHERE, Site
+from perdure.runtime.usage import usage_from
 from perdure.source import Span
 from perdure.trace import TraceEntry
 from perdure_aws.names import scopes
@@ -55,6 +56,7 @@ class Spans:
             record["outcome"],
             _own(record) or self._sites.get((flow, label), NOWHERE),
             float(time),
+            usage_from(record.get("usage")),
         )
 
 

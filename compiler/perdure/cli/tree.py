@@ -13,6 +13,7 @@ from perdure.local.journal import Journal, OperationState
 from perdure.local.log import EventLog
 from perdure.render.width import visible
 from perdure.runtime.engine import Completed, Failed, LogRecord
+from perdure.runtime.usage import Usage, added, usage_json
 from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import find_run
 from perdure.store.sqlite import SqliteStore
@@ -56,6 +57,8 @@ def draw(store: SqliteStore, record: RunRecord, now: float) -> Iterator[str]:
     if journal.progress:
         yield f"  progress  {shown(plain([*journal.progress.values()][-1]))}"
     yield from _lines(_tree(source, record.run, journal).below, "  ")
+    for one in total_usage(store, record.run):
+        yield f"  usage     {spent_text(one)}"
     if record.end is not None and record.end.status is Status.COMPLETED:
         yield f"  result    {shown(plain(record.end.value), 200)}"
     elif record.end is not None and record.end.error is not None:
@@ -132,8 +135,9 @@ def operation_line(state: OperationState, due: float | None = None) -> str:
     """
     took = "" if state.ended is None else f", {duration(state.ended - state.began)}"
     tries = f", {state.attempts + 1} attempts" if state.attempts else ""
+    spent = "".join(f", {spent_text(one)}" for one in state.usage)
     place = f", {state.site.file}:{state.site.line}" if state.site else ""
-    about = click.style(f"{state.kind}{tries}{took}{place}", dim=True)
+    about = click.style(f"{state.kind}{tries}{took}{spent}{place}", dim=True)
     label = state.path.rpartition("/")[2]
     name = f" {state.name}" if state.name not in (state.kind, label.partition("#")[0]) else ""
     arguments = plain_fields(state.arguments)
@@ -181,6 +185,26 @@ def _one_line(text: str, length: int = 200) -> str:
     return first[:length] + ("…" if newline or len(first) > length else "")
 
 
+def spent_text(usage: Usage) -> str:
+    """`opus: 1,200 + 340 tokens, cost 0.0125`."""
+    parts: list[str] = []
+    if usage.input_tokens or usage.output_tokens:
+        parts.append(f"{usage.input_tokens:,} + {usage.output_tokens:,} tokens")
+    if usage.cost:
+        parts.append(f"cost {usage.cost:.6f}".rstrip("0"))
+    text = ", ".join(parts) or "no tokens"
+    return f"{visible(usage.model)}: {text}" if usage.model else text
+
+
+def total_usage(store: SqliteStore, run: str) -> tuple[Usage, ...]:
+    """What a run and its children spent, one sum for each model."""
+    journal = Journal(run, EventLog(store).read(run))
+    states = [*journal.operations.values()]
+    below = [child for state in states for child in children_of(store, run, state)]
+    own = [one for state in states for one in state.usage]
+    return added([*own, *(one for child in below for one in total_usage(store, child))])
+
+
 def duration(seconds: float) -> str:
     """`120 ms`, `3.4 s`, `2 m 5 s`, `3 h 0 m`, `2 d 4 h`."""
     if seconds < 1:
@@ -209,6 +233,7 @@ def run_json(store: SqliteStore, run: str) -> dict[str, object]:
         "result": None if end is None else plain(end.value),
         "error": None if end is None or end.error is None else error_text(end.error),
         "progress": [plain(value) for value in journal.progress.values()],
+        "usage": usage_json(total_usage(store, run)),
         "operations": [_operation_json(store, run, s) for s in journal.operations.values()],
         "logs": [{"time": when, **entry._asdict()} for when, entry in journal.logs.values()],
     }
@@ -231,6 +256,7 @@ def _operation_json(store: SqliteStore, run: str, state: OperationState) -> dict
         "due": state.due,
         "cancelled": state.returned or (state.interrupted and state.outcome is None),
         **outcome,
+        "usage": usage_json(state.usage),
         "at": f"{state.site.file}:{state.site.line}" if state.site else None,
         "failures": [
             {"attempt": f.number, "error": None if f.error is None else error_text(f.error)}

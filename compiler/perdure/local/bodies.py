@@ -19,6 +19,7 @@ from perdure.runtime.bodies import (
     timed_attempt,
 )
 from perdure.runtime.scope import current
+from perdure.runtime.usage import spent_here
 from perdure.runtime.values import decode_arguments
 from perdure.store.protocol import Json
 
@@ -70,15 +71,16 @@ class RealBodies:
             async with asyncio.timeout(attempt.deadline - self._clock()) as limit:
                 attempted = await self._body(attempt)
         except TimeoutError:
-            return raised(TimeoutError())
+            return raised(TimeoutError()).with_usage()
         # A body may have swallowed the cancellation; it is late all the same.
-        return raised(TimeoutError()) if limit.expired() else attempted
+        return raised(TimeoutError()).with_usage() if limit.expired() else attempted
 
     async def _body(self, attempt: Attempt) -> Attempted:
         if iscoroutinefunction(attempt.step.__wrapped__):
             return await run_attempt(attempt.step, attempt.arguments, attempt.context())
         current.set(None)
         current_step.set(attempt.context())
+        spent_here.set([])
 
         def call() -> object:
             bound = decode_arguments(attempt.step, attempt.arguments)
@@ -91,8 +93,8 @@ class RealBodies:
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            return raised(error)
-        return ended_with(attempt.step, value)
+            return raised(error).with_usage()
+        return ended_with(attempt.step, value).with_usage()
 
 
 def _is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:

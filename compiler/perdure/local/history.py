@@ -68,4 +68,5 @@ def _entry(state: OperationState, prefix: str) -> TraceEntry:
         outcome_json(None if state.returned else kept),
         state.site or NOWHERE,
         state.ended or state.began,
+        state.usage,
     )

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, final
 from perdure.local.log import Entry
 from perdure.runtime.engine import Completed, Failed, LogRecord, Outcome
 from perdure.runtime.site import Site
+from perdure.runtime.usage import Usage, added, usage_from
 from perdure.store.protocol import Json
 
 __all__ = ["NO_SYNC", "Journal", "Lost", "OperationState", "TakenEvent"]
@@ -58,6 +59,7 @@ class OperationState:
         "scope",
         "site",
         "under_way",
+        "usage",
     )
 
     def __init__(self, path: str, kind: str, name: str, scope: str, began: float) -> None:
@@ -83,6 +85,8 @@ class OperationState:
         self.interrupted = False
         """Cancelled while it waited, or before the flow saw its outcome."""
         self.event: TakenEvent | None = None
+        self.usage: tuple[Usage, ...] = ()
+        """What its attempts reported to have spent."""
         self.returned = False
         """The event it took was given back."""
 
@@ -174,11 +178,13 @@ class Journal:
         state.lost = 0
         state.attempts = entry.integer("number")
         state.retry_at = entry.number("retry_at")
+        state.usage = added((*state.usage, *usage_from(entry.fields.get("usage"))))
         state.failures.append(Lost(state.attempts, entry.time, entry.fields.get("error")))
 
     def _end(self, state: OperationState, entry: Entry) -> None:
         state.under_way = False
         state.ended = entry.time
+        state.usage = added((*state.usage, *usage_from(entry.fields.get("usage"))))
         if "error" in entry.fields:
             state.outcome = Failed(entry.fields["error"])
         else:

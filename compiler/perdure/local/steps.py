@@ -12,7 +12,9 @@ from perdure.runtime.bodies import Attempted, raised
 from perdure.runtime.branches import message_of
 from perdure.runtime.engine import CANCEL_RUN, Outcome, StepCall
 from perdure.runtime.retries import LOST_IN_A_ROW, delay_before_next
+from perdure.runtime.usage import usage_json
 from perdure.runtime.values import failed
+from perdure.store.protocol import Json
 
 if TYPE_CHECKING:
     from perdure.local.run import LocalRun
@@ -75,6 +77,8 @@ class _Attempts:
         self._took = 0.0
         """Seconds the last attempt took."""
         self._last = False
+        self._spent: list[Json] = []
+        """What the last attempt reported."""
         self._task: asyncio.Task[Outcome] | None = None
 
     def start(self) -> asyncio.Task[Outcome]:
@@ -105,7 +109,9 @@ class _Attempts:
                 outcome = await self._once()
                 if outcome is not None:
                     # In one entry: that it ended, and that the flow never saw it.
-                    seen = {"interrupted": True} if self._last else {}
+                    seen: dict[str, Json] = {"interrupted": True} if self._last else {}
+                    if self._spent:
+                        seen["usage"] = self._spent
                     slow = self._last or self._took > SLOW
                     return await self._run.end(self._call.op, outcome, wait=slow, **seen)
         finally:
@@ -131,6 +137,7 @@ class _Attempts:
         began = run.engine.now()
         attempted = await self._body(number)
         self._took = run.engine.now() - began
+        self._spent = usage_json(attempted.usage)
         if attempted.error is None:
             return attempted.outcome
         jitter = run.engine.jitter()
@@ -143,6 +150,7 @@ class _Attempts:
             number=number,
             error=getattr(attempted.outcome, "error", None),
             retry_at=due(run.engine.now(), delay),
+            **({"usage": self._spent} if self._spent else {}),
         )
         await run.engine.written()
         return None

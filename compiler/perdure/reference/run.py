@@ -26,6 +26,7 @@ from perdure.runtime.engine import (
 )
 from perdure.runtime.reads import child_seed
 from perdure.runtime.retries import delay_before_next
+from perdure.runtime.usage import Usage, added
 from perdure.runtime.values import failed
 from perdure.testing.answers import answered
 from perdure.testing.scripts import Attempt, RunsBody, ScriptError
@@ -76,6 +77,7 @@ class ReferenceRun:
         self.progress_value: Json = None
         self._places: dict[str, int] = {}
         self._attempts: dict[str, int] = {}
+        self._usage: dict[str, tuple[Usage, ...]] = {}
         self._cancelling = False
         self._task: asyncio.Task[None] | None = None
         self.finished: asyncio.Future[None] = world.loop.create_future()
@@ -322,6 +324,9 @@ class ReferenceRun:
         while True:
             self._attempts[call.op.path] = number
             attempted = await self._attempt(call, number)
+            self._usage[call.op.path] = added(
+                (*self._usage.get(call.op.path, ()), *attempted.usage)
+            )
             error = attempted.error
             delay = (
                 None
@@ -435,6 +440,7 @@ class ReferenceRun:
             outcome_json(outcome),
             begun.op.site,
             self._world.loop.time(),
+            self._usage.get(begun.op.path, ()),
         )
         self._world.note(self._id, f"{begun.kind} ended", entry.path)
         if begun.kind != "timeout":

@@ -9,6 +9,7 @@ from perdure.codec.text import Json
 from perdure.operations import ThisStep
 from perdure.runtime.engine import Outcome
 from perdure.runtime.scope import Scope, current
+from perdure.runtime.usage import Usage, added, spent_here
 from perdure.runtime.values import completed, decode_arguments, failed, result_type
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ class Attempted(NamedTuple):
 
     outcome: Outcome
     error: BaseException | None = None
+    usage: tuple[Usage, ...] = ()
+    """What it reported to have spent."""
+
+    def with_usage(self) -> "Attempted":
+        """With what was reported in this context since the attempt began."""
+        return self._replace(usage=added(spent_here.get() or ()))
 
 
 async def run_attempt(
@@ -50,6 +57,7 @@ async def run_attempt(
     """
     current.set(None)
     current_step.set(this)
+    spent_here.set([])
     try:
         bound = decode_arguments(step, arguments)
         value: Any = step.__wrapped__(*bound.args, **bound.kwargs)
@@ -58,8 +66,8 @@ async def run_attempt(
     except asyncio.CancelledError:
         raise
     except BaseException as error:
-        return raised(as_a_coroutine_does(error))
-    return ended_with(step, value)
+        return raised(as_a_coroutine_does(error)).with_usage()
+    return ended_with(step, value).with_usage()
 
 
 async def timed_attempt(
@@ -73,15 +81,15 @@ async def timed_attempt(
         async with asyncio.timeout(timeout) as limit:
             attempted = await run_attempt(step, arguments, this)
     except TimeoutError:
-        return raised(TimeoutError())
+        return raised(TimeoutError()).with_usage()
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        return raised(error)  # nobody cancelled it: the body raised it
+        return raised(error).with_usage()  # nobody cancelled it: the body raised it
     ends = limit.when()
     late = ends is not None and asyncio.get_running_loop().time() > ends
-    return raised(TimeoutError()) if late or limit.expired() else attempted
+    return raised(TimeoutError()).with_usage() if late or limit.expired() else attempted
 
 
 def as_a_coroutine_does(error: BaseException) -> BaseException:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, final
 
 from perdure.codec.text import Json
 from perdure.runtime.engine import LogRecord
+from perdure.runtime.usage import Usage
 from perdure.testing.scripts import Scripts
 from perdure.trace import Trace, TraceEntry
 
@@ -78,6 +79,11 @@ class Result:
     def trace(self) -> tuple[TraceEntry, ...]:
         """The operations: path, kind, name, arguments, attempts, outcome, span, time."""
         return self._trace.entries
+
+    @property
+    def usage(self) -> dict[str, tuple[Usage, ...]]:
+        """What steps reported to have spent, by path: one sum for each model."""
+        return {entry.path: entry.usage for entry in self.trace if entry.usage}
 
     @property
     def whole_trace(self) -> Trace:
