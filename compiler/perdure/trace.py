@@ -8,6 +8,7 @@ cancelled the trace says itself: those that are not among the ones that `ended`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
 from perdure.codec.text import Json
@@ -98,7 +99,7 @@ def compare(left: Trace, right: Trace) -> list[str]:
     ours, theirs = _by_scope(left), _by_scope(right)
     ended = _ended_branches(left), _ended_branches(right)
     busy = {branch for scope in (*ours, *theirs) for branch in _branches_around(scope)}
-    differences.extend(_compare_branches(*(side & busy for side in ended)))
+    differences.extend(_compare_branches(*ended, busy))
     for scope in [*ours, *(scope for scope in theirs if scope not in ours)]:
         branch = next(_branches_around(scope), None)
         is_whole = branch is None or all(branch in side for side in ended)
@@ -117,14 +118,16 @@ def _ended_branches(trace: Trace) -> frozenset[str]:
     return frozenset(branch for branch, entry in last.items() if entry.outcome != CANCELLED)
 
 
-def _compare_branches(ours: frozenset[str], theirs: frozenset[str]) -> Iterator[str]:
+def _compare_branches(
+    ours: frozenset[str], theirs: frozenset[str], busy: AbstractSet[str]
+) -> Iterator[str]:
     """Branches that ended on one side alone.
 
     So may the loser of a race or quorum, at the very instant of the winner; then one that ended
     on both sides is there. So may one inside a branch that was cancelled. (Branches in which no
     operation began are none of this: their code may have failed before the fork.)
     """
-    for branch in sorted(ours ^ theirs):
+    for branch in sorted((ours ^ theirs) & busy):
         less, side = (theirs, "right") if branch in ours else (ours, "left")
         around = next(_branches_around(branch.rpartition("/")[0]), None)
         fork = branch.rpartition("[")[0]

@@ -66,6 +66,12 @@ def test_a_loser_that_ended_at_the_instant_of_the_winner_compares_as_a_prefix() 
     assert compare(both, trace(a, b, ended=("race[y]",))) != []  # the winner has to be whole
 
 
+def test_a_winner_may_have_done_nothing() -> None:
+    loser = trace(entry("race[p]/a"), ended=("race[p]", "race[q]"))
+    assert compare(loser, trace(entry("race[p]/a", CANCELLED), ended=("race[q]",))) == []
+    assert compare(loser, trace(entry("race[p]/a", CANCELLED))) != []
+
+
 def test_a_branch_that_went_on_after_a_cancelled_operation_compares_whole() -> None:
     ends = ("gather[0]",)
     left = trace(entry("gather[0]/a", CANCELLED), entry("gather[0]/b"), ended=ends)
