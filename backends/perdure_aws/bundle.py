@@ -48,6 +48,7 @@ LEFT_OUT = frozenset({"store/sqlite.py"})
 """Of these packages: what only this machine's own engine uses."""
 TARGET = (
     "__init__",
+    "addressed",
     "awaited",
     "bodies",
     "cancel",
@@ -59,6 +60,7 @@ TARGET = (
     "handler",
     "joins",
     "keep",
+    "messages",
     "operands",
     "operations",
     "runs",

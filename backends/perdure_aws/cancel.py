@@ -18,10 +18,24 @@ from perdure_aws.error_names import CANCELLED
 from perdure_aws.executions import Executions, execution_name
 from perdure_aws.waits import Bell
 
-__all__ = ["CHILD", "cancel", "cancel_wait", "is_overtaken", "overtake", "rest", "rested", "spare"]
+__all__ = [
+    "ASK",
+    "CHILD",
+    "cancel",
+    "cancel_wait",
+    "is_overtaken",
+    "overtake",
+    "rest",
+    "rested",
+    "spare",
+]
 
 CHILD: Final = ("~child",)
 """The line of a wait for a child flow; its path is the child's id below the parent's."""
+
+
+ASK: Final = ("~ask",)
+"""The line of a wait for an answer of another run."""
 
 
 def cancel(
@@ -50,7 +64,9 @@ def cancel(
                 cancel(store, child, bell, executions, now=now, ended=ended)
             continue
         close(store, run, waiter.path)
-        if waiter.token is not None:
+        if waiter.token is not None and waiter.names == ASK:
+            bell.ring(waiter.token)  # the site that comes next knows why
+        elif waiter.token is not None:
             cancel_wait(bell, waiter.token)
     if not waits and _rests(store, run, now):
         executions.stop(record.flow, execution_name(run))

@@ -12,7 +12,16 @@ from perdure_aws.written import check_written
 __all__ = ["check"]
 
 SITE_OPERATIONS = frozenset(
-    {OpKind.STEP, OpKind.TABLE, OpKind.VALUE, OpKind.PROGRESS, OpKind.REPLY}
+    {
+        OpKind.STEP,
+        OpKind.TABLE,
+        OpKind.VALUE,
+        OpKind.PROGRESS,
+        OpKind.REPLY,
+        OpKind.START,
+        OpKind.SEND,
+        OpKind.CANCEL,
+    }
 )
 """Operations that a site does itself today."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeGuard, final
 
-from perdure.codec import Json, UncodableError, encode_slots
+from perdure.codec import Json, UncodableError, encode, encode_slots
 from perdure.codec.descriptors import to_json
 from perdure.codec.narrow import is_list, is_tuple
 from perdure.durations import due, seconds_of
@@ -26,6 +26,7 @@ from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.scope import key_text
 from perdure.runtime.values import bind, declared_type, encode_arguments
 from perdure.sites import Call, Flow, Operation, Scope, Slots, branch_name, deadlines_of
+from perdure_aws.addressed import Send, start, to_other
 from perdure_aws.awaited import step_of
 from perdure_aws.state import State, fields, text
 from perdure_aws.waits import NEVER, Contestant, earlier, first_due, limit
@@ -137,6 +138,8 @@ class Prepare:
             asked = step_of(operands.callee)
             return StepCall(asked.step, asked.arguments, asked.op)
         if isinstance(operands, Call) and _is_flow(operands.callee):
+            if node.kind == "run":
+                return start(operands.callee, operands)
             return EngineOperands(self._child(node, operands.callee, operands))
         if isinstance(operands, Call):
             step = _step(operands.callee)
@@ -148,10 +151,13 @@ class Prepare:
                 self._counts.enter(node.label)  # it began, as on every engine
                 raise
         if node.kind == "run":
-            return _message(by_name(operands))
+            written = by_name(operands)
+            return to_other(written) if "handle" in written else _message(written)
         return self._engine_operands(node, by_name(operands))
 
     def _engine_operands(self, node: Operation, operands: Mapping[str, object]) -> object:
+        if "handle" in operands:
+            return EngineOperands(self._ask(node, operands))
         if _is_wait(operands):
             wait = self.wait(node, operands)
             return wait if node.kind == "wait" else EngineOperands(wait.as_json(self._now()))
@@ -209,6 +215,20 @@ class Prepare:
             "flow": flow.__perdure_ref__,
             "name": flow.name,
             "arguments": arguments,
+            "path": path,
+            "label": node.label,
+            "seconds": NEVER if deadline is None else whole_seconds(deadline - self._now()),
+        }
+
+    def _ask(self, node: Operation, operands: Mapping[str, object]) -> Json:
+        asked = to_other(operands)
+        assert isinstance(asked, Send), "a question has a name"
+        path = self._counts.enter(node.label)
+        deadline = self._deadline()
+        return {
+            "ask": asked.handle.id,
+            "event": asked.event,
+            "payload": encode(asked.payload, functions=self._counts.run.functions),
             "path": path,
             "label": node.label,
             "seconds": NEVER if deadline is None else whole_seconds(deadline - self._now()),

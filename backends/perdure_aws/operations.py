@@ -184,6 +184,7 @@ def perform_message(
     label: str,
     now: float,
     records: Records,
+    answered: Callable[[str], None],
 ) -> Outcome:
     """Publish progress, or answer the oldest unanswered event of that name."""
     payload = encode(value)
@@ -197,6 +198,7 @@ def perform_message(
         outcome = failed(RuntimeError(missing))
     else:
         put_reply(store, run, question.id, payload)
+        answered(question.id)
     records.add(path, "reply", name, {"value": payload}, outcome, label=label, time=now)
     return outcome
 

@@ -17,7 +17,8 @@ from perdure.runtime.engine import Failed, Outcome
 from perdure.runtime.scope import current
 from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
-from perdure_aws import children, site_waits
+from perdure_aws import children, messages, site_waits
+from perdure_aws.addressed import CancelOther, Send, Start
 from perdure_aws.operands import Message, StepCall
 from perdure_aws.operations import Again, attempt_step, perform_message, trace_line
 from perdure_aws.state import text
@@ -41,7 +42,11 @@ def _answer(visit: Visit, event: Mapping[str, Json]) -> Json:
         site_waits.register_wait(visit, text(event["wait"]), text(event["token"]))
         return None
     if "child" in event:
-        children.begin_child(visit, text(event["token"]))
+        operands = visit.state.operands or {}
+        if "ask" in operands:
+            messages.begin_ask(visit, operands, text(event["token"]))
+        else:
+            children.begin_child(visit, text(event["token"]))
         return None
     if "lingering" in event:
         children.await_overtaken(visit, text(event["token"]))
@@ -102,7 +107,14 @@ def _operation(visit: Visit, pc: str, ready: object) -> Outcome | None:
                 label=node.label,
                 now=visit.host.now(),
                 records=visit.records,
+                answered=lambda event: messages.ring_answer(visit.host, visit.state.run, event),
             )
+        case Start():
+            return messages.start_other(visit, node, path, ready)
+        case Send():
+            return messages.send(visit, node, path, ready)
+        case CancelOther():
+            return messages.cancel_other(visit, node, path, ready)
         case _:
             raise TypeError(f"not an operation of a site: {ready!r}")
 

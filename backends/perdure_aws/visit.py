@@ -22,7 +22,7 @@ from perdure.runtime.values import failed, result_type
 from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop, deadlines_of
 from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
-from perdure_aws import children, joins, site_waits, waits
+from perdure_aws import children, joins, messages, site_waits, waits
 from perdure_aws.cancel import is_overtaken, rest
 from perdure_aws.error_names import AGAIN, ended, lingering, raised
 from perdure_aws.executions import Executions
@@ -154,6 +154,8 @@ class Visit:
         if "received" in along:
             return site_waits.received(self, text(along["origin"]))
         if "ended" in along:
+            if "ask" in (self.state.operands or {}):
+                return messages.answered(self)
             return children.child_ended(self, text(along["origin"]))
         if "won" in along:
             won = dict(unkept(self.host.store, fields(along["won"])))
@@ -227,6 +229,12 @@ class Visit:
             and self.cancel_is_asked()
             and is_overtaken(self.host.store, self.state.run)
         )
+
+    def give_up(self) -> NoReturn:
+        """The operation ended without an outcome: by a cancel, or by a deadline."""
+        if self.state.cancelled:
+            raise asyncio.CancelledError
+        self.pass_deadline()
 
     def next_deadline(self) -> float | None:
         """When the next deadline around this place is due."""

@@ -43,8 +43,12 @@ def lower_operation(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: C
 
 def _problem(low: "Lowering", op: Op) -> str | None:
     match op.kind:
-        case OpKind.ASK | OpKind.RESULT:
+        case OpKind.RESULT:
             return f"`{op.kind}` of another run"
+        case OpKind.START if not op.candidates:
+            return "`start` of a computed flow"
+        case OpKind.START if any(argument.name == "on" for argument in op.arguments):
+            return "`start` in another environment"
         case OpKind.TABLE | OpKind.VALUE:
             if not op.label or not op.candidates:
                 return "awaiting a value whose operation is not known"

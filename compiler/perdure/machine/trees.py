@@ -12,9 +12,7 @@ from perdure.machine import ir
 
 __all__ = ["CALLS", "code_trees", "fork_operands", "reference", "trees"]
 
-CALLS = frozenset(
-    {OpKind.STEP, OpKind.FLOW, OpKind.TABLE, OpKind.VALUE, OpKind.START, OpKind.SEND, OpKind.CANCEL}
-)
+CALLS = frozenset({OpKind.STEP, OpKind.FLOW, OpKind.TABLE, OpKind.VALUE, OpKind.START})
 """Operations whose operands are a callee and its arguments."""
 
 

@@ -1,0 +1,72 @@
+"""Operands of operations on other runs: starts, events and questions, cancels.
+
+Comes in: what emitted code evaluated. Goes out: what is to be done, or the flow's own error.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeGuard, final
+
+from perdure.language import Flow
+from perdure.operations import Handle
+from perdure.runtime.values import bind
+from perdure.sites import Call
+
+__all__ = ["CancelOther", "Send", "Start", "start", "to_other"]
+
+_EVENT_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run to start that nobody waits for; `id`: the caller's own."""
+
+    flow: Flow[..., object]
+    arguments: Mapping[str, object]
+    id: str | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Send:
+    """An event for another run."""
+
+    handle: Handle[object]
+    event: str
+    payload: object
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CancelOther:
+    """Another run is to be cancelled."""
+
+    handle: Handle[object]
+
+
+def start(flow: Flow[..., object], call: Call) -> Start:
+    """`flow.start(...)`, its arguments bound."""
+    kwargs = dict(call.kwargs)
+    id = kwargs.pop("id", None)
+    if id is not None and not isinstance(id, str):
+        raise TypeError(f"the id of a run is text, not {id!r}")
+    return Start(flow, bind(flow, call.args, kwargs), id)
+
+
+def to_other(operands: Mapping[str, object]) -> Send | CancelOther:
+    """`handle.send(...)`, `.ask(...)` or `.cancel()`."""
+    handle = operands["handle"]
+    if not _is_handle(handle):
+        raise TypeError(f"{handle!r} is no handle of a run")
+    event = operands.get("name", operands.get("event"))
+    if event is None:
+        return CancelOther(handle)
+    if not isinstance(event, str) or not _EVENT_NAME.fullmatch(event):
+        raise ValueError(f"not an event name: {event!r} (a-z, then a-z, 0-9 and _)")
+    return Send(handle, event, operands.get("payload"))
+
+
+def _is_handle(value: object) -> TypeGuard[Handle[object]]:
+    return isinstance(value, Handle)
