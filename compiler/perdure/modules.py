@@ -168,6 +168,7 @@ class ModuleGraph:
                 module.source.line_span(1),
                 file=module.source.path,
                 module=hidden,
+                owner="the standard library",
             )
 
     def _shadows(self, module: Module, node: Import, name: str, path: Path) -> None:

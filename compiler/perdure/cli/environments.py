@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from perdure.cli import exits
+from perdure.cli.streams import out, say
 from perdure.deployment import (
     Answer,
     Deployer,
@@ -32,11 +33,6 @@ def open_environment(name: str) -> tuple[Place, Deployer]:
         raise click.UsageError(str(error)) from None
 
 
-def say(line: str) -> None:
-    """Progress goes beside what other programs read."""
-    click.echo(line, err=True)
-
-
 def answer(name: str, verb: Callable[[Place, Deployer], Answer], as_json: bool) -> int:
     """Run a verb on an environment and print what it answers."""
     place, deployer = open_environment(name)
@@ -46,12 +42,12 @@ def answer(name: str, verb: Callable[[Place, Deployer], Answer], as_json: bool) 
         raise click.UsageError(str(error)) from None
     except DeployError as error:
         if as_json:
-            click.echo(json.dumps({"version": 1, "error": str(error)}))
-        click.echo(f"error: {error}", err=True)
+            out(json.dumps({"version": 1, "error": str(error)}))
+        say(f"error: {error}")
         return exits.REFUSED
     if as_json:
-        click.echo(json.dumps({"version": 1, **found.data}, indent=2, default=str))
+        out(json.dumps({"version": 1, **found.data}, indent=2, default=str))
     else:
         for line in found.lines:
-            click.echo(line)
+            out(line)
     return exits.DONE if found.done else exits.REFUSED
