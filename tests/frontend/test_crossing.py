@@ -4,7 +4,15 @@ import pytest
 
 from tests.frontend.sources import analyse, codes, flow_text, prelude_lines
 
-BEFORE = "import hashlib\nimport io\nimport re\ndef made() -> Plain:\n    return Plain()"
+BEFORE = """
+import hashlib
+import io
+import re
+def made() -> Plain:
+    return Plain()
+def each(xs):
+    return (x for x in xs)
+"""
 
 REFUSED = [
     ("PDR136", "x = object()\nawait fetch(1)\nreturn len([x])"),
@@ -28,6 +36,8 @@ REFUSED = [
     ("PDR126", "z = zip(xs, xs)\nawait fetch(1)\nreturn list(z)"),
     ("PDR126", "m = map(str, xs)\nawait fetch(1)\nreturn list(m)"),
     ("PDR126", "g = (x for x in xs)\nawait fetch(next(g))\nreturn list(g)"),
+    ("PDR126", "for x in each(xs):\n    await fetch(x)"),
+    ("PDR126", "g = each(xs)\nawait fetch(1)\nreturn list(g)"),
     ("PDR126", "m = re.finditer('a', 'aa')\nawait fetch(1)\nreturn [x.start() for x in m]"),
 ]
 

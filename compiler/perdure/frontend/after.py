@@ -18,6 +18,7 @@ from perdure.frontend.meanings import (
 from perdure.frontend.mutations import Mutations, changed_first, roots
 from perdure.frontend.settle import step_name
 from perdure.frontend.state import State
+from perdure.frontend.uncodable import gives_iterator
 from perdure.frontend.walk import declared
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _is_one_pass(walk: "Walk", state: State, node: ast.expr) -> bool:
             return True
         case ast.Call(func=func, args=args):
             meaning = walk.resolver.expression(func, state.scope)
+            if isinstance(meaning, Func):
+                return gives_iterator(meaning)
             if not isinstance(meaning, External):
                 return False
             if meaning.dotted in known.LIVE_CURSORS:

@@ -13,8 +13,9 @@ from perdure.codec import has_codec
 from perdure.frontend import known
 from perdure.frontend.meanings import Class, External, Func, GlobalValue, Instance, Scope
 from perdure.frontend.resolver import Resolver
+from perdure.frontend.symbols import every_statement
 
-__all__ = ["Made", "made_by"]
+__all__ = ["Made", "gives_iterator", "made_by"]
 
 _PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _ITERATORS = frozenset({"builtins.iter", "re.finditer", "csv.reader", "csv.DictReader"})
@@ -50,6 +51,8 @@ def made_by(resolver: Resolver, node: ast.expr, scope: Scope) -> Made | None:
             return _of_class(resolver, node, cls)
         case External(dotted=dotted):
             return _of_library(node, dotted)
+        case Func() as func if gives_iterator(func):
+            return _iterator(node)
         case Func(node=ast.FunctionDef(returns=ast.expr())):
             made = resolver.expression(node, scope)
             returned = made.type if isinstance(made, Instance) else None
@@ -58,6 +61,16 @@ def made_by(resolver: Resolver, node: ast.expr, scope: Scope) -> Made | None:
             return _of_class(resolver, node, returned)
         case _:
             return _of_method(resolver, node, scope)
+
+
+def gives_iterator(func: Func) -> bool:
+    """Whether a function of the project returns a generator expression."""
+    if not isinstance(func.node, ast.FunctionDef):
+        return isinstance(func.node, ast.Lambda) and isinstance(func.node.body, ast.GeneratorExp)
+    return any(
+        isinstance(statement, ast.Return) and isinstance(statement.value, ast.GeneratorExp)
+        for statement in every_statement(func.node.body)
+    )
 
 
 def _iterator(node: ast.expr) -> Made:
