@@ -8,7 +8,7 @@ from tests.differential.flows.natural import NATURAL
 from tests.differential.harness import Program, judge, source_of
 from tests.frontend.sources import codes
 
-REFUSED = {"natural_54": "PDR126: a function that returns a generator, over operations"}
+REFUSED = {"natural_51": "PDR126: a function that returns a generator, over operations"}
 """The valid programs that the front end refuses, with the rule: at most one in twenty."""
 
 

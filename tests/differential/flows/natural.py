@@ -165,13 +165,6 @@ return [repr(r) if isinstance(r, BaseException) else r for r in rs]
 best = max([await item(n) for n in "abc"], key=lambda i: i.name)
 return best.name
 ===
-who, v = await race(fast=slow(1, "f"), late=slow(5, "l"))
-match who, v:
-    case "fast", str() as s:
-        return await a(s)
-    case _:
-        return "other"
-===
 try:
     async with asyncio.timeout(2):
         await slow(10)
@@ -268,11 +261,6 @@ async def fib(n):
     return await fib(n - 1) + await fib(n - 2)
 return await fib(4)
 ===
-try:
-    return await a(1)
-finally:
-    await a("cleanup")
-===
 def pick(d, *path, default=None):
     for p in path:
         try:
@@ -307,13 +295,6 @@ out = []
 for b in batches:
     out += await gather(*map(inc, b))
 return out
-===
-x = await a(5)
-x **= 2
-x //= await a(3)
-x |= 1
-y = -x if x > 3 else +x
-return x, y, ~x, x @ 1 if False else x << 2
 ===
 e = None
 for k in ("key", "zero"):
