@@ -37,15 +37,17 @@ from perdure.ir import (
     While,
     With,
 )
-from perdure.liveness import Liveness, liveness
 
 if TYPE_CHECKING:
     from perdure.frontend.analysis import Analysis
     from perdure.frontend.walk import Walk
+    from perdure.liveness import Liveness
 
 __all__ = ["check"]
 
 type Place = tuple[int, int, int, int]
+type Sites = dict[Place, Made]
+"""What makes such values."""
 type Held = dict[Slot, Made]
 """Slots that may hold such a value here."""
 
@@ -59,6 +61,7 @@ def check(walk: "Walk", analysis: "Analysis") -> None:
     if not found or not analysis.ok:
         return
     from perdure.frontend.build import build
+    from perdure.liveness import liveness
 
     functions = build(analysis).functions
     for function in functions:
@@ -178,7 +181,9 @@ def _within(place: Place, outer: Place) -> bool:
 class _Crossing:
     """The forward pass over one function."""
 
-    def __init__(self, walk: "Walk", state: State, live: Liveness, made: dict[Place, Made]) -> None:
+    def __init__(
+        self, walk: "Walk", state: State, live: "Liveness", made: dict[Place, Made]
+    ) -> None:
         self.walk = walk
         self.state = state
         self.made = made

@@ -9,7 +9,6 @@ import ast
 import sys
 from typing import NamedTuple, final
 
-from perdure.codec import has_codec
 from perdure.frontend import known
 from perdure.frontend.meanings import Class, External, Func, GlobalValue, Instance, Scope
 from perdure.frontend.resolver import Resolver
@@ -116,6 +115,8 @@ def _of_library(node: ast.Call, dotted: str) -> Made | None:
     if dotted.startswith("hashlib.") or dotted in ("hmac.new", "csv.writer"):
         return Made(node, dotted, _AGAIN)
     cls = _library_class(dotted)
+    from perdure.codec import has_codec  # the whole codec, which few programs need here
+
     if cls is None or has_codec(cls):
         return None
     if hasattr(cls, "__next__") and dotted not in _INSTEAD:
