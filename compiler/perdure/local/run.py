@@ -158,10 +158,16 @@ class LocalRun:
         """The cancellation reached the flow before, in a process that is gone."""
         return self.journal.cancelled and not self.delivered
 
+    @property
+    def cancel_is_due(self) -> bool:
+        """The cancellation was asked for, and the flow has yet to see it."""
+        wanted = self.journal.cancelled or self.record.cancel is not None or self.overtaken
+        is_over = self.halted or self._main is None or self._main.done()
+        return wanted and not self.delivered and not is_over
+
     def deliver_cancellation(self) -> bool:
         """Raise CancelledError where the flow waits, if that was asked for and is not done."""
-        wanted = self.journal.cancelled or self.record.cancel is not None or self.overtaken
-        if not wanted or self.delivered or self.halted or self._main is None or self._main.done():
+        if not self.cancel_is_due or self._main is None:
             return False
         if not self.journal.cancelled:
             self.append("cancel", overtaken=self.overtaken)

@@ -68,6 +68,9 @@ async def _taken(run: "LocalRun", state: OperationState, depth: int) -> Event | 
             if waiter.deadline is not None and engine.now() >= waiter.deadline:
                 # What is stored at this very instant goes first.
                 await run.settle(depth)
+                if _is_to_be_cancelled(run):
+                    # A cancel that came by the deadline wins: it is raised here.
+                    await engine.loop.create_future()
                 waiter = engine.commit(partial(expire, store, run.id, state.path, engine.now()))
             else:
                 await engine.changed(run.id, run.id, waiter.deadline)
@@ -75,6 +78,12 @@ async def _taken(run: "LocalRun", state: OperationState, depth: int) -> Event | 
         if waiter is None or waiter.won is None:
             return None
         return get_event(store, run.id, waiter.won.name, waiter.won.sequence)
+
+
+def _is_to_be_cancelled(run: "LocalRun") -> bool:
+    """Whether this run, or one that waits for it, has a cancellation to see."""
+    runs = run.engine.runs.values()
+    return any(r.cancel_is_due for r in runs if f"{run.id}/".startswith(f"{r.id}/"))
 
 
 def _delivered(run: "LocalRun", event: Event, wait: EventWait) -> Outcome:

@@ -213,4 +213,7 @@ PROGRAMS = (
     Program("branch_takes_operations", "async def one(c: Any) -> Any:\n    return await c\n@flow\nasync def main() -> Any:\n    return await gather(one(one(a(1))), one(sleep(3)))"),
     Program("branch_under_wait_for", "async def one(it: Item) -> Item:\n    it.count += await a(1)\n    return it\n@flow\nasync def main() -> Any:\n    it = await item('x')\n    hold = [it]\n    return await gather(*[asyncio.wait_for(one(h), 5) for h in hold]), it"),
     Program("branch_takes_wrong_arguments", "async def one(x: Any) -> Any:\n    return await a(x)\n@flow\nasync def main() -> Any:\n    args = await a([1, 2])\n    try:\n        return await gather(one(*args), a(2))\n    except TypeError as e:\n        return str(e)"),
+    Program("cancel_at_the_deadline_of_a_wait", "await a(1)\nreturn await event('x', timeout=5)", cancel=5),
+    Program("cancel_at_the_deadline_of_a_child", "@flow\nasync def child() -> Any:\n    try:\n        return await event('x', timeout=5)\n    finally:\n        await a('child')\n@flow\nasync def main() -> Any:\n    return await child()", cancel=5),
+    Program("cancel_at_the_deadline_in_branches", "async def one(n: int) -> Any:\n    return await event('x', timeout=n)\n@flow\nasync def main() -> Any:\n    try:\n        return await gather(one(5), one(9), sleep(5), return_exceptions=True)\n    finally:\n        await a(1)", cancel=5),
 )
