@@ -5,6 +5,7 @@ decides fails, and says in the cause what it knows; every other ends with data.
 
     race(...)                  each end decides
     gather(fail_fast=True)     a failure decides; written otherwise than as True or False: asked
+    TaskGroup                  likewise
     quorum(1, ...)             a success decides; the last failure is the end of all
     quorum(k, ...)             asked: the site that ends a branch counts in the run store
 """
@@ -40,6 +41,9 @@ def ending_of(fork: Fork) -> Ending:
             return Ending("first", "fail", "data")
         case ForkKind.QUORUM:
             return Ending("quorum", "asked", "asked")
+        case ForkKind.GROUP:
+            # A task that was cancelled has failed, but its group goes on.
+            return Ending("group", "data", "asked")
         case ForkKind.ALL if fork.fail_fast is None or _is_literal(fork.fail_fast, False):
             return TOGETHER
         case ForkKind.ALL:
@@ -55,7 +59,8 @@ def lost_end(ending: Ending, error: str) -> str:
     branch = f"{INPUT}.branch"
     said = f"{{'name': {branch}.name, 'index': {branch}.index, 'error': {error}}}"
     won = f"{{{end}, 'won': $string({said})}}"
-    return won if ending.failed == "fail" else f"({branch}.fast ? {won} : {{{end}}})"
+    is_sure = ending.failed == "fail" or ending.wins == "group"
+    return won if is_sure else f"({branch}.fast ? {won} : {{{end}}})"
 
 
 def _is_literal(written: ast.expr | None, value: object) -> bool:

@@ -5,6 +5,7 @@ fork that ended early says by which branch (`won`). Of a quorum the run store ha
 branches ended, up to the one that decided.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from perdure.codec import Json, decode, decode_error
@@ -12,7 +13,17 @@ from perdure.runtime.branches import is_returned, quorum_error
 from perdure.store.protocol import FORMAT, Key, RunStore
 from perdure.store.records import partition_of
 
-__all__ = ["count_end", "gathered", "quorum_failed", "quorum_value", "won"]
+__all__ = [
+    "count_end",
+    "gathered",
+    "group_failed",
+    "is_cancel",
+    "keep_end",
+    "quorum_failed",
+    "quorum_value",
+    "tasks_ended",
+    "won",
+]
 
 
 def gathered(outcomes: Sequence[Json], *, return_exceptions: bool) -> list[object]:
@@ -85,6 +96,45 @@ def quorum_value(store: RunStore, run: str, fork: str, k: int) -> list[tuple[int
         bad = sorted((one for one in ended if "error" in one), key=_index)
         raise quorum_error(k, [decode_error(one["error"]) for one in bad])
     return [(_index(one), decode(one["value"])) for one in good]
+
+
+def keep_end(
+    store: RunStore, run: str, branch: Mapping[str, Json], end: Mapping[str, Json]
+) -> None:
+    """Note how a task of a group ended, for when the group fails afterwards."""
+    fork = f"{branch['fork']}/{int(str(branch['index'])):06d}"
+    store.put_if_absent(_ends_key(run, fork), {"format": FORMAT, "index": branch["index"], **end})
+
+
+def tasks_ended(outcomes: Sequence[Json]) -> list[tuple[int, str, object]]:
+    """(index, how, value or error) of the tasks of a group that has joined."""
+    return [_task_ended(_object(outcome)) for outcome in outcomes]
+
+
+def group_failed(store: RunStore, run: str, fork: str, won: Mapping[str, Json]) -> BaseException:
+    """What a group raises whose task failed; it says what became of the others."""
+    error = decode_error(won["error"])
+    raised = BaseExceptionGroup("unhandled errors in a TaskGroup", [error])
+    raised.__suppress_context__ = True
+    first = (_index(won), "error", error)
+    prefix = f"ends/{fork}/"
+    kept = [_task_ended(item.body) for item in store.query(partition_of(run), prefix)]
+    vars(raised)["ended_tasks"] = [first, *kept]
+    return raised
+
+
+def is_cancel(error: Json) -> bool:
+    """Whether an encoded error is a CancelledError."""
+    return isinstance(decode_error(error), asyncio.CancelledError)
+
+
+def _task_ended(end: Mapping[str, Json]) -> tuple[int, str, object]:
+    if "value" in end:
+        return _index(end), "value", decode(end["value"])
+    error = decode_error(end["error"])
+    if isinstance(error, asyncio.CancelledError):
+        return _index(end), "cancelled", None
+    return _index(end), "error", error
 
 
 def _index(ended: Mapping[str, Json]) -> int:

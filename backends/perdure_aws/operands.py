@@ -25,7 +25,17 @@ from perdure.runtime.lazy import Lazy
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.scope import key_text
 from perdure.runtime.values import bind, declared_type, encode_arguments
-from perdure.sites import Call, Flow, Operation, Scope, Slots, branch_name, deadlines_of
+from perdure.sites import (
+    Call,
+    Flow,
+    Group,
+    Operation,
+    Scope,
+    Slots,
+    branch_name,
+    deadlines_of,
+    group_of,
+)
 from perdure_aws.addressed import Send, start, to_other
 from perdure_aws.awaited import step_of
 from perdure_aws.state import State, fields, text
@@ -239,6 +249,8 @@ class Prepare:
     def _fork(self, node: Operation, operands: Mapping[str, object]) -> Json:
         branches = self._branches(node)
         items = operands.get("over")
+        if "group" in operands:
+            return self._group(node, branches, group_of(operands["group"]))
         rows: list[tuple[Scope, str, Sequence[object]]] = (
             [(scope, name, ()) for name, scope in branches.items()]
             if items is None
@@ -269,6 +281,20 @@ class Prepare:
             ready["quorum"] = decides["k"]
         return ready
 
+    def _group(self, node: Operation, branches: Mapping[str, Scope], group: Group) -> Json:
+        """The tasks of a group: a branch of its own for each, or all in one."""
+        path = self._counts.enter(node.label)
+        decides: dict[str, Json] = {"fork": path, "keep": group.keep}
+        starts: list[Json] = []
+        for index, row in group.begin():
+            scope = branches.get(str(index)) or branches["*"]
+            slots = scope.begin_task(self._slots, row)
+            begun = {"name": str(index), "index": index, **decides}
+            starts.append(self._state(scope, f"{path}[{index}]", slots, begun))
+        if "*" in branches:
+            self._all_start(branches["*"], len(starts), None)
+        return {"branches": starts, "fork": path}
+
     def _all_start(self, branch: Scope, count: int, most: object) -> None:
         """Branches that wait must all be under way at once; only those of steps may queue."""
         at_once = min(count, most) if isinstance(most, int) else count
@@ -287,7 +313,9 @@ class Prepare:
     def _start(
         self, scope: Scope, path: str, row: Sequence[object], decides: Mapping[str, Json]
     ) -> Json:
-        slots = scope.begin(self._slots, row)
+        return self._state(scope, path, scope.begin(self._slots, row), decides)
+
+    def _state(self, scope: Scope, path: str, slots: Slots, decides: Mapping[str, Json]) -> Json:
         run = self._counts.run
         try:
             captured = encode_slots(slots, ordered=True, functions=run.functions)

@@ -6,7 +6,7 @@ What a site does in between is in `perdure_aws.site`; waits are in `perdure_aws.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -165,17 +165,35 @@ class Visit:
             if "quorum" in won:
                 run, k = self.state.run, int(str(won["k"]))
                 return joins.quorum_value(self.host.store, run, text(won["quorum"]), k)
+            operands = self.state.operands or {}
+            if along["kind"] == "group":
+                run, fork = self.state.run, text(operands["fork"])
+                raise joins.group_failed(self.host.store, run, fork, won)
             return joins.won(won, text(along["kind"]))
+        operands = self.state.operands or {}
+        outcomes = _list(along["outcomes"])
+        if along["kind"] == "group":
+            return self._tasks(outcomes)
         if self.is_cancelled():
             raise asyncio.CancelledError
-        outcomes = _list(along["outcomes"])
         self._passed_in_branches(outcomes)
-        operands = self.state.operands or {}
         if along["kind"] == "quorum":
             raise joins.quorum_failed(outcomes, int(str(operands["quorum"])))
         return joins.gathered(
             outcomes, return_exceptions=bool(operands.get("return_exceptions", False))
         )
+
+    def _tasks(self, outcomes: Sequence[Json]) -> object:
+        """How the tasks of a group ended, also where they were cancelled with it."""
+        ended = joins.tasks_ended(outcomes)
+        try:
+            if self.is_cancelled():
+                raise asyncio.CancelledError
+            self._passed_in_branches(outcomes)
+        except asyncio.CancelledError as error:
+            vars(error)["ended_tasks"] = ended
+            raise
+        return ended
 
     def _handles(self, origin: str) -> bool:
         """Whether this very state is where an error of that native operation leads."""
@@ -448,6 +466,8 @@ class Visit:
         around = deadlines_of(self.slots)
         fired = [] if around is None else list(around.fired())
         passed: dict[str, Json] = {"fired": [*fired]} if fired else {}
+        if self.event.get("wins") == "group" and self.state.branch is not None:
+            passed["index"] = self.state.branch["index"]
         end: dict[str, Json] = {"end": {kind: data, **passed}}
         won = self._wins(kind, data)
         if won is not None:
@@ -469,6 +489,10 @@ class Visit:
                 if joins.count_end(store, run, branch, {kind: data}):
                     return {"quorum": branch["fork"], "k": branch["k"]}
                 return None
+            case "group" if branch is not None:
+                if kind == "value" and branch["keep"]:
+                    joins.keep_end(self.host.store, self.state.run, branch, {kind: data})
+                decides = kind == "error" and not joins.is_cancel(data)
             case _:
                 return None
         if not decides or branch is None:

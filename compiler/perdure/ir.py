@@ -132,11 +132,15 @@ class Call(NamedTuple):
 
 
 class ForkKind(StrEnum):
-    """How a fork ends: with all branches, the first, or the first `k` to succeed."""
+    """How a fork ends: with all branches, the first, or the first `k` to succeed.
+
+    `GROUP` is what a machine makes of a `Group`: all branches, or the first that fails.
+    """
 
     ALL = "all"
     RACE = "race"
     QUORUM = "quorum"
+    GROUP = "group"
 
 
 @final

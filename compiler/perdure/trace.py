@@ -123,9 +123,10 @@ def _compare_branches(
 ) -> Iterator[str]:
     """Branches that ended on one side alone.
 
-    So may the loser of a race or quorum, at the very instant of the winner; then one that ended
-    on both sides is there. So may one inside a branch that was cancelled. (Branches in which no
-    operation began are none of this: their code may have failed before the fork.)
+    So may the loser of a race or quorum, at the very instant of the winner, or a task of a group
+    at that of its failure; then one that ended on both sides is there. So may one inside a branch
+    that was cancelled. (Branches in which no operation began are none of this: their code may have
+    failed before the fork.)
     """
     for branch in sorted((ours ^ theirs) & busy):
         less, side = (theirs, "right") if branch in ours else (ours, "left")
@@ -147,11 +148,11 @@ def _branches_around(path: str) -> Iterator[str]:
 
 
 def _is_contest(fork: str) -> bool:
-    """Whether the label of a fork is that of a race or quorum: `helper.race.2#3`."""
+    """Whether the label is that of a race, a quorum or a group of tasks: `helper.race.2#3`."""
     names = fork.rpartition("/")[2].partition("#")[0].split(".")
     if names[-1].isdigit():
         names.pop()
-    return names[-1:] in (["race"], ["quorum"])
+    return names[-1:] in (["race"], ["quorum"], ["group"])
 
 
 def to_json(trace: Trace) -> dict[str, Json]:

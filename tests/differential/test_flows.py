@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.flows import concurrent, contests, control, deadlines, values
+from tests.differential.flows import concurrent, contests, control, deadlines, groups, values
 from tests.differential.harness import ENGINES, Program, Verdict, judge
 
 PROGRAMS = (
@@ -14,6 +14,7 @@ PROGRAMS = (
     *concurrent.PROGRAMS,
     *contests.PROGRAMS,
     *deadlines.PROGRAMS,
+    *groups.PROGRAMS,
 )
 
 OPEN: Mapping[tuple[str, str], str] = {}

@@ -306,6 +306,8 @@ class Interpreter:
                 assert fork.quorum is not None
                 count = self.value(fork.quorum, slots)
                 return await calls.quorum(None, count, *branches.values())  # type: ignore[arg-type]
+            case ForkKind.GROUP:
+                raise AssertionError("only machines have forks of tasks")
             case _:
                 assert_never(fork.kind)
 

@@ -5,13 +5,16 @@ Comes in: the function around it. Goes out: a `Context` for each nested place.
 
 import ast
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol, final
+from typing import TYPE_CHECKING, NamedTuple, Protocol, final
 
 from perdure.ir import Block, Branch, Call, Deadline, Facts, Function, Program, Ref, Slot
 from perdure.machine.ir import Frame, Pc
 from perdure.machine.reads import read_outside_handlers
 from perdure.passes.blocks import children
 from perdure.source import Span
+
+if TYPE_CHECKING:
+    from perdure.machine.groups import OpenGroup
 
 __all__ = ["NO_FACTS", "Context", "Frames", "Jump", "Leave", "Raising"]
 
@@ -47,6 +50,8 @@ class Context(NamedTuple):
     """Inside a `finally`, which exists twice already: those inside it exist once."""
     timed: bool = False
     """A deadline may be around."""
+    groups: "tuple[OpenGroup, ...]" = ()
+    """Those whose bodies this place is in, outermost first."""
 
 
 @final

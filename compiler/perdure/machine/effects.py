@@ -175,6 +175,8 @@ def _cases(choice: ir.MatchCases, frame: ir.Frame) -> Effects:
 
 def _fork(node: ir.ForkNode) -> Effects:
     result = facts_effects(node.fork.facts, node.frame)
+    if node.rows is not None:
+        result = result.then(Effects(reads=frozenset({node.rows})))
     for branch in node.branches:
         result = result.then(Effects(reads=frozenset(branch.captures)))
     for one in node.alternatives:

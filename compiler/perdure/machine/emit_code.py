@@ -418,6 +418,8 @@ class Body:
     def _fork(self, node: ir.ForkNode) -> str:
         if node.alternatives:
             return _mapping([(one.name, self._operands(one.op)) for one in node.alternatives])
+        if node.rows is not None:
+            return _mapping([("group", f"{self.s}[{node.rows!r}]")])
         return _mapping([(n, expression(value)) for n, value in fork_operands(node.fork)])
 
 

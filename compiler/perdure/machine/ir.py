@@ -194,6 +194,8 @@ class ForkNode(NamedTuple):
     frame: Frame
     span: Span
     timed: bool = False
+    rows: Slot | None = None
+    """Of a group: the slot of the group, whose tasks are the branches."""
 
 
 @final

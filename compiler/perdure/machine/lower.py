@@ -9,6 +9,7 @@ where several call it.
 """
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, assert_never
 
 from perdure.ir import (
@@ -42,6 +43,7 @@ from perdure.machine.deadlines import lower_deadline
 from perdure.machine.draft import NOWHERE, Draft, unique
 from perdure.machine.escapes import has_bare_raise, leaves
 from perdure.machine.forks import lower_fork, lower_operation
+from perdure.machine.groups import lower_group, lower_task
 from perdure.machine.helpers import Helpers
 from perdure.machine.tidy import tidy
 from perdure.machine.tries import lower_try
@@ -124,6 +126,31 @@ class Lowering:
         captures = tuple(frame.slot(name) for name in captured if name in frame.names)
         return inner.finish(entry, scope, params, captures)
 
+    def choice_of_branches(
+        self, branches: Sequence[Branch], which: Slot, scope: str, context: Context
+    ) -> ir.Scope:
+        """Several branches as one scope; the slot `which` has the number of the one to run."""
+        inner = Lowering(self.frames, scope, self.refusals)
+        frame, draft = context.frame, inner.draft
+        inside = Context(frame, None, None, None, None, inner.end, timed=context.timed)
+        entries = [draft.fresh() for _ in branches]
+        entry = entries[0] if len(branches) == 1 else draft.fresh()
+        params = {which}
+        for branch in branches:
+            inner.helpers.count(branch.body)
+        for branch, begin in zip(branches, entries, strict=True):
+            last = draft.fresh()
+            inner.block(branch.body, begin, last, inside)
+            inner.end(last, branch.value, Facts(reads=_names(branch.value)), inside, branch.span)
+            captured = self.frames.captured(branch)
+            params |= {frame.slot(name) for name in captured if name in frame.names}
+        if len(branches) != 1:
+            exits = tuple(ir.Exit(str(n), pc) for n, pc in enumerate(entries))
+            span = branches[0].span
+            choice = ir.Switch(which)
+            draft.add(ir.Decision(entry, choice, exits, None, frame, span), "which task")
+        return inner.finish(entry, scope, tuple(sorted(params)), ())
+
     def scope_id(self, plain: str) -> str:
         """The id of a branch's scope; in the second copy of a `finally`, "gather[0]~2"."""
         self._scopes[plain] = count = self._scopes.get(plain, 0) + 1
@@ -175,8 +202,10 @@ class Lowering:
                 self._for(statement, entry, next, context)
             case Exit():
                 self._exit(statement, entry, next, context)
-            case Task() | Group():
-                self._refuse("a TaskGroup", statement.span, entry, next, context)
+            case Task():
+                lower_task(self, statement, entry, next, context)
+            case Group():
+                lower_group(self, statement, entry, next, context)
             case Deadline():
                 lower_deadline(self, statement, entry, next, context)
             case With():

@@ -19,6 +19,16 @@ from perdure.sites.deadlines import (
 )
 from perdure.sites.driver import Site, Stop
 from perdure.sites.functions import Functions
+from perdure.sites.groups import (
+    Group,
+    GroupTask,
+    begin_group,
+    create_task,
+    end_group,
+    fail_group,
+    group_of,
+    leave_group,
+)
 from perdure.sites.table import (
     Block,
     Call,
@@ -48,6 +58,8 @@ __all__ = [
     "Decision",
     "Flow",
     "Functions",
+    "Group",
+    "GroupTask",
     "Operation",
     "Raise",
     "Return",
@@ -56,16 +68,22 @@ __all__ = [
     "Slots",
     "Stop",
     "begin_deadline",
+    "begin_group",
     "branch_name",
     "builtins",
     "call",
+    "create_task",
     "cursor",
     "deadlines_of",
     "end_deadline",
+    "end_group",
     "enumerated",
     "fail_deadline",
+    "fail_group",
     "from_the_end",
     "function",
+    "group_of",
+    "leave_group",
     "named",
     "zipped",
 ]

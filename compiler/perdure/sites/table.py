@@ -182,10 +182,22 @@ class Scope(NamedTuple):
         """The slots a branch begins with; `item` has one value for each parameter."""
         slots = Slots({name: captured[name] for name in self.captures if name in captured})
         slots.update(zip(self.params, item, strict=True))
-        around = captured.get(DEADLINES)
-        if isinstance(around, Deadlines):
-            slots[DEADLINES] = around.of_branch()
+        _inherit(captured, slots)
         return slots
+
+    def begin_task(self, captured: Mapping[str, object], row: Mapping[str, object]) -> Slots:
+        """The slots that a task of a group begins with."""
+        slots = Slots({name: captured[name] for name in self.captures if name in captured})
+        slots.update(row)
+        _inherit(captured, slots)
+        return slots
+
+
+def _inherit(captured: Mapping[str, object], slots: Slots) -> None:
+    """A branch begins with the deadlines around its fork."""
+    around = captured.get(DEADLINES)
+    if isinstance(around, Deadlines):
+        slots[DEADLINES] = around.of_branch()
 
 
 @final

@@ -1,0 +1,200 @@
+"""`asyncio.TaskGroup`: tasks of a body that does not wait itself once it has created one.
+
+    async with TaskGroup() as tg:         group = begin_group()
+        a = tg.create_task(f(1))          a = create_task(group, ...)
+        b = tg.create_task(g(2))          b = create_task(group, ...)
+                                          fork of a branch for each task; end_group
+    return a.result()                     return a.result()
+
+Tasks that are surely created, each once, are branches as they stand; all others are the items of
+one branch, which begins with the decision which task it is. A body that waits with a task under
+way is refused.
+"""
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, final
+
+from perdure.ir import Branch, Exit, Facts, Fork, ForkKind, Group, Pure, Slot, Stmt, Task
+from perdure.machine import ir
+from perdure.machine.context import NO_FACTS, Context
+from perdure.machine.graph import edges
+from perdure.machine.tries import Final
+from perdure.passes.blocks import children
+
+if TYPE_CHECKING:
+    from perdure.machine.ir import Pc
+    from perdure.machine.lower import Lowering
+
+__all__ = ["OpenGroup", "lower_group", "lower_task"]
+
+_NONE = ast.Constant(None)
+
+
+@final
+class OpenGroup(NamedTuple):
+    """A group whose body is being lowered: its slot, its tasks so far."""
+
+    node: Group
+    slot: Slot
+    which: Slot | None
+    """What tells the tasks apart in their one branch; None: each is a branch of its own."""
+    tasks: list[Branch]
+    created: "list[Pc]"
+
+
+def lower_task(low: "Lowering", task: Task, entry: "Pc", next: "Pc", context: Context) -> None:
+    """`target = group.create_task(...)`."""
+    found = [group for group in context.groups if group.node.name == task.group]
+    if not found:
+        low.draft.refuse("a task of a group elsewhere", entry, next, context, task.span)
+        return
+    group = found[-1]
+    row: dict[Slot, ast.expr] = {}
+    captured = [n for n in low.frames.captured(task.branch) if n in context.frame.names]
+    if group.which is not None:
+        row[group.which] = ast.Constant(str(len(group.tasks)))
+        for name in captured:
+            row[context.frame.slot(name)] = ast.Name(name, ast.Load())
+    group.tasks.append(task.branch)
+    group.created.append(entry)
+    target = None if task.target is None else context.frame.slot(task.target)
+    given = ast.Dict([ast.Constant(slot) for slot in row], list(row.values()))
+    reads = frozenset(captured) if row else frozenset[str]()
+    if task.named is not None:
+        reads |= {n.id for n in ast.walk(task.named) if isinstance(n, ast.Name)}
+    facts = Facts(reads=reads)
+    values: tuple[ast.expr | Slot, ...] = (
+        group.slot,
+        task.named or _NONE,
+        given,
+        ast.Constant(target is not None),
+    )
+    use = ir.Use(target, "create_task", values, facts)
+    low.draft.block(entry, (use,), next, context, task.span)
+
+
+def lower_group(low: "Lowering", node: Group, entry: "Pc", next: "Pc", context: Context) -> None:
+    """`async with TaskGroup() as name:`, with its tasks."""
+    draft, span = low.draft, node.span
+    slot = draft.slot("group")
+    which = None if _is_static(low, node.body) else draft.slot("task")
+    group = OpenGroup(node, slot, which, [], [])
+    begin: list[ir.Code] = [ir.Use(slot, "begin_group", (), NO_FACTS)]
+    if node.name is not None:
+        begin.append(ir.Bind(context.frame.slot(node.name), slot, NO_FACTS))
+    body = draft.fresh()
+    draft.block(entry, tuple(begin), body, context, span)
+    final = Final(low, context, span)
+    inside = final.inside(context)._replace(groups=(*context.groups, group))
+    low.block(node.body, body, final.normal, inside)
+    if _waits(low, group, final):
+        what = "a TaskGroup whose body waits after it has created a task"
+        draft.refuse(what, final.normal, next, context, span)
+
+    def join(pc: "Pc", after: "Pc", around: Context) -> None:
+        if not group.tasks:
+            draft.block(pc, (), after, around, span)
+            return
+        _join(low, group, pc, after, around)
+
+    def fail(pc: "Pc", after: "Pc", around: Context) -> None:
+        code = (ir.Use(final.error, "fail_group", (slot, final.error), NO_FACTS),)
+        draft.block(pc, code, after, around, span)
+
+    if final.ways:
+        # One fork for all ways out: the normal one is one of them then.
+        draft.block(final.normal, (), final.leave("end", lambda: next)(), context, span)
+    else:
+        join(final.normal, next, context)
+    final.finish(join, fail)
+
+
+def _is_static(low: "Lowering", body: Sequence[Stmt]) -> bool:
+    """Whether each task is created exactly once where the body ends, of values that stay."""
+    captured: set[str] = set()
+    targets: set[str] = set()
+    for statement in body:
+        match statement:
+            case Task(branch=branch, target=target):
+                captured |= set(low.frames.captured(branch))
+                targets |= set() if target is None else {target}
+            case Pure(facts=facts):
+                # Who looks at a task may cancel it before it has begun.
+                if facts.writes & captured or facts.reads & targets:
+                    return False
+            case Exit():
+                return False
+            case _:
+                if captured or _creates(children(statement)):
+                    return False
+    return True
+
+
+def _creates(blocks: Sequence[Sequence[Stmt]]) -> bool:
+    """Whether tasks may be created in there."""
+    stack = [*blocks]
+    while stack:
+        for statement in stack.pop():
+            if isinstance(statement, Task):
+                return True
+            stack.extend(children(statement))
+    return False
+
+
+def _waits(low: "Lowering", group: OpenGroup, final: Final) -> bool:
+    """Whether an operation may follow the creation of a task inside of the body."""
+    around = {final.normal, final.catch, final.copy, *final.keeps.values()}
+    seen: set[Pc] = set()
+    stack = [*group.created]
+    while stack:
+        pc = stack.pop()
+        node = low.draft.nodes.get(pc)
+        if pc in seen or pc in around or node is None:
+            continue
+        seen.add(pc)
+        if isinstance(node, ir.Operation | ir.ForkNode):
+            return True
+        stack.extend(edges(node))
+    return False
+
+
+def _join(low: "Lowering", group: OpenGroup, entry: "Pc", next: "Pc", context: Context) -> None:
+    """The fork, then what became of its tasks."""
+    draft, span, label = low.draft, group.node.span, group.node.label
+    catch, left, again, done = (draft.fresh() for _ in range(4))
+    error, ended = draft.slot("error"), draft.slot("ended")
+    over = None if group.which is None else ast.List([], ast.Load())
+    fork = Fork(ForkKind.GROUP, label, None, (), over, None, None, None, None, NO_FACTS, span)
+    forked = ir.ForkNode(
+        entry,
+        fork,
+        _branches(low, group, context),
+        (),
+        ended,
+        done,
+        catch,
+        context.frame,
+        span,
+        context.timed,
+        group.slot,
+    )
+    draft.add(forked, label)
+    end = ir.Use(None, "end_group", (group.slot, ended), NO_FACTS)
+    draft.block(done, (end,), next, context, span)
+    draft.add(ir.Catch(catch, error, left, span), f"error in {label}")
+    leave = ir.Use(error, "leave_group", (group.slot, error), NO_FACTS)
+    draft.block(left, (leave,), again, context, span)
+    draft.add(ir.Reraise(again, error, context.handler, span), "raise again")
+
+
+def _branches(low: "Lowering", group: OpenGroup, context: Context) -> tuple[ir.Scope, ...]:
+    label = group.node.label
+    inside = f"{low.scope}/" if low.scope else ""
+    if group.which is None:
+        return tuple(
+            low.branch(branch, low.scope_id(f"{inside}{label}[{number}]"), context)
+            for number, branch in enumerate(group.tasks)
+        )
+    scope = low.scope_id(f"{inside}{label}[*]")
+    return (low.choice_of_branches(group.tasks, group.which, scope, context),)
