@@ -293,7 +293,7 @@ class Prepare:
             starts.append(self._state(scope, f"{path}[{index}]", slots, begun))
         if "*" in branches:
             self._all_start(branches["*"], len(starts), None)
-        return {"branches": starts, "fork": path}
+        return {"branches": starts, "path": path}
 
     def _all_start(self, branch: Scope, count: int, most: object) -> None:
         """Branches that wait must all be under way at once; only those of steps may queue."""

@@ -6,7 +6,7 @@ What a site does in between is in `perdure_aws.site`; waits are in `perdure_aws.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ from perdure.runtime.values import failed, result_type
 from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop, deadlines_of
 from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
-from perdure_aws import children, joins, messages, site_waits, waits
+from perdure_aws import children, messages, site_forks, site_waits, waits
 from perdure_aws.cancel import is_overtaken, rest
 from perdure_aws.error_names import AGAIN, ended, lingering, raised
 from perdure_aws.executions import Executions
@@ -157,43 +157,7 @@ class Visit:
             if "ask" in (self.state.operands or {}):
                 return messages.answered(self)
             return children.child_ended(self, text(along["origin"]))
-        if "won" in along:
-            won = dict(unkept(self.host.store, fields(along["won"])))
-            path = text((self.state.operands or {})["path"])
-            children.end_overtaken(self, text(along["origin"]), path)
-            self._passed_in_branches([won])
-            if "quorum" in won:
-                run, k = self.state.run, int(str(won["k"]))
-                return joins.quorum_value(self.host.store, run, text(won["quorum"]), k)
-            operands = self.state.operands or {}
-            if along["kind"] == "group":
-                run, fork = self.state.run, text(operands["fork"])
-                raise joins.group_failed(self.host.store, run, fork, won)
-            return joins.won(won, text(along["kind"]))
-        operands = self.state.operands or {}
-        outcomes = _list(along["outcomes"])
-        if along["kind"] == "group":
-            return self._tasks(outcomes)
-        if self.is_cancelled():
-            raise asyncio.CancelledError
-        self._passed_in_branches(outcomes)
-        if along["kind"] == "quorum":
-            raise joins.quorum_failed(outcomes, int(str(operands["quorum"])))
-        return joins.gathered(
-            outcomes, return_exceptions=bool(operands.get("return_exceptions", False))
-        )
-
-    def _tasks(self, outcomes: Sequence[Json]) -> object:
-        """How the tasks of a group ended, also where they were cancelled with it."""
-        ended = joins.tasks_ended(outcomes)
-        try:
-            if self.is_cancelled():
-                raise asyncio.CancelledError
-            self._passed_in_branches(outcomes)
-        except asyncio.CancelledError as error:
-            vars(error)["ended_tasks"] = ended
-            raise
-        return ended
+        return site_forks.joined(self, along)
 
     def _handles(self, origin: str) -> bool:
         """Whether this very state is where an error of that native operation leads."""
@@ -268,17 +232,6 @@ class Visit:
         assert first is not None, "what passed is there"
         self.host.settle()
         around.fire(first)
-        raise asyncio.CancelledError
-
-    def _passed_in_branches(self, outcomes: Iterable[Json]) -> None:
-        """A deadline that ended a branch of the fork before ends the fork."""
-        numbers = {int(str(n)) for one in outcomes for n in _list(fields(one).get("fired"))}
-        around = deadlines_of(self.slots)
-        if not numbers or around is None:
-            return
-        for number in sorted(numbers):
-            if not around.stack[number].expired():
-                around.fire(around.stack[number])
         raise asyncio.CancelledError
 
     def attempt_of(self, operands: Mapping[str, Json]) -> int:
@@ -463,45 +416,7 @@ class Visit:
         if not self.scope_id:
             self._end_run(outcome)
             return {kind: data}
-        around = deadlines_of(self.slots)
-        fired = [] if around is None else list(around.fired())
-        passed: dict[str, Json] = {"fired": [*fired]} if fired else {}
-        if self.event.get("wins") == "group" and self.state.branch is not None:
-            passed["index"] = self.state.branch["index"]
-        end: dict[str, Json] = {"end": {kind: data, **passed}}
-        won = self._wins(kind, data)
-        if won is not None:
-            end["won"] = json.dumps({**won, **passed})
-        return end
-
-    def _wins(self, kind: str, data: Json) -> dict[str, Json] | None:
-        """What the end of this branch says if it is the end of its fork."""
-        branch = self.state.branch
-        match self.event.get("wins"):
-            case "race":
-                decides = True
-            case "first":
-                decides = kind == "value"
-            case "fail_fast":
-                decides = kind == "error" and branch is not None and branch["fast"] is True
-            case "quorum" if branch is not None:
-                run, store = self.state.run, self.host.store
-                if joins.count_end(store, run, branch, {kind: data}):
-                    return {"quorum": branch["fork"], "k": branch["k"]}
-                return None
-            case "group" if branch is not None:
-                if kind == "value" and branch["keep"]:
-                    joins.keep_end(self.host.store, self.state.run, branch, {kind: data})
-                decides = kind == "error" and not joins.is_cancel(data)
-            case _:
-                return None
-        if not decides or branch is None:
-            return None
-        won: dict[str, Json] = {"name": branch["name"], "index": branch["index"], kind: data}
-        if _size(won) > CAUSE_CHARACTERS // 2:
-            won = {**won, "kept": keep(self.host.store, {kind: data})}
-            del won[kind]
-        return won
+        return site_forks.branch_end(self, kind, data)
 
 
 def _list(value: Json) -> list[Json]:
