@@ -28,7 +28,7 @@ from perdure.machine.ir import (
     State,
 )
 from perdure_aws import expressions as jsonata
-from perdure_aws.error_names import AGAIN, CANCELLED, lingering
+from perdure_aws.error_names import AGAIN, CANCELLED, LOST, lingering
 from perdure_aws.expressions import INPUT, expression
 from perdure_aws.names import scopes
 from perdure_aws.policies import literal_limit
@@ -55,6 +55,18 @@ LOST_ATTEMPTS = 4
 TOKEN = expression("$states.context.Task.Token")
 
 
+def _waiting(scope: "ScopeStates", state: State, name: str, **asked: Json) -> dict[str, Json]:
+    """A Task that waits under a token; a registration that was lost is made again."""
+    again: dict[str, Json] = {
+        "ErrorEquals": [error for error in LOST if error != "States.Timeout"],
+        "IntervalSeconds": 1,
+        "MaxAttempts": LOST_ATTEMPTS,
+        "BackoffRate": 2,
+    }
+    task = scope.task(state, name, WITH_TOKEN, None, **asked, token=TOKEN)
+    return {**task, "Retry": [again]}
+
+
 def sleep(scope: "ScopeStates", state: Sleep) -> None:
     """A native Wait, or a wait that a cancel can end."""
     if scope.is_root and not scope.is_guarded(state.on_error):
@@ -65,7 +77,7 @@ def sleep(scope: "ScopeStates", state: Sleep) -> None:
     scope.put(
         state,
         {
-            **scope.task(state, state.name, WITH_TOKEN, None, pause="operands", token=TOKEN),
+            **_waiting(scope, state, state.name, pause="operands"),
             "TimeoutSeconds": expression(f"{INPUT}.operands.seconds"),
             "Catch": [
                 {
@@ -106,7 +118,7 @@ def child(scope: "ScopeStates", state: Child) -> None:
     scope.put(
         state,
         {
-            **scope.task(state, state.name, WITH_TOKEN, None, child=state.pc, token=TOKEN),
+            **_waiting(scope, state, state.name, child=state.pc),
             **limit,
             **({"Catch": catchers} if catchers else {}),
             "Output": jsonata.along(edge.at, edge.bind, "ended", "true", origin=state.pc),
@@ -133,7 +145,7 @@ def overtaken(
 def _overtaken(scope: "ScopeStates", native: Child | Spawn, after: Run | Route) -> dict[str, Json]:
     """Where it leads, a Task waits for the children, and goes back to the site."""
     name = scope.whole.names.extra(f"end of {native.name}")
-    task = scope.task(native, name, WITH_TOKEN, None, lingering=native.pc, token=TOKEN)
+    task = _waiting(scope, native, name, lingering=native.pc)
     onward: dict[str, Json] = {"Output": expression(INPUT), "Next": scope.name(after.name)}
     scope.extra(name, native, {**task, **onward})
     return {
@@ -169,7 +181,7 @@ def before_retry(
         name,
         state,
         {
-            **scope.task(state, name, WITH_TOKEN, None, pause=timing, token=TOKEN),
+            **_waiting(scope, state, name, pause=timing),
             "TimeoutSeconds": expression(f"{INPUT}.{timing}.seconds"),
             "Catch": [{"ErrorEquals": [CANCELLED, "States.Timeout"], **onward}],
             **onward,
@@ -190,7 +202,7 @@ def wait(scope: "ScopeStates", state: Await) -> None:
     scope.put(
         state,
         {
-            **scope.task(state, state.name, WITH_TOKEN, None, wait=state.pc, token=TOKEN),
+            **_waiting(scope, state, state.name, wait=state.pc),
             **_time_limit(state),
             "Catch": [
                 *scope.raised(state.on_raise),

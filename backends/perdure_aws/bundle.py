@@ -54,6 +54,7 @@ TARGET = (
     "cancel",
     "children",
     "dynamodb",
+    "ended",
     "error_names",
     "executions",
     "failures",

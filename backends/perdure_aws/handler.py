@@ -26,10 +26,11 @@ from perdure.runtime.functions import ModuleFunctions
 from perdure.store.protocol import RunStore, Versions
 from perdure_aws.bodies import flow_named, timed_attempt
 from perdure_aws.dynamodb import DynamoStore
+from perdure_aws.ended import record_end
 from perdure_aws.error_names import CANCELLED
 from perdure_aws.operations import Attempt
 from perdure_aws.site import Host, invoke
-from perdure_aws.state import text
+from perdure_aws.state import fields, text
 
 __all__ = ["WrongPython", "handle"]
 
@@ -65,7 +66,11 @@ class LambdaContext(Protocol):
 
 
 def handle(event: Mapping[str, Json], context: LambdaContext) -> Json:
-    """Lambda's entry: one invocation of a site."""
+    """Lambda's entry: one invocation of a site, or what EventBridge tells of an execution."""
+    if event.get("source") == "aws.states":
+        flow = text(json.loads(ABOUT.read_text("utf-8"))["flow"])
+        record_end(_host(flow), fields(event["detail"]))
+        return None
     return invoke(_host(text(event["flow"])), event)
 
 
@@ -163,6 +168,8 @@ class Machines:
 
     def stop(self, flow: str, name: str) -> None:
         """StopExecution."""
+        if flow not in self._arns:
+            return  # not ours to stop: the run sees the cancel when it goes on
         # arn:aws:states:region:account:stateMachine:name[:version]
         parts = self._arns[flow].split(":")
         arn = ":".join([*parts[:5], "execution", parts[6], name])

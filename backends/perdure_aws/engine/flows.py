@@ -10,14 +10,14 @@ import json
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import final
 
-from perdure.codec import Json, decode, decode_error, decode_slots, encode
+from perdure.codec import Json, decode, decode_slots, encode
 from perdure.diagnostics import Refused, Report
 from perdure.driver import FlowName, build_machines, build_program, check_flow
-from perdure.errors import InvalidInput, LimitExceeded
+from perdure.errors import InvalidInput
 from perdure.ir import Program
 from perdure.machine.emit import module_name
 from perdure.machine.ir import Machine, Machines
@@ -37,14 +37,15 @@ from perdure.trace import End, Trace, error_json
 from perdure_aws.bodies import timed_attempt
 from perdure_aws.cancel import cancel, rested
 from perdure_aws.children import ring_results
+from perdure_aws.ended import error_of, record_end
 from perdure_aws.engine import engine
 from perdure_aws.engine.bundles import Loaded, active_bundle
 from perdure_aws.engine.interface import START, Execution, LambdaContext, Simulation
 from perdure_aws.engine.spans import Spans, places_of
 from perdure_aws.engine.stores import STORES
-from perdure_aws.error_names import CANCELLED, limit_named
+from perdure_aws.error_names import CANCELLED
 from perdure_aws.executions import execution_name
-from perdure_aws.failures import SiteFailure, told
+from perdure_aws.failures import SiteFailure
 from perdure_aws.keep import unkept
 from perdure_aws.operations import Attempt
 from perdure_aws.site import Host, invoke
@@ -143,6 +144,7 @@ class Test:
         self.simulation: Simulation = engine(name).simulation(
             functions={"${Sites}": self.handle}, seed=request.seed
         )
+        self.simulation.when_ended(self._ended)
         for number, event in enumerate(request.events):
             self._at(event.after, partial(self._deliver, event, number))
         if request.cancel is not None:
@@ -196,6 +198,22 @@ class Test:
             functions=self.loaded.functions,
             misfit=self._misfit,
             settle=context.settle,
+        )
+
+    def _ended(self, execution: Execution) -> None:
+        """What EventBridge would tell the handler, and the handler does."""
+        run = next(run for run in self.prefixes if execution_name(run) == execution.name)
+        given: Json = json.dumps({"run": {"id": run}})
+        host = self.host(next(iter(self.loaded.tables)), _Outside(self.simulation))
+        record_end(
+            host,
+            {
+                "name": execution.name,
+                "status": execution.status,
+                "input": given,
+                "error": execution.error,
+                "cause": execution.cause,
+            },
         )
 
     def _misfit(self, problem: str) -> None:
@@ -280,7 +298,8 @@ class Test:
             case "ABORTED":
                 error, end = asyncio.CancelledError(), End("cancelled")
             case _:
-                error = _error_of(execution, spans)
+                place = spans.place(execution.states[-1]) if execution.states else None
+                error = error_of(execution.status, execution.error, execution.cause, place)
                 is_cancel = self.cancelled and isinstance(error, asyncio.CancelledError)
                 end = (
                     End("cancelled")
@@ -295,6 +314,36 @@ class Test:
             history=execution.history,
             logs=tuple(self.logs),
         )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """The clock of what happens outside of every invocation."""
+
+    simulation: Simulation
+    function_name = "${Sites}"
+    aws_request_id = "outside"
+
+    def now(self) -> datetime:
+        """The virtual time."""
+        return self.simulation.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Nothing that is told of an end waits."""
+        raise AssertionError("an end is recorded at once")
+
+    def is_abandoned(self) -> bool:
+        """Nobody waits for it."""
+        return False
+
+    def settle(self) -> None:
+        """As `sleep`."""
+        raise AssertionError("an end is recorded at once")
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Enough."""
+        return 900_000
 
 
 @final
@@ -380,22 +429,6 @@ def _log(record: Mapping[str, Json]) -> LogRecord:
         text(record["level"]),
         text(record["text"]),
     )
-
-
-def _error_of(execution: Execution, spans: Spans) -> BaseException:
-    """The flow's own error, or the limit of Step Functions that ended it."""
-    cause = execution.cause or ""
-    limit = limit_named(execution.error, cause)
-    if limit is not None:
-        place = spans.place(execution.states[-1])
-        return LimitExceeded(f"{limit}: {cause} ({place})")
-    said = told(cause).get("next")
-    if isinstance(said, Mapping) and "error" in said:
-        return decode_error(said["error"])
-    try:
-        return decode_error(json.loads(cause))
-    except (ValueError, TypeError, KeyError):
-        return RuntimeError(f"{execution.error}: {cause}")
 
 
 def _refused_input(error: InvalidInput) -> Result:

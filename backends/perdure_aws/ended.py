@@ -1,0 +1,75 @@
+"""Executions that Step Functions itself ended: the run's record gets the end that no site wrote.
+
+EventBridge tells of them ("Step Functions Execution Status Change"): the history or the data limit
+was reached, the year was over, somebody called StopExecution, an attempt was lost too often. It
+tells of the others too; then the record has its end, and those whose doorbell was lost are rung.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from perdure.codec import Json, decode_error
+from perdure.errors import LimitExceeded
+from perdure.runtime.values import failed
+from perdure.store.runs import find_run, get_run
+from perdure_aws.children import ring_ended
+from perdure_aws.error_names import limit_named
+from perdure_aws.failures import told
+from perdure_aws.runs import end_of_run
+from perdure_aws.state import fields, text
+
+if TYPE_CHECKING:
+    from perdure_aws.visit import Host
+
+__all__ = ["error_of", "record_end", "run_of"]
+
+
+def record_end(host: "Host", detail: Mapping[str, Json]) -> None:
+    """Take over how an execution ended, if its run has no end yet.
+
+    `detail` is that of the event: `name`, `status`, `input`, `error`, `cause`.
+    """
+    run = run_of(detail)
+    record = get_run(host.store, run)
+    if record is None or detail["status"] in ("RUNNING", "SUCCEEDED"):
+        return
+    if record.end is None:
+        error = error_of(text(detail["status"]), _text(detail, "error"), _text(detail, "cause"))
+        end_of_run(host.store, run, failed(error), host.now())
+    ring_ended(host, find_run(host.store, run))
+
+
+def run_of(detail: Mapping[str, Json]) -> str:
+    """The run of an execution: its input says it, its name where the input is too long."""
+    given = detail.get("input")
+    if isinstance(given, str):
+        return text(fields(fields(json.loads(given))["run"])["id"])
+    return text(detail["name"])
+
+
+def error_of(
+    status: str, error: str | None, cause: str | None, place: str | None = None
+) -> BaseException:
+    """The flow's own error, or what of Step Functions ended it; `place`: the line it was at."""
+    if status == "ABORTED":
+        return asyncio.CancelledError()
+    where = "" if place is None else f" ({place})"
+    if status == "TIMED_OUT":
+        return LimitExceeded(f"execution_seconds: the execution has lasted a year{where}")
+    limit = limit_named(error, cause or "")
+    if limit is not None:
+        return LimitExceeded(f"{limit}: {cause}{where}")
+    said = told(cause or "").get("next")
+    if isinstance(said, Mapping) and "error" in said:
+        return decode_error(said["error"])
+    try:
+        return decode_error(json.loads(cause or ""))
+    except (ValueError, TypeError, KeyError):
+        return RuntimeError(f"{error}: {cause}")
+
+
+def _text(detail: Mapping[str, Json], name: str) -> str | None:
+    value = detail.get(name)
+    return None if value is None else text(value)
