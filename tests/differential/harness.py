@@ -21,9 +21,11 @@ from perdure.errors import LimitExceeded
 from perdure.testing import Refused, Result, ScriptError, after, run
 from perdure.trace import compare
 
-__all__ = ["ENGINES", "HEADER", "Program", "Verdict", "judge", "source_of"]
+__all__ = ["ALL", "ENGINES", "HEADER", "Program", "Verdict", "judge", "source_of"]
 
 ENGINES = ("local", "aws/moto")
+ALL = (*ENGINES, "azure/memory")
+"""With the engine that runs the same Python as the reference: in the sweeps alone."""
 
 HEADER = '''\
 import asyncio

@@ -57,6 +57,13 @@ def _is_expected_limit(name: str, engine: str, verdict: Verdict) -> bool:
     return verdict.kind == "limited" and limit is not None and limit in verdict.detail
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+def test_azure_does_what_the_reference_does(program: Program, tmp_path: Path) -> None:
+    verdict = judge(program, tmp_path, ("azure/memory",))["azure/memory"]
+    assert verdict.kind in ("same", "refused"), verdict.detail
+
+
 def test_names_are_unique_and_open_ones_exist() -> None:
     names = [program.name for program in PROGRAMS]
     assert len(names) == len(set(names))
