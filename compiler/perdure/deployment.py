@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, final
 
 if TYPE_CHECKING:
+    from perdure.codec.text import Json
     from perdure.project import Environment, Project
     from perdure.runtime.clients import Client
+    from perdure.runtime.engine import Outcome
     from perdure.store.protocol import RunRecord, RunStore
 
 __all__ = [
@@ -70,8 +72,27 @@ class Answer(NamedTuple):
 class Runs(Protocol):
     """The runs of a deployed environment, as the verbs on runs see them."""
 
-    store: "RunStore"
-    client: "Client"
+    @property
+    def store(self) -> "RunStore":
+        """Its run store."""
+        ...
+
+    @property
+    def client(self) -> "Client":
+        """What `Flow.start` and `Handle` use."""
+        ...
+
+    def start(self, flow: str, arguments: "Mapping[str, Json]", run: str) -> None:
+        """Start a run under this id, or find the one there is; RunConflict for another one."""
+        ...
+
+    def send(self, run: str, event: str, payload: "Json", *, id: str) -> None:
+        """Store an event, and wake who waits for it."""
+        ...
+
+    def outcome(self, run: str) -> "Outcome | None":
+        """How a run ended, None while it goes on."""
+        ...
 
     def cancel(self, run: str, *, at_once: bool) -> None:
         """Ask a run to cancel; `at_once`: end it without the flow's cleanup."""

@@ -234,15 +234,19 @@ class FlowTemplate:
         """Whether a function starts executions: children, and runs that nobody waits for."""
         return function == SITES and len(self.machines) > 1
 
+    def _arns(self, qualifier: str) -> dict[str, Json]:
+        """The machine of each flow, as JSON text."""
+        arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:"
+        known = {one.ref: f"{arn}{one.name}{qualifier}" for one in self.machines}
+        return {"Fn::Sub": json.dumps(known)}
+
     def _known_machines(self, function: str) -> dict[str, Json]:
         """What a function starts, by flow: the alias of its own release, so that children stay on
         the version of their parent. Names and no references: a machine refers to the function.
         """
         if not self._starts(function):
             return {}
-        arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:"
-        known = {one.ref: f"{arn}{one.name}:${{Release}}" for one in self.machines}
-        return {"PERDURE_MACHINES": {"Fn::Sub": json.dumps(known)}}
+        return {"PERDURE_MACHINES": self._arns(":${Release}")}
 
     def _log_group(self, name: str) -> dict[str, Json]:
         return {
@@ -376,6 +380,7 @@ class FlowTemplate:
     def _outputs(self) -> dict[str, Json]:
         return {
             "Machine": {"Description": "the state machine", "Value": {"Ref": "Machine"}},
+            "Machines": {"Description": "all machines, by flow", "Value": self._arns("")},
             "Live": {"Description": "where runs are started", "Value": {"Ref": "Live"}},
             "Version": {"Description": "its newest version", "Value": {"Ref": "MachineVersion"}},
             **{

@@ -58,7 +58,10 @@ class AwsDeployer:
 
     def connect(self, place: Place) -> Runs:
         """The runs of an environment."""
-        raise DeployError("runs of deployed environments cannot be reached yet")
+        from perdure_aws.deploy.runs import AwsRuns
+
+        with _told():
+            return AwsRuns(place)
 
 
 @contextmanager

@@ -50,4 +50,9 @@ def connect(on: str | None = None) -> Client:
     if name is None or name == "local":
         client: Client = import_module("perdure.local.client").connect()
         return client
-    raise NotImplementedError(f"environment {name!r}: deployed environments cannot be reached yet")
+    from pathlib import Path
+
+    from perdure.deployment import find_place, load_deployer
+
+    place = find_place(Path.cwd(), name)
+    return load_deployer(place.environment.target).connect(place).client

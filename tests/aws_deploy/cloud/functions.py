@@ -109,9 +109,9 @@ class Functions(Mapping[str, LambdaFunction]):
 
     def _load(self, arn: str) -> FunctionCode:
         # Any: moto's models have no types.
-        awslambda: Any = import_module("moto.awslambda.models")
+        awslambda: Any = import_module("moto.awslambda.utils")
         _, _, _, region, account, _, name, version = arn.split(":")
-        found = awslambda.lambda_backends[account][region].get_function(name, version)
+        found = awslambda.get_backend(account, region).get_function(name, version)
         folder = self._folder / f"{name}-{version}"
         env = {key: str(value) for key, value in found.environment_vars.items()}
         return FunctionCode(folder, found.code_bytes, found.handler, env)

@@ -195,7 +195,8 @@ class States:
         return answer
 
     def _get_execution_history(self, given: Mapping[str, Any]) -> Answer:
-        events = list(self._execution(given["executionArn"]).now.history)
+        history = self._execution(given["executionArn"]).now.history
+        events = [{**e, "timestamp": datetime.fromisoformat(str(e["timestamp"]))} for e in history]
         if given.get("reverseOrder"):
             events.reverse()
         begin, size = int(given.get("nextToken", "0")), given.get("maxResults", 1000)
