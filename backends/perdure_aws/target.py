@@ -6,20 +6,24 @@ read (the bundle holds it too) <flow>/source-map.json state -> file, line, colum
 <flow>/bundle.zip everything the sites function needs
 <flow>/template.json CloudFormation: the flow's resources <flow>/store.json likewise: those that
 all flows of an environment share
+<flow>/source.json the copy of the source that the run store keeps
 """
 
+import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import ClassVar, Literal, final
 
 from perdure import __version__, rules
 from perdure.backend import Artifacts, Limit, Limits
 from perdure.codec import VERSION as CODEC_VERSION
 from perdure.codec import Json
+from perdure.copies import SourceCopy
 from perdure.diagnostics import Report
 from perdure.ir import Program, Ref
 from perdure.machine.emit import emit, module_name
 from perdure.machine.ir import Machine, Machines
-from perdure.project import Environment, Project
+from perdure.project import PYPROJECT, Environment, Project
 from perdure_aws.asl import Definition, definition, function_groups
 from perdure_aws.bundle import bundle_files, zip_of
 from perdure_aws.checks import check
@@ -67,16 +71,18 @@ class AwsTarget:
             module_name(one.ref): emit(one, program.sources, program.sites)
             for one in machines.machines
         }
+        sources = self._sources(program, project)
+        copy = _copy(machine, sources, project).encoded()
         about: dict[str, Json] = {
             "perdure": __version__,
             "python": project.minor,
             "flow": str(machine.ref),
             "flows": {str(one.ref): module_name(one.ref) for one in machines.machines},
-            "source": program.digest,
+            "source": sha256(copy).hexdigest(),
             "codec": CODEC_VERSION,
             "state": STATE_VERSION,
         }
-        files = bundle_files(self._sources(program, project), sites, about)
+        files = bundle_files(sources, sites, about)
         inner = [
             (f"{folder_of(one.machine.ref, machines)}/{name}", text)
             for one, its_document in others
@@ -86,6 +92,7 @@ class AwsTarget:
             **_readable(built, document, sites),
             **dict(inner),
             "bundle.zip": zip_of(files),
+            "source.json": copy,
             "template.json": pretty(
                 flow_template(
                     _emitted(self._definitions(machines), machines),
@@ -120,6 +127,14 @@ def folder_of(ref: Ref, machines: Machines) -> str:
     names = [one.ref.qualname for one in machines.machines]
     plain = ref.qualname if names.count(ref.qualname) == 1 else f"{ref.module}.{ref.qualname}"
     return f"flows/{plain}"
+
+
+def _copy(machine: Machine, sources: Mapping[str, str], project: Project) -> SourceCopy:
+    """What the store keeps for the flow's runs; of the settings, those that say what it means."""
+    settings = {"python": project.minor, "pure": sorted(project.settings.pure)}
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
+    text = "[tool.perdure]\n" + "".join(lines)
+    return SourceCopy(machine.span.file, machine.ref.qualname, {**sources, PYPROJECT: text})
 
 
 def _emitted(

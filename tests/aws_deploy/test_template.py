@@ -141,9 +141,10 @@ def test_a_flow_that_starts_others_brings_their_machines(tmp_path: Path) -> None
     assert "states:StartExecution" in set(_actions(resources(template, "IAM::Role")["SitesRole"]))
 
 
-def test_a_flow_that_starts_none_may_start_none(project: Path) -> None:
+def test_only_the_function_without_a_group_starts_executions(project: Path) -> None:
     roles = resources(template_of(project), "IAM::Role")
-    assert not {"states:StartExecution", "states:StopExecution"} & set(_actions(roles["SitesRole"]))
+    assert "states:StartExecution" in set(_actions(roles["SitesRole"]))
+    assert "states:StartExecution" not in set(_actions(roles["SitesHeavyLiftingRole"]))
 
 
 def test_a_task_that_no_role_allows_is_our_fault_and_said_so() -> None:

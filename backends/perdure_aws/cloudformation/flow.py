@@ -183,7 +183,7 @@ class FlowTemplate:
         group = self.groups.get(name)
         physical = "${AWS::StackName}-sites" + (f"-{_in_names(group)}" if group else "")
         waits = any(task.waits and task.calls == name for task in self.tasks)
-        starts = [one.name for one in self.machines] if self._starts(name) else []
+        starts = [one.name for one in self.machines] if name == SITES else []
         allowed = {
             _condition(number): self._allowed(one, name)
             for number, one in enumerate(self.environments.values(), 1)
@@ -230,10 +230,6 @@ class FlowTemplate:
             "TracingConfig": {"Mode": "Active"},
         }
 
-    def _starts(self, function: str) -> bool:
-        """Whether a function starts executions: children, and runs that nobody waits for."""
-        return function == SITES and len(self.machines) > 1
-
     def _arns(self, qualifier: str) -> dict[str, Json]:
         """The machine of each flow, as JSON text."""
         arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:"
@@ -241,10 +237,11 @@ class FlowTemplate:
         return {"Fn::Sub": json.dumps(known)}
 
     def _known_machines(self, function: str) -> dict[str, Json]:
-        """What a function starts, by flow: the alias of its own release, so that children stay on
-        the version of their parent. Names and no references: a machine refers to the function.
+        """What a function starts, by flow: the alias of its own release, so that children and later
+        chunks of a run stay on its version. Names and no references: a machine refers to the
+        function.
         """
-        if not self._starts(function):
+        if function != SITES:
             return {}
         return {"PERDURE_MACHINES": self._arns(":${Release}")}
 
@@ -262,8 +259,10 @@ class FlowTemplate:
     # --- the machine ----------------------------------------------------------------------------
 
     def _machine(self, one: Emitted) -> Resources:
-        """A machine, its version, and where the flow starts others, the alias of the release."""
-        machine: dict[str, dict[str, Json]] = {
+        """A machine, its version, the alias under which sites of this release start it."""
+        newest: dict[str, Json] = {"Ref": f"{one.logical}Version"}
+        routing: list[Json] = [{"StateMachineVersionArn": newest, "Weight": 100}]
+        return {
             one.logical: {
                 "Type": "AWS::StepFunctions::StateMachine",
                 "Properties": self._machine_properties(one),
@@ -279,12 +278,8 @@ class FlowTemplate:
                     },
                 },
             },
+            f"{one.logical}Release": _alias({"Ref": "Release"}, routing),
         }
-        if len(self.machines) > 1:
-            newest: dict[str, Json] = {"Ref": f"{one.logical}Version"}
-            routing: list[Json] = [{"StateMachineVersionArn": newest, "Weight": 100}]
-            machine[f"{one.logical}Release"] = _alias({"Ref": "Release"}, routing)
-        return machine
 
     def _machine_properties(self, one: Emitted) -> dict[str, Json]:
         pinned: dict[str, Json] = {name: {"Ref": f"{name}Version"} for name in self.functions}

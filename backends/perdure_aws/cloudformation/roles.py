@@ -71,7 +71,10 @@ def sites_role(
     if starts:
         statements += [
             _allow(("states:StartExecution",), [_of_states("stateMachine", n) for n in starts]),
-            _allow(("states:StopExecution",), [_of_states("execution", f"{n}:*") for n in starts]),
+            _allow(
+                ("states:GetExecutionHistory", "states:StopExecution"),
+                [_of_states("execution", f"{name}:*") for name in starts],
+            ),
         ]
     policies: list[Json] = [
         {

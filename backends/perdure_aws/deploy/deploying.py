@@ -55,6 +55,7 @@ def deploy(place: Place, say: Say, weight: int) -> Answer:
     done = [("store", store_stack(place), changed)]
     for one in prepared:
         _upload(environment, one)
+        environment.store.put_blob(one.release.source)
     _refuse_lost_functions(environment, prepared)
     done += [_deploy_flow(environment, one, weight) for one in prepared]
     left = _left_over(environment, prepared)

@@ -7,7 +7,7 @@ line it stands in; what is under way; the ways that were taken. An event belongs
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple, final
 
@@ -31,9 +31,9 @@ class Entered(NamedTuple):
     """What its site was asked; {} of states that are no sites."""
 
 
-def happened(events: Iterable[Event], fetch: Fetch) -> Happened:
+def happened(events: Iterable[Event], definition: Mapping[str, Json], fetch: Fetch) -> Happened:
     """Everything in the order in which it ended; what is under way last."""
-    reader = _History(fetch)
+    reader = _History(fetch, dict(_places(definition)))
     for event in events:
         reader.take(event)
     return Happened(
@@ -47,8 +47,11 @@ def happened(events: Iterable[Event], fetch: Fetch) -> Happened:
 class _History:
     """The events so far."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, places: Mapping[str, str]) -> None:
         self._fetch = fetch
+        self._places = places
+        self._entries: dict[str, float] = {}
+        """When each state was entered last."""
         self._states: dict[int, Entered] = {}
         """By the id of each event: the state it belongs to."""
         self._choosing: dict[int, Entered] = {}
@@ -68,6 +71,7 @@ class _History:
             case _ if kind.endswith("StateEntered"):
                 name = str(_details(event, "stateEntered").get("name", ""))
                 self._states[number] = Entered(name, time, {})
+                self._entries[name] = time
                 self._decided(before, name)
                 if kind == "ChoiceStateEntered":
                     self._choosing[number] = self._states[number]
@@ -89,7 +93,9 @@ class _History:
         """A state that follows a Choice is what was chosen."""
         choice = self._choosing.pop(before, None)
         if choice is not None:
-            self.decisions.append({"state": choice.name, "to": name, "time": choice.time})
+            line = self._places.get(choice.name)
+            said = {"state": choice.name, "to": name, "time": choice.time, "line": line}
+            self.decisions.append(said)
 
     def _begun(self, state: Entered) -> None:
         payload = state.payload
@@ -151,16 +157,33 @@ class _History:
         self._failures.setdefault(path, []).append(failure)
 
     def _operation(self, record: Mapping[str, Json], state: Entered) -> Mapping[str, object]:
-        path = str(record["path"])
+        path, label = str(record["path"]), str(record["label"])
         if record.get("contestant") is not None:
             path = f"{path}/{record['name']}"
+        # What a native state did is told by the site after it.
+        own = record["kind"] != "step" and label in self._places
+        began = self._began.pop(path, state.time)
         return {
             **record,
             "path": path,
-            "began": self._began.pop(path, state.time),
-            "line": state.payload.get("line"),
+            "began": self._entries.get(label, began) if own else began,
+            "line": self._places[label] if own else state.payload.get("line"),
             "failures": self._failures.pop(path, []),
         }
+
+
+def _places(graph: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """The line of each state, as its comment says it."""
+    states = graph.get("States")
+    for name, state in states.items() if isinstance(states, dict) else ():
+        if not isinstance(state, dict):
+            continue
+        yield name, str(state.get("Comment", ""))
+        branches = state.get("Branches")
+        inner = [*(branches if isinstance(branches, list) else ()), state.get("ItemProcessor")]
+        for one in inner:
+            if isinstance(one, dict):
+                yield from _places(one)
 
 
 def _path(payload: Mapping[str, Json]) -> str:

@@ -28,8 +28,8 @@ class Release(NamedTuple):
     """The template of the environment."""
     definitions: Mapping[str, str]
     """The machines, by path in the folder."""
-    places: Mapping[str, Mapping[str, Json]]
-    """The source maps, by path in the folder."""
+    source: bytes
+    """The copy of the source that its runs keep."""
     about: Mapping[str, Json]
     """What the bundle says of itself."""
 
@@ -64,7 +64,7 @@ def _release(folder: Path) -> Release:
             (folder / "template.json").read_text("utf-8"),
             (folder / "store.json").read_text("utf-8"),
             _texts(folder, DEFINITION),
-            {path: json.loads(text) for path, text in _texts(folder, "source-map.json").items()},
+            (folder / "source.json").read_bytes(),
             about,
         )
     except (OSError, KeyError, zipfile.BadZipFile) as error:

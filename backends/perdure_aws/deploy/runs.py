@@ -105,7 +105,10 @@ class AwsRuns:
         execution = self._execution(record.flow, execution_name(record.run))
         if execution is None:
             return Happened((), (), ())
-        return happened(self._events(execution), lambda said: unkept(self.store, said))
+        said = self.steps.describe_state_machine_for_execution(executionArn=execution)
+        definition: dict[str, Json] = json.loads(said["definition"])
+        events = self._events(execution)
+        return happened(events, definition, lambda said: unkept(self.store, said))
 
     def outcome(self, run: str) -> Outcome | None:
         """How a run ended, None while it goes on. A run that never claimed its id ended with its

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from perdure.cli import exits
+from perdure.cli.environments import on_option
 from perdure.cli.store import choose_run, open_store
 from perdure.cli.streams import say
 
@@ -15,7 +16,8 @@ __all__ = ["command"]
 @click.command("cancel")
 @click.argument("run", metavar="RUN|last")
 @click.option("--now", "at_once", is_flag=True, help="Stop without running the flow's cleanup.")
-def command(run: str, at_once: bool) -> int:
+@on_option
+def command(run: str, at_once: bool, on: str | None) -> int:
     """Cancel a run: handlers and `finally` of the flow run first."""
     from perdure.cli.drive import Driver, load_run, new_engine
     from perdure.local.lease import Leases
@@ -24,6 +26,10 @@ def command(run: str, at_once: bool) -> int:
     from perdure.store.protocol import Status
     from perdure.store.runs import find_run
 
+    if on is not None:
+        from perdure.cli.deployed import cancel_on
+
+        return cancel_on(on, run, at_once=at_once)
     place = open_store(Path.cwd())
     record = choose_run(place.store, run)
     if record.end is not None:

@@ -153,6 +153,7 @@ class _Site:
 
     def open(self, names: "list[FlowName]") -> None:
         """Load the flows."""
+        from perdure.cli.histories import LocalHistory
         from perdure.cli.tree import run_json
         from perdure.local.api import Api
         from perdure.local.programs import Programs
@@ -162,7 +163,7 @@ class _Site:
         programs = Programs(self.place.project, names)
         self.doors = Doors(store, programs)
         self.schedules = Schedules(store, programs, say, time.time())
-        self.api = Api(store, programs, run_json, self._wait)
+        self.api = Api(store, programs, lambda at, run: run_json(LocalHistory(at), run), self._wait)
 
     def look(self) -> None:
         """Start what is due by a schedule."""

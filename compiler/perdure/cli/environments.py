@@ -13,15 +13,25 @@ from perdure.deployment import (
     Deployer,
     DeployError,
     Place,
+    Runs,
     UnknownEnvironment,
     find_place,
     load_deployer,
 )
 
-__all__ = ["answer", "environment_argument", "json_option", "open_environment", "say"]
+__all__ = [
+    "answer",
+    "connected",
+    "environment_argument",
+    "json_option",
+    "on_option",
+    "open_environment",
+    "say",
+]
 
 environment_argument = click.argument("environment", metavar="ENV")
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+on_option = click.option("--on", metavar="ENV", help="In this deployed environment.")
 
 
 def open_environment(name: str) -> tuple[Place, Deployer]:
@@ -31,6 +41,15 @@ def open_environment(name: str) -> tuple[Place, Deployer]:
         return place, load_deployer(place.environment.target)
     except DeployError as error:
         raise click.UsageError(str(error)) from None
+
+
+def connected(name: str) -> Runs:
+    """The runs of a deployed environment."""
+    place, deployer = open_environment(name)
+    try:
+        return deployer.connect(place)
+    except DeployError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def answer(name: str, verb: Callable[[Place, Deployer], Answer], as_json: bool) -> int:

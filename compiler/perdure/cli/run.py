@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_type_hints
 import click
 
 from perdure.cli.arguments import parse_pairs, read_json, shortened
+from perdure.cli.environments import on_option
 from perdure.cli.output import check_file
 from perdure.cli.store import open_store
 from perdure.cli.streams import say
@@ -29,8 +30,15 @@ __all__ = ["command"]
 @click.option("--input", "whole", metavar="JSON|@FILE|-", help="The whole input as JSON.")
 @click.option("--id", "identity", metavar="ID", help="The run's id: makes the start idempotent.")
 @click.option("--detach", is_flag=True, help="Leave when only waits are left, with exit code 4.")
+@on_option
 def command(
-    name: str, pairs: tuple[str, ...], whole: str | None, identity: str | None, detach: bool
+    *,
+    name: str,
+    pairs: tuple[str, ...],
+    whole: str | None,
+    identity: str | None,
+    detach: bool,
+    on: str | None,
 ) -> int:
     """Run a flow on this machine until its end; Ctrl-C leaves it resumable."""
     from perdure.cli.drive import load_file, new_engine, new_run_id
@@ -51,6 +59,11 @@ def command(
             arguments = encode_input(program.flow, values)
         except (InvalidInput, UncodableError) as error:
             raise click.UsageError(f"the input does not fit: {shortened(error)}") from None
+    if on is not None:
+        from perdure.cli.deployed import run_on
+
+        run = identity or new_run_id(program.flow.name)
+        return run_on(on, program, arguments, run, detach=detach)
     place = open_store(flow_name.path.absolute(), make=True)
     engine = new_engine(place.store, program)
     run = identity or new_run_id(program.flow.name)

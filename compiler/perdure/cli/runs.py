@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from perdure.cli import exits
+from perdure.cli.environments import connected, on_option
 from perdure.cli.store import open_store
 from perdure.cli.streams import json_text, out
 
@@ -18,13 +19,14 @@ __all__ = ["command"]
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many at most."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def command(children: bool, limit: int, as_json: bool) -> int:
+@on_option
+def command(children: bool, limit: int, as_json: bool, on: str | None) -> int:
     """List the runs, newest first."""
     from perdure.cli.tree import duration
     from perdure.store.match import live_waiters
     from perdure.store.runs import list_runs
 
-    store = open_store(Path.cwd()).store
+    store = open_store(Path.cwd()).store if on is None else connected(on).store
     records = [r for r in list_runs(store) if children or r.parent is None][:limit]
     waits = {
         record.run: [name for waiter in live_waiters(store, record.run) for name in waiter.names]

@@ -4,12 +4,13 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from perdure.cli import exits
 from perdure.cli.arguments import parse_pairs, read_json, shortened
+from perdure.cli.environments import on_option
 from perdure.cli.store import choose_run, open_store
 from perdure.cli.streams import say
 from perdure.codec import UncodableError
@@ -30,6 +31,7 @@ __all__ = ["command"]
 @click.option("--payload", metavar="JSON|@FILE|-", help="The whole payload as JSON.")
 @click.option("--no-drive", is_flag=True, help="Only store the event.")
 @click.option("--event-id", metavar="ID", help="A second event with this id is the same event.")
+@on_option
 def command(
     *,
     run: str,
@@ -38,6 +40,7 @@ def command(
     payload: str | None,
     no_drive: bool,
     event_id: str | None,
+    on: str | None,
 ) -> int:
     """Send an event to a run; if no process drives it, drive it to its end or next wait."""
     from perdure.cli.drive import Driver, load_run, new_engine
@@ -45,6 +48,10 @@ def command(
     from perdure.local.wakes import root_of
     from perdure.store.runs import find_run
 
+    if payload is not None and pairs:
+        raise click.UsageError("give the payload as key=value or as --payload, not both")
+    if on is not None:
+        return _on(on, run, event, _Said(payload, pairs), event_id)
     place = open_store(Path.cwd())
     record = choose_run(place.store, run)
     if record.end is not None:
@@ -52,8 +59,6 @@ def command(
     program = load_run(place.store, record, place.project.root)
     if isinstance(program, int):
         return program
-    if payload is not None and pairs:
-        raise click.UsageError("give the payload as key=value or as --payload, not both")
     with program.active():
         encoded = _payload(program, event, payload, pairs)
     top = find_run(place.store, root_of(place.store, record.run))
@@ -73,6 +78,28 @@ def command(
         say(f"`{event}` is stored for run {record.run}{who}")
         return exits.DONE
     return Driver(engine, program, detach=True).drive(top)
+
+
+class _Said(NamedTuple):
+    """The payload as it was typed."""
+
+    payload: str | None
+    pairs: tuple[str, ...]
+
+
+def _on(environment: str, run: str, event: str, said: _Said, event_id: str | None) -> int:
+    """The same in a deployed environment, whose machines drive their runs."""
+    from perdure.cli.deployed import choose_on, program_of, send_on
+    from perdure.cli.environments import connected
+
+    runs = connected(environment)
+    record = choose_on(runs, run)
+    if record.end is not None:
+        raise click.UsageError(f"run {record.run} has ended already: {record.end.status.value}")
+    program = program_of(environment, runs, record)
+    with program.active():
+        encoded = _payload(program, event, said.payload, said.pairs)
+    return send_on(runs, record, event, encoded, event_id or os.urandom(16).hex())
 
 
 def _say_repeated(stored: "Event", name: str, payload: "Json", now: float) -> None:

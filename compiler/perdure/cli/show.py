@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from perdure.cli import exits
+from perdure.cli.environments import on_option
 from perdure.cli.store import LAST, choose_run, open_store
 from perdure.cli.streams import drawn, json_text, out
 from perdure.store.protocol import RunRecord
@@ -19,16 +20,22 @@ __all__ = ["command"]
 @click.argument("run", default=LAST, metavar="[RUN|last]")
 @click.option("--follow", is_flag=True, help="Go on showing what happens until the run ends.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def command(run: str, follow: bool, as_json: bool) -> int:
+@on_option
+def command(run: str, follow: bool, as_json: bool, on: str | None) -> int:
     """Show what a run did: every operation, its attempts, outcome and place in the source."""
+    from perdure.cli.histories import LocalHistory
     from perdure.cli.tree import draw, run_json
 
+    if on is not None:
+        from perdure.cli.deployed import show_on
+
+        return show_on(on, run, follow=follow, as_json=as_json)
     place = open_store(Path.cwd())
     record = choose_run(place.store, run)
     if as_json:
-        out(json_text(run_json(place.store, record.run)))
+        out(json_text(run_json(LocalHistory(place.store), record.run)))
         return exits.DONE
-    for line in draw(place.store, record, time.time()):
+    for line in draw(LocalHistory(place.store), record, time.time()):
         out(drawn(line, sys.stdout))
     if follow and record.end is None:
         _follow(place.store, record)
@@ -37,6 +44,7 @@ def command(run: str, follow: bool, as_json: bool) -> int:
 
 def _follow(store: SqliteStore, record: RunRecord) -> None:
     """Print operations as they end, until the run does."""
+    from perdure.cli.histories import LocalHistory
     from perdure.cli.tree import draw, operation_line
     from perdure.local.journal import Journal
     from perdure.local.log import EventLog
@@ -53,6 +61,6 @@ def _follow(store: SqliteStore, record: RunRecord) -> None:
             out(drawn(operation_line(state), sys.stdout))
         shown = len(journal.ended)
         if now.end is not None:
-            out(drawn([*draw(store, now, time.time())][-1], sys.stdout))
+            out(drawn([*draw(LocalHistory(store), now, time.time())][-1], sys.stdout))
             return
         time.sleep(0.2)

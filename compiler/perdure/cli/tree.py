@@ -2,21 +2,20 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, final
+from typing import final
 
 import click
 
 from perdure.cli.drive import error_text, legible
+from perdure.cli.histories import History
 from perdure.cli.plain import plain, plain_fields, shown
 from perdure.local.history import children_of
 from perdure.local.journal import Journal, OperationState
-from perdure.local.log import EventLog
 from perdure.render.width import visible
 from perdure.runtime.engine import Completed, Failed, LogRecord
 from perdure.runtime.usage import Usage, added, usage_json
 from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import find_run
-from perdure.store.sqlite import SqliteStore
 
 __all__ = ["draw", "duration", "operation_line", "run_json"]
 
@@ -39,25 +38,19 @@ class _Node:
         self.scopes: dict[str, _Node] = {}
 
 
-class _Source(NamedTuple):
-    store: SqliteStore
-    log: EventLog
-
-
-def draw(store: SqliteStore, record: RunRecord, now: float) -> Iterator[str]:
+def draw(history: History, record: RunRecord, now: float) -> Iterator[str]:
     """The lines of the tree of one run."""
     mark, color = _MARKS[record.status]
     took = duration((record.ended or now) - record.started)
     name = click.style(record.run, bold=True)
     yield f"{click.style(mark, fg=color)} {name}  {_head(record, took)}"
-    source = _Source(store, EventLog(store))
-    journal = Journal(record.run, source.log.read(record.run))
+    journal = history.journal(record.run)
     if record.input:
         yield f"  input     {_arguments(plain_fields(record.input))}"
     if journal.progress:
         yield f"  progress  {shown(plain([*journal.progress.values()][-1]))}"
-    yield from _lines(_tree(source, record.run, journal).below, "  ")
-    for one in total_usage(store, record.run):
+    yield from _lines(_tree(history, record.run, journal).below, "  ")
+    for one in total_usage(history, record.run):
         yield f"  usage     {spent_text(one)}"
     if record.end is not None and record.end.status is Status.COMPLETED:
         yield f"  result    {shown(plain(record.end.value), 200)}"
@@ -71,15 +64,14 @@ def _head(record: RunRecord, took: str) -> str:
     return f"{record.flow}  {record.status.value}{asked}, {took}, started {started}"
 
 
-def _tree(source: _Source, run: str, journal: Journal) -> _Node:
+def _tree(history: History, run: str, journal: Journal) -> _Node:
     top = _Node([], 0.0)
     for state in journal.operations.values():
         if state.kind == "timeout" and (state.outcome is None or state.interrupted):
             continue
         node = _Node(_operation(state, journal.deadline(state)), state.began)
-        for child in children_of(source.store, run, state):
-            inner = Journal(child, source.log.read(child))
-            node.below += _tree(source, child, inner).below
+        for child in children_of(history.store, run, state):
+            node.below += _tree(history, child, history.journal(child)).below
         _scope(top, state.scope, state.began).below.append(node)
     for began, record in journal.logs.values():
         _scope(top, record.scope, began).below.append(_Node([_log_line(record)], began))
@@ -196,13 +188,12 @@ def spent_text(usage: Usage) -> str:
     return f"{visible(usage.model)}: {text}" if usage.model else text
 
 
-def total_usage(store: SqliteStore, run: str) -> tuple[Usage, ...]:
+def total_usage(history: History, run: str) -> tuple[Usage, ...]:
     """What a run and its children spent, one sum for each model."""
-    journal = Journal(run, EventLog(store).read(run))
-    states = [*journal.operations.values()]
-    below = [child for state in states for child in children_of(store, run, state)]
+    states = [*history.journal(run).operations.values()]
+    below = [child for state in states for child in children_of(history.store, run, state)]
     own = [one for state in states for one in state.usage]
-    return added([*own, *(one for child in below for one in total_usage(store, child))])
+    return added([*own, *(one for child in below for one in total_usage(history, child))])
 
 
 def duration(seconds: float) -> str:
@@ -218,10 +209,10 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
-def run_json(store: SqliteStore, run: str) -> dict[str, object]:
+def run_json(history: History, run: str) -> dict[str, object]:
     """A run as JSON, its children inside the operations that started them."""
-    record = find_run(store, run)
-    journal = Journal(run, EventLog(store).read(run))
+    record = find_run(history.store, run)
+    journal = history.journal(run)
     end = record.end
     return {
         "run": record.run,
@@ -233,13 +224,13 @@ def run_json(store: SqliteStore, run: str) -> dict[str, object]:
         "result": None if end is None else plain(end.value),
         "error": None if end is None or end.error is None else error_text(end.error),
         "progress": [plain(value) for value in journal.progress.values()],
-        "usage": usage_json(total_usage(store, run)),
-        "operations": [_operation_json(store, run, s) for s in journal.operations.values()],
+        "usage": usage_json(total_usage(history, run)),
+        "operations": [_operation_json(history, run, s) for s in journal.operations.values()],
         "logs": [{"time": when, **entry._asdict()} for when, entry in journal.logs.values()],
     }
 
 
-def _operation_json(store: SqliteStore, run: str, state: OperationState) -> dict[str, object]:
+def _operation_json(history: History, run: str, state: OperationState) -> dict[str, object]:
     outcome: dict[str, object] = {}
     if isinstance(state.outcome, Completed):
         outcome = {"value": plain(state.outcome.value)}
@@ -262,5 +253,5 @@ def _operation_json(store: SqliteStore, run: str, state: OperationState) -> dict
             {"attempt": f.number, "error": None if f.error is None else error_text(f.error)}
             for f in state.failures
         ],
-        "children": [run_json(store, child) for child in children_of(store, run, state)],
+        "children": [run_json(history, child) for child in children_of(history.store, run, state)],
     }

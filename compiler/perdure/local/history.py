@@ -6,7 +6,7 @@ from perdure.local.journal import Journal, OperationState
 from perdure.local.log import EventLog
 from perdure.runtime.engine import Completed, Failed
 from perdure.runtime.site import NOWHERE
-from perdure.store.protocol import RunRecord, Status
+from perdure.store.protocol import RunRecord, RunStore, Status
 from perdure.store.runs import find_run, get_run
 from perdure.store.sqlite import SqliteStore
 from perdure.trace import End, Trace, TraceEntry, error_json, outcome_json
@@ -33,7 +33,7 @@ def end_of(record: RunRecord) -> End:
     return End(_ENDS[record.end.status], record.end.value, error)
 
 
-def children_of(store: SqliteStore, run: str, state: OperationState) -> list[str]:
+def children_of(store: RunStore, run: str, state: OperationState) -> list[str]:
     """Return the ids of the runs that an operation started as children, one per attempt."""
     if state.kind != "flow":
         return []

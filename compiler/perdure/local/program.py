@@ -8,7 +8,7 @@ import ast
 import json
 import re
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from perdure import __version__, diagnostics
 from perdure.codec import VERSION as CODEC
+from perdure.copies import COPY_FORMAT, SourceCopy, text_of
 from perdure.diagnostics import Report
 from perdure.driver import FlowName, analyse, find_flows, open_project, which_flow
 from perdure.frontend.loader import LoadedFlow, load
 from perdure.project import Project
 from perdure.runtime.functions import ModuleFunctions
-from perdure.source import Source
-from perdure.store.protocol import Json, RunRecord, Versions
+from perdure.store.protocol import Json, RunRecord, RunStore, Versions
 from perdure.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ __all__ = [
     "WrongPython",
     "check_id",
     "check_program",
+    "load_copied",
     "load_program",
     "load_stored",
 ]
 
-COPY_FORMAT: Final = 1
 SETTINGS_FILE: Final = "pyproject.toml"
 LONGEST_ID: Final = 80
 """What the name of an execution of Step Functions may have, the shortest of all targets."""
@@ -70,28 +70,6 @@ def check_id(run: str) -> None:
             f"`{run}` is no run id: begin with a letter or digit, then also `.`, `_`, `:`, `@`"
             " and `-`"
         )
-
-
-class SourceCopy(NamedTuple):
-    """The files a flow was loaded from, by path from the project root."""
-
-    file: str
-    flow: str
-    files: Mapping[str, str]
-
-    def encoded(self) -> bytes:
-        """Return the bytes to keep; equal sources give equal bytes."""
-        body = {
-            "format": COPY_FORMAT,
-            "file": self.file,
-            "flow": self.flow,
-            "files": dict(sorted(self.files.items())),
-        }
-        return json.dumps(body, separators=(",", ":"), ensure_ascii=True).encode()
-
-    def changed_files(self, root: Path) -> list[str]:
-        """Return which files are different now, or gone."""
-        return [name for name, text in self.files.items() if _text_of(root / name) != text]
 
 
 @final
@@ -215,7 +193,7 @@ def check_program(name: FlowName) -> Checked:
         project.display(module.path): module.source.text
         for module in workspace.graph.modules.values()
     }
-    settings = _text_of(project.root / SETTINGS_FILE)
+    settings = text_of(project.root / SETTINGS_FILE)
     if settings is not None:
         files[SETTINGS_FILE] = settings
     copy = SourceCopy(project.display(file), flows[0].ref.qualname, files)
@@ -241,7 +219,7 @@ def _running() -> str:
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def read_copy(store: SqliteStore, record: RunRecord) -> SourceCopy:
+def read_copy(store: RunStore, record: RunRecord) -> SourceCopy:
     """Return the source copy that a run keeps."""
     content = store.get_blob(record.versions.source)
     if content is None:
@@ -263,10 +241,19 @@ def load_stored(
             f"run {record.run} was started under Python {record.versions.python}, this is"
             f" {_running()}: resume it with Python {record.versions.python}"
         )
+    return load_copied(store, record, root, Path(store.path).parent / "sources")
+
+
+def load_copied(
+    store: RunStore, record: RunRecord, root: Path, folder: Path
+) -> tuple[Program, tuple[str, ...]]:
+    """The flow of a run out of the source copy that its store keeps, below `folder` where files
+    have changed since; which those are.
+    """
     copy = read_copy(store, record)
     changed = tuple(copy.changed_files(root))
     if changed:
-        root = Path(store.path).parent / "sources" / record.versions.source[:16]
+        root = folder / record.versions.source[:16]
         _write_copy(copy, root)
     name = FlowName(root / copy.file, record.flow.partition(":")[2])
     return load_program(name), changed
@@ -275,7 +262,7 @@ def load_stored(
 def _write_copy(copy: SourceCopy, root: Path) -> None:
     for name, text in copy.files.items():
         path = root / name
-        if _text_of(path) != text:
+        if text_of(path) != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text.encode(_encoding_of(text)))
     settings = root / SETTINGS_FILE
@@ -286,10 +273,3 @@ def _write_copy(copy: SourceCopy, root: Path) -> None:
 def _encoding_of(text: str) -> str:
     """Return what the coding line of a Python file says."""
     return detect_encoding(BytesIO(text.encode("utf-8")).readline)[0]
-
-
-def _text_of(path: Path) -> str | None:
-    try:
-        return Source.from_bytes(path.name, path.read_bytes()).text
-    except (OSError, ValueError):
-        return None

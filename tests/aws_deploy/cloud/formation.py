@@ -274,7 +274,7 @@ def _models(states: States) -> Iterator[type[_Made]]:
             for one in routing:
                 number = int(one["stateMachineVersionArn"].rpartition(":")[2])
                 assert number in states.machines[base].versions, "a version that is there"
-            states.machines[base].aliases[properties["Name"]] = routing
+            states.machines[base].aliases[properties["Name"]] = routing  # a replaced one stays
             return cls(f"{base}:{properties['Name']}", properties)
 
     class LambdaVersion(_Made):

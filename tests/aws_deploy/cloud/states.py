@@ -111,6 +111,7 @@ class States:
             "ListExecutions": self._list_executions,
             "StartExecution": self._start_execution,
             "DescribeExecution": self._describe_execution,
+            "DescribeStateMachineForExecution": self._describe_state_machine_for_execution,
             "GetExecutionHistory": self._get_execution_history,
             "StopExecution": self._stop_execution,
             "SendTaskSuccess": self._send_task_success,
@@ -193,6 +194,11 @@ class States:
         if one.now.status == "FAILED":
             answer.update(error=one.now.error, cause=one.now.cause)
         return answer
+
+    def _describe_state_machine_for_execution(self, given: Mapping[str, Any]) -> Answer:
+        one = self._execution(given["executionArn"])
+        number = int(one.version.rpartition(":")[2])
+        return {"definition": self.machines[one.machine].versions[number]}
 
     def _get_execution_history(self, given: Mapping[str, Any]) -> Answer:
         history = self._execution(given["executionArn"]).now.history

@@ -1,0 +1,122 @@
+"""The verbs on runs, in a deployed environment: `--on ENV`."""
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from perdure.cli import exits
+from perdure.cli.environments import connected, open_environment
+from perdure.cli.histories import DeployedHistory
+from perdure.cli.store import LAST
+from perdure.cli.streams import drawn, json_text, out, say
+from perdure.deployment import DeployError, Runs
+from perdure.errors import RunConflict
+from perdure.store.protocol import RunRecord, Status
+from perdure.store.runs import get_run, list_runs
+
+if TYPE_CHECKING:
+    from perdure.codec.text import Json
+    from perdure.local.program import Program
+
+__all__ = ["cancel_on", "choose_on", "program_of", "run_on", "send_on", "show_on"]
+
+LOOKS = 0.5
+"""Seconds between two looks at a run that is followed."""
+
+
+def choose_on(runs: Runs, name: str) -> RunRecord:
+    """The run of that id, or the newest that no other run started as its child."""
+    if name == LAST:
+        for record in list_runs(runs.store):
+            if record.parent is None:
+                return record
+        raise click.UsageError("there are no runs yet; start one with `perdure run FILE --on ENV`")
+    found = get_run(runs.store, name)
+    if found is None:
+        raise click.UsageError(f"no run has the id `{name}`; `perdure runs --on ENV` lists them")
+    return found
+
+
+def show_on(environment: str, run: str, *, follow: bool, as_json: bool) -> int:
+    """The tree of a run."""
+    from perdure.cli.tree import draw, run_json
+
+    runs = connected(environment)
+    record = choose_on(runs, run)
+    if as_json:
+        out(json_text(run_json(DeployedHistory(runs), record.run)))
+        return exits.DONE
+    while follow and record.end is None:
+        time.sleep(LOOKS)
+        record = choose_on(runs, record.run)
+    for line in draw(DeployedHistory(runs), record, time.time()):
+        out(drawn(line, sys.stdout))
+    return exits.DONE
+
+
+def cancel_on(environment: str, run: str, *, at_once: bool) -> int:
+    """Ask a run to cancel."""
+    runs = connected(environment)
+    record = choose_on(runs, run)
+    if record.end is not None:
+        raise click.UsageError(f"run {record.run} has ended already: {record.end.status.value}")
+    runs.cancel(record.run, at_once=at_once)
+    say(f"run {record.run} was asked to cancel")
+    return exits.DONE
+
+
+def send_on(runs: Runs, record: RunRecord, event: str, payload: "Json", identity: str) -> int:
+    """Store an event for a run, and wake it."""
+    runs.send(record.run, event, payload, id=identity)
+    say(f"`{event}` is stored for run {record.run}")
+    return exits.DONE
+
+
+def program_of(environment: str, runs: Runs, record: RunRecord) -> "Program":
+    """The flow of a run, out of the source that its store keeps."""
+    from perdure.local.program import load_copied
+
+    place, _ = open_environment(environment)
+    root = place.project.root
+    return load_copied(runs.store, record, root, root / ".perdure" / "sources")[0]
+
+
+def run_on(
+    environment: str, program: "Program", arguments: "dict[str, Json]", run: str, *, detach: bool
+) -> int:
+    """Start a run, and stay until it ends or, detached, has begun."""
+    runs = connected(environment)
+    try:
+        runs.start(program.flow.__perdure_ref__, arguments, run)
+    except RunConflict as conflict:
+        raise click.UsageError(str(conflict)) from None
+    except DeployError as error:
+        raise click.ClickException(str(error)) from None
+    say(f"run {run} on {environment}")
+    if detach:
+        return exits.WAITING
+    try:
+        while runs.outcome(run) is None:
+            time.sleep(LOOKS)
+    except KeyboardInterrupt:
+        say(f"it goes on: `perdure show {run} --on {environment}`")
+        return exits.INTERRUPTED
+    return _ended(runs, run)
+
+
+def _ended(runs: Runs, run: str) -> int:
+    from perdure.cli.drive import error_text
+    from perdure.cli.plain import plain
+    from perdure.runtime.engine import Completed
+
+    outcome = runs.outcome(run)
+    if isinstance(outcome, Completed):
+        out(json_text(plain(outcome.value)))
+        return exits.DONE
+    assert outcome is not None, "the run has ended"
+    record = get_run(runs.store, run)
+    what = "was cancelled" if record and record.status is Status.CANCELLED else "failed"
+    say(f"run {run} {what}: {error_text(outcome.error)}")
+    return exits.REFUSED
