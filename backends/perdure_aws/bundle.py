@@ -66,6 +66,7 @@ TARGET = (
     "operations",
     "runs",
     "site",
+    "site_forks",
     "site_waits",
     "state",
     "visit",

@@ -107,9 +107,9 @@ class Runs(Protocol):
 class Happened(NamedTuple):
     """What a run did: records of its operations and logs, in the order in which they ended."""
 
-    operations: tuple[Mapping[str, object], ...]
-    logs: tuple[Mapping[str, object], ...]
-    decisions: tuple[Mapping[str, object], ...]
+    operations: "tuple[Mapping[str, Json], ...]"
+    logs: "tuple[Mapping[str, Json], ...]"
+    decisions: "tuple[Mapping[str, Json], ...]"
 
 
 class Deployer(Protocol):

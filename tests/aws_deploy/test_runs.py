@@ -19,7 +19,9 @@ from perdure_aws.deploy.verbs import AwsDeployer
 from tests.aws_deploy.cloud import Cloud, cloud
 from tests.aws_deploy.projects import examples
 
-ISSUE: Any = {"issue": {"number": 7, "title": "it crashes"}}
+FIELDS: Any = {"number": 7, "title": "it crashes", "body": ""}
+ISSUE: Any = {"issue": {"@": "data", "c": "examples.triage:Issue", "v": FIELDS}}
+"""As `Flow.start` encodes it."""
 TRIAGE = "examples.triage:triage"
 
 
@@ -112,7 +114,7 @@ def perdure(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
 def test_from_the_command_line(
     there: Cloud, place: Place, runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = json.dumps(ISSUE)
+    given = json.dumps({"issue": FIELDS})
     file = "examples/triage.py"
     started = ["run", file, "--input", given, "--id", "r", "--on", "prod", "--detach"]
     assert perdure(capsys, *started)[0] == 4

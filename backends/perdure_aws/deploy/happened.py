@@ -14,6 +14,7 @@ from typing import NamedTuple, final
 from perdure.codec import Json
 from perdure.deployment import Happened
 from perdure_aws.failures import told
+from perdure_aws.json_shapes import is_object
 
 __all__ = ["happened"]
 
@@ -55,11 +56,11 @@ class _History:
         self._states: dict[int, Entered] = {}
         """By the id of each event: the state it belongs to."""
         self._choosing: dict[int, Entered] = {}
-        self.operations: list[Mapping[str, object]] = []
-        self.logs: list[Mapping[str, object]] = []
-        self.decisions: list[Mapping[str, object]] = []
-        self.under_way: dict[tuple[str, str], Mapping[str, object]] = {}
-        self._failures: dict[str, list[Mapping[str, object]]] = {}
+        self.operations: list[Mapping[str, Json]] = []
+        self.logs: list[Mapping[str, Json]] = []
+        self.decisions: list[Mapping[str, Json]] = []
+        self.under_way: dict[tuple[str, str], Mapping[str, Json]] = {}
+        self._failures: dict[str, list[Json]] = {}
         self._began: dict[str, float] = {}
 
     def take(self, event: Event) -> None:
@@ -94,7 +95,12 @@ class _History:
         choice = self._choosing.pop(before, None)
         if choice is not None:
             line = self._places.get(choice.name)
-            said = {"state": choice.name, "to": name, "time": choice.time, "line": line}
+            said: dict[str, Json] = {
+                "state": choice.name,
+                "to": name,
+                "time": choice.time,
+                "line": line,
+            }
             self.decisions.append(said)
 
     def _begun(self, state: Entered) -> None:
@@ -153,10 +159,14 @@ class _History:
         if not isinstance(again, dict) or "path" not in again:
             return
         path, _, number = str(again["path"]).rpartition("~")
-        failure = {"attempt": int(number) - 1, "time": time, "error": again.get("last")}
+        failure: dict[str, Json] = {
+            "attempt": int(number) - 1,
+            "time": time,
+            "error": again.get("last"),
+        }
         self._failures.setdefault(path, []).append(failure)
 
-    def _operation(self, record: Mapping[str, Json], state: Entered) -> Mapping[str, object]:
+    def _operation(self, record: Mapping[str, Json], state: Entered) -> Mapping[str, Json]:
         path, label = str(record["path"]), str(record["label"])
         if record.get("contestant") is not None:
             path = f"{path}/{record['name']}"
@@ -197,7 +207,7 @@ def _path(payload: Mapping[str, Json]) -> str:
 
 def _details(event: Event, name: str) -> Mapping[str, object]:
     found = event.get(f"{name}EventDetails")
-    return found if isinstance(found, dict) else {}
+    return found if is_object(found) else {}
 
 
 def _object(text: object) -> Mapping[str, Json]:

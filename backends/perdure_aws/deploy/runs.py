@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from botocore.exceptions import ClientError
 
-from perdure.codec import Json, decode_error, encode_error
+from perdure.codec import Json, encode_error
 from perdure.deployment import DeployError, Happened, Place
 from perdure.errors import LimitExceeded, RunConflict, Unanswered
 from perdure.runtime.engine import Completed, Failed, Outcome
@@ -27,8 +27,8 @@ from perdure_aws.deploy.account import code_of
 from perdure_aws.deploy.environment import Environment
 from perdure_aws.deploy.happened import happened
 from perdure_aws.deploy.names import flow_stack
+from perdure_aws.ended import error_of
 from perdure_aws.executions import execution_name
-from perdure_aws.failures import told
 from perdure_aws.keep import unkept
 from perdure_aws.limits import value_of
 
@@ -303,15 +303,7 @@ def _outcome_of(said: Mapping[str, Any]) -> Outcome:
     """The outcome of an execution whose run says nothing."""
     if said["status"] == "SUCCEEDED":
         return Completed(json.loads(said.get("output", "null")))
-    cause = str(said.get("cause") or "")
-    following = told(cause).get("next")
-    if isinstance(following, dict) and "error" in following:
-        return Failed(following["error"])
-    try:
-        decode_error(encoded := json.loads(cause))
-    except (ValueError, TypeError, KeyError):
-        return failed(RuntimeError(f"{said.get('error') or said['status']}: {cause}"))
-    return Failed(encoded)
+    return failed(error_of(said["status"], said.get("error"), said.get("cause")))
 
 
 def _unsaid(line: str) -> None:

@@ -4,7 +4,7 @@ Both give a `Journal`, the state that the tree is drawn from, so that a run look
 wherever it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, final
 
 from perdure.local.journal import Journal, Lost, OperationState
@@ -87,30 +87,29 @@ class DeployedHistory:
         return journal
 
 
-def _operation(said: Mapping[str, object]) -> OperationState:
+def _operation(said: Mapping[str, Json]) -> OperationState:
     """An operation as it was recorded, or as far as it came."""
     state = _state(
         str(said["path"]), str(said["kind"]), str(said["name"]), _number(said.get("began"))
     )
-    state.arguments = _json(said.get("arguments"))
+    state.arguments = said.get("arguments")
     ended = said.get("time")
     state.ended = None if ended is None else _number(ended)
     state.attempts = int(_number(said.get("attempts"))) - 1
     state.site = _site(said)
-    state.usage = usage_from(_json(said.get("usage")))
+    state.usage = usage_from(said.get("usage"))
     outcome = said.get("outcome")
-    if isinstance(outcome, Mapping):
+    if isinstance(outcome, dict):
         state.outcome = (
-            Completed(_json(outcome.get("value")))
-            if "value" in outcome
-            else Failed(_json(outcome.get("error")))
+            Completed(outcome["value"]) if "value" in outcome else Failed(outcome.get("error"))
         )
     elif outcome == "cancelled":
         state.interrupted = True
     failures = said.get("failures")
-    for failure in failures if isinstance(failures, Sequence) else ():
-        number, time = int(_number(failure["attempt"])), _number(failure["time"])
-        state.failures.append(Lost(number, time, _json(failure["error"])))
+    for failure in failures if isinstance(failures, list) else ():
+        if isinstance(failure, dict):
+            number, time = int(_number(failure["attempt"])), _number(failure["time"])
+            state.failures.append(Lost(number, time, failure["error"]))
     return state
 
 
@@ -118,14 +117,14 @@ def _state(path: str, kind: str, name: str, began: float) -> OperationState:
     return OperationState(path, kind, name, path.rpartition("/")[0], began)
 
 
-def _site(said: Mapping[str, object]) -> Site | None:
+def _site(said: Mapping[str, Json]) -> Site | None:
     file, _, line = str(said.get("line") or "").rpartition(":")
     if not file or not line.isdigit():
         return None
     return Site(str(said["name"]), file, int(line), 0, int(line), 0)
 
 
-def _log(log: Mapping[str, object]) -> LogRecord:
+def _log(log: Mapping[str, Json]) -> LogRecord:
     logger = log.get("logger")
     return LogRecord(
         str(log.get("scope", "")),
@@ -136,20 +135,11 @@ def _log(log: Mapping[str, object]) -> LogRecord:
     )
 
 
-def _decision(said: Mapping[str, object]) -> Mapping[str, object]:
+def _decision(said: Mapping[str, Json]) -> Mapping[str, Json]:
     """A way that was taken, as a line of the tree."""
     place = f"  {said['line']}" if said.get("line") else ""
     return {"text": f"{said['state']} -> {said['to']}{place}", "time": said["time"]}
 
 
-def _number(value: object) -> float:
+def _number(value: Json) -> float:
     return value if isinstance(value, int | float) else 0.0
-
-
-def _json(value: object) -> Json:
-    """What came out of JSON is JSON."""
-    if isinstance(value, Mapping):
-        return {str(name): _json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(item) for item in value]
-    return value if isinstance(value, bool | int | float | str) else None
