@@ -1,4 +1,4 @@
-"""Operands of operations on other runs: starts, events and questions, cancels.
+"""Operands of messages: replies, progress, and what is for other runs.
 
 Comes in: what emitted code evaluated. Goes out: what is to be done, or the flow's own error.
 """
@@ -13,7 +13,7 @@ from perdure.operations import Handle
 from perdure.runtime.values import bind
 from perdure.sites import Call
 
-__all__ = ["CancelOther", "Send", "Start", "start", "to_other"]
+__all__ = ["CancelOther", "Message", "Send", "Start", "start", "to_other", "to_own"]
 
 _EVENT_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -46,6 +46,15 @@ class CancelOther:
     handle: Handle[object]
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A reply (`name` is the event's) or progress (no name)."""
+
+    name: str | None
+    value: object
+
+
 def start(flow: Flow[..., object], call: Call) -> Start:
     """`flow.start(...)`, its arguments bound."""
     kwargs = dict(call.kwargs)
@@ -63,9 +72,19 @@ def to_other(operands: Mapping[str, object]) -> Send | CancelOther:
     event = operands.get("name", operands.get("event"))
     if event is None:
         return CancelOther(handle)
-    if not isinstance(event, str) or not _EVENT_NAME.fullmatch(event):
-        raise ValueError(f"not an event name: {event!r} (a-z, then a-z, 0-9 and _)")
-    return Send(handle, event, operands.get("payload"))
+    return Send(handle, _event(event), operands.get("payload"))
+
+
+def to_own(operands: Mapping[str, object]) -> Message:
+    """`reply(...)` or `progress(...)`."""
+    name = operands.get("name")
+    return Message(None if name is None else _event(name), operands.get("value"))
+
+
+def _event(name: object) -> str:
+    if not isinstance(name, str) or not _EVENT_NAME.fullmatch(name):
+        raise ValueError(f"not an event name: {name!r} (a-z, then a-z, 0-9 and _)")
+    return name
 
 
 def _is_handle(value: object) -> TypeGuard[Handle[object]]:

@@ -6,18 +6,22 @@ site that fails its Task can hand on its state only there.
 
 import json
 from collections.abc import Mapping
+from typing import Final
 
 from perdure.codec import Json
 from perdure.store.protocol import RunStore
-from perdure_aws.state import fields
 
-__all__ = ["CAUSE_CHARACTERS", "keep", "short", "unkept"]
+__all__ = ["CAUSE_CHARACTERS", "keep", "short", "size_of", "small", "unkept"]
 
 CAUSE_CHARACTERS = 30_000
 """Of a cause; Lambda adds the class name and a stack trace of a few lines."""
 IN_PLACE = ("raised", "decisions", "again", "operands", "error", "end")
 """Members of a state that Step Functions itself reads."""
-IN_AGAIN = ("until", "seconds")
+PARTLY: Final[Mapping[str, tuple[str, ...]]] = {
+    "again": ("until", "seconds"),
+    "operands": ("until", "seconds", "record", "timeout", "branches", "limit"),
+}
+"""Of those, what it reads of them."""
 
 
 def keep(store: RunStore, value: Mapping[str, Json]) -> str:
@@ -26,14 +30,32 @@ def keep(store: RunStore, value: Mapping[str, Json]) -> str:
 
 
 def unkept(store: RunStore, data: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The object itself, or the one that was kept, with the members beside its digest."""
+    """The object itself, or the one that was kept; what stands beside its digest is newer."""
     digest = data.get("kept")
     if digest is None:
         return data
     content = store.get_blob(str(digest))
     assert content is not None, f"{digest} was kept before it was named"
     found: dict[str, Json] = json.loads(content)
-    return {**{name: value for name, value in data.items() if name != "kept"}, **found}
+    for name, value in data.items():
+        known = found.get(name)
+        if name in PARTLY and isinstance(known, dict) and isinstance(value, Mapping):
+            found[name] = {**known, **value}
+        elif name != "kept":
+            found[name] = value
+    return found
+
+
+def small(store: RunStore, state: Mapping[str, Json]) -> dict[str, Json]:
+    """A state by reference: what Step Functions reads stays, all is kept."""
+    said: dict[str, Json] = {name: state[name] for name in IN_PLACE if name in state}
+    for name, members in PARTLY.items():
+        whole = said.get(name)
+        if isinstance(whole, Mapping):
+            said[name] = {member: whole[member] for member in members if member in whole}
+    if "value" in state:
+        said["value"] = {"kept": keep(store, {"value": state["value"]})}
+    return {"kept": keep(store, state), **said}
 
 
 def short(store: RunStore, says: Mapping[str, Json]) -> dict[str, Json]:
@@ -42,12 +64,13 @@ def short(store: RunStore, says: Mapping[str, Json]) -> dict[str, Json]:
         return dict(says)
     state = says.get("next")
     assert isinstance(state, Mapping), "a failing site hands on a state"
-    small = {name: state[name] for name in IN_PLACE if name in state}
-    if "again" in small:
-        small["again"] = {n: v for n, v in fields(small["again"]).items() if n in IN_AGAIN}
     rest = {name: value for name, value in says.items() if name != "next"}
-    next: dict[str, Json] = {"kept": keep(store, state), **small}
-    return {"next": next, "kept": keep(store, rest)}
+    return {"next": small(store, unkept(store, state)), "kept": keep(store, rest)}
+
+
+def size_of(value: Json) -> int:
+    """Bytes of a value as Step Functions counts them."""
+    return len(json.dumps(value, ensure_ascii=False).encode())
 
 
 def _length(value: Json) -> int:

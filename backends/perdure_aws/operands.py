@@ -36,14 +36,13 @@ from perdure.sites import (
     deadlines_of,
     group_of,
 )
-from perdure_aws.addressed import Send, start, to_other
+from perdure_aws.addressed import Send, start, to_other, to_own
 from perdure_aws.awaited import step_of
 from perdure_aws.state import State, fields, text
 from perdure_aws.waits import NEVER, Contestant, earlier, first_due, limit
 
 __all__ = [
     "EngineOperands",
-    "Message",
     "Prepare",
     "StepCall",
     "Wait",
@@ -55,6 +54,8 @@ __all__ = [
 
 MAP_CONCURRENCY = 40
 """Iterations of an inline Map at once (step-functions/latest/dg/state-map-inline.html)."""
+OUTCOMES_BYTES = 70_000
+"""Of the ends of a fork's branches together; larger ones go by reference."""
 EXECUTION_SECONDS = 31_536_000
 """The life of an execution (step-functions/latest/dg/service-quotas.html)."""
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -69,15 +70,6 @@ class StepCall:
     arguments: Mapping[str, Json]
     value: Started | None = None
     """Of an operation that was a value: its path, which is counted already, and its call site."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A reply (`name` is the event's) or progress (no name)."""
-
-    name: str | None
-    value: object
 
 
 @final
@@ -162,7 +154,7 @@ class Prepare:
                 raise
         if node.kind == "run":
             written = by_name(operands)
-            return to_other(written) if "handle" in written else _message(written)
+            return to_other(written) if "handle" in written else to_own(written)
         return self._engine_operands(node, by_name(operands))
 
     def _engine_operands(self, node: Operation, operands: Mapping[str, object]) -> object:
@@ -266,6 +258,7 @@ class Prepare:
                 f"{path}[{key_text(name)}]",
                 row,
                 {"name": name, "index": index, **decides} if decides else {},
+                OUTCOMES_BYTES // len(rows),
             )
             for index, (scope, name, row) in enumerate(rows)
         ]
@@ -290,7 +283,9 @@ class Prepare:
             scope = branches.get(str(index)) or branches["*"]
             slots = scope.begin_task(self._slots, row)
             begun = {"name": str(index), "index": index, **decides}
-            starts.append(self._state(scope, f"{path}[{index}]", slots, begun))
+            starts.append(
+                self._state(scope, f"{path}[{index}]", slots, begun, OUTCOMES_BYTES // 40)
+            )
         if "*" in branches:
             self._all_start(branches["*"], len(starts), None)
         return {"branches": starts, "path": path}
@@ -311,18 +306,30 @@ class Prepare:
         return {branch_name(id): self._table.scopes[id] for id in node.branches}
 
     def _start(
-        self, scope: Scope, path: str, row: Sequence[object], decides: Mapping[str, Json]
+        self,
+        scope: Scope,
+        path: str,
+        row: Sequence[object],
+        decides: Mapping[str, Json],
+        share: int,
     ) -> Json:
-        return self._state(scope, path, scope.begin(self._slots, row), decides)
+        return self._state(scope, path, scope.begin(self._slots, row), decides, share)
 
-    def _state(self, scope: Scope, path: str, slots: Slots, decides: Mapping[str, Json]) -> Json:
+    def _state(
+        self,
+        scope: Scope,
+        path: str,
+        slots: Slots,
+        decides: Mapping[str, Json],
+        share: int,
+    ) -> Json:
         run = self._counts.run
         try:
             captured = encode_slots(slots, ordered=True, functions=run.functions)
         except UncodableError as fault:
             fault.forget_slot()
             raise
-        state = State(run.id, run.seed, scope.entry, captured, path)
+        state = State(run.id, run.seed, scope.entry, captured, path, share=max(share, 1))
         state.cancelled = self._cancelled()  # branches of a cleanup are not cancelled again
         if decides:
             state.branch = decides
@@ -424,13 +431,6 @@ def _sleep_until(written: Mapping[str, object], now: float) -> tuple[float, dict
 
 def _whole(number: float) -> Json:
     return int(number) if number.is_integer() else number
-
-
-def _message(operands: Mapping[str, object]) -> Message:
-    name = operands.get("name")
-    if name is not None and (not isinstance(name, str) or not _EVENT_NAME.fullmatch(name)):
-        raise ValueError(f"not an event name: {name!r} (a-z, then a-z, 0-9 and _)")
-    return Message(name, operands.get("value"))
 
 
 def _is_wait(operands: Mapping[str, object]) -> bool:

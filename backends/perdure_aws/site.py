@@ -18,8 +18,8 @@ from perdure.runtime.scope import current
 from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
 from perdure_aws import children, messages, site_waits
-from perdure_aws.addressed import CancelOther, Send, Start
-from perdure_aws.operands import Message, StepCall
+from perdure_aws.addressed import CancelOther, Message, Send, Start
+from perdure_aws.operands import StepCall
 from perdure_aws.operations import Again, attempt_step, perform_message, trace_line
 from perdure_aws.state import text
 from perdure_aws.visit import Host, Visit

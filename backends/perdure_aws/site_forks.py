@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from perdure.codec import Json
 from perdure.sites import deadlines_of
 from perdure_aws import children, joins
-from perdure_aws.keep import CAUSE_CHARACTERS, keep, unkept
+from perdure_aws.keep import CAUSE_CHARACTERS, keep, size_of, unkept
 from perdure_aws.state import fields, text
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def joined(visit: "Visit", along: Mapping[str, Json]) -> object:
     operands, kind = visit.state.operands or {}, text(along["kind"])
     if "won" in along:
         return _won(visit, along, operands, kind)
-    outcomes = _list(along["outcomes"])
+    store = visit.host.store
+    outcomes: list[Json] = [dict(unkept(store, fields(o))) for o in _list(along["outcomes"])]
     if kind == "group":
         return _tasks(visit, outcomes)
     if visit.is_cancelled():
@@ -85,7 +86,11 @@ def branch_end(visit: "Visit", kind: str, data: Json) -> dict[str, Json]:
     branch = visit.state.branch
     if branch is not None:
         more["index"] = branch["index"]
-    end: dict[str, Json] = {"end": {kind: data, **more}}
+    whole: dict[str, Json] = {kind: data, **more}
+    share = visit.state.share
+    if share and size_of(whole) > share:
+        whole = {"kept": keep(visit.host.store, whole)}
+    end: dict[str, Json] = {"end": whole}
     won = None if branch is None else _decision(visit, branch, kind, data)
     if won is not None:
         end["won"] = json.dumps({**won, **more})

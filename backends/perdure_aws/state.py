@@ -15,6 +15,7 @@
                "error" "received" "slept" "paused" "outcomes" "won"}
     again      of a step to be tried again: {"attempt", "until", "seconds", "entered", "path"},
                with "usage" what its attempts have spent
+    share      of a branch: the bytes that its end may have
     kept       instead of all that only sites read: the digest of a blob in the run store
 
 The input of a run is {"run", "input"}; the input of a branch is a whole state, made by the site
@@ -57,6 +58,8 @@ class State:
     along: Mapping[str, Json] | None = None
     again: Mapping[str, Json] | None = None
     operands: Mapping[str, Json] | None = None
+    share: int = 0
+    """Of a branch: bytes that its end may have; what is larger goes by reference."""
     branch: Mapping[str, Json] | None = None
     """Of a branch whose end may end its fork: its name and index, and what decides."""
 
@@ -82,6 +85,7 @@ class State:
             along=_optional(data.get("along")),
             again=_optional(data.get("again")),
             operands=_optional(data.get("operands")),
+            share=_integer(data.get("share", 0)),
             branch=_optional(data.get("branch")),
         )
 
@@ -100,6 +104,7 @@ class State:
             },
             "slots": self.slots,
             **({"cancelled": True} if self.cancelled else {}),
+            **({"share": self.share} if self.share else {}),
             **({} if self.branch is None else {"branch": dict(self.branch)}),
             **more,
         }

@@ -27,7 +27,7 @@ from perdure_aws.cancel import is_overtaken, rest
 from perdure_aws.error_names import AGAIN, ended, lingering, raised
 from perdure_aws.executions import Executions
 from perdure_aws.failures import SiteFailure, failure
-from perdure_aws.keep import CAUSE_CHARACTERS, keep, short, unkept
+from perdure_aws.keep import CAUSE_CHARACTERS, keep, short, size_of, small, unkept
 from perdure_aws.operands import EngineOperands, Prepare, moment, whole_seconds
 from perdure_aws.operations import Again, Records, StepRunner
 from perdure_aws.runs import SiteRun, begin, end_of_run
@@ -38,6 +38,8 @@ __all__ = ["Host", "Visit"]
 
 PAYLOAD_BYTES = 245_000
 """What a site hands on at most: Step Functions takes 262,144 bytes, with what it adds itself."""
+PART_BYTES = 70_000
+"""Of that, at a fork: the state, what its branches begin with, what they end with."""
 
 
 @final
@@ -251,14 +253,28 @@ class Visit:
             raise self.failed(Stop("failed", stop.at, {}, "", None, lost))
         state = self._next(stop)
         rest = self._rest()
-        if _size({"next": state, **rest}) > PAYLOAD_BYTES:
+        if size_of({"next": state, **rest}) > PAYLOAD_BYTES:
             rest = {"kept": keep(self.host.store, rest)}
-        size = _size({"next": state, **rest})
+        state = self._carried(state)
+        size = size_of({"next": state, **rest})
         if size > PAYLOAD_BYTES:
             raise self._limit(
-                f"payload_bytes: {size} bytes of live values, and Step Functions carries 262144"
+                f"payload_bytes: {size} bytes of what Step Functions itself reads, and it carries"
+                " 262144"
             )
         return {"next": state, **rest}
+
+    def _carried(self, state: dict[str, Json]) -> dict[str, Json]:
+        """The state as it travels: what is too large goes by reference.
+
+        A fork's state and the ends of its branches travel on together.
+        """
+        operands = state.get("operands")
+        forks = isinstance(operands, Mapping) and "branches" in operands
+        alone = {name: value for name, value in state.items() if not forks or name != "operands"}
+        if size_of(alone) <= (PART_BYTES if forks else PAYLOAD_BYTES // 2):
+            return state
+        return small(self.host.store, state)
 
     def failed(self, stop: Stop) -> SiteFailure:
         """The Task fails: its name says where the flow goes on, or that the run has failed."""
@@ -276,7 +292,7 @@ class Visit:
         """
         if self._is_bare(pc):
             rest(self.host.store, self.state.run, again.until, line)
-        data = dict(fields(self.event["next"]))
+        data = dict(unkept(self.host.store, fields(self.event["next"])))
         data.pop("fresh", None)
         deadline = self.next_deadline()
         until = earlier(again.until, deadline) or again.until
@@ -399,7 +415,13 @@ class Visit:
             until = datetime.fromisoformat(text(data["until"])).timestamp()
             line = site_waits.sleep_line(fields(data["record"]), None, time=until)
             rest(self.host.store, self.state.run, until, line)
+        if isinstance(data, dict) and size_of(data.get("branches")) > PART_BYTES:
+            starts = _list(data["branches"])
+            return {**data, "branches": [self._kept(fields(start)) for start in starts]}
         return data
+
+    def _kept(self, value: Mapping[str, Json]) -> Json:
+        return {"kept": keep(self.host.store, value)}
 
     def _is_bare(self, pc: str) -> bool:
         """Whether Step Functions' own Wait stands there: nothing of the flow runs at a cancel."""
@@ -426,7 +448,3 @@ def _list(value: Json) -> list[Json]:
 def _slots(data: Json) -> dict[str, Json]:
     assert isinstance(data, dict), "slots are an object"
     return data
-
-
-def _size(value: Json) -> int:
-    return len(json.dumps(value, ensure_ascii=False).encode())

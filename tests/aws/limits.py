@@ -62,3 +62,18 @@ async def handled(size: int) -> str:
 async def nap(days: int) -> int:
     await sleep(days * 86_400)
     return days
+
+
+async def adds(text: str, n: int) -> int:
+    return len(text) + await count(n)
+
+
+@flow
+async def shared(n: int) -> list[int]:
+    text = await large(100_000)
+    return await gather(*[adds(text, k) for k in range(n)])
+
+
+@flow
+async def gives(size: int) -> str:
+    return await large(size)

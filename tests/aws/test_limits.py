@@ -36,23 +36,22 @@ def line_of(text: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if text in line)
 
 
-def test_values_just_under_the_payload_limit_are_carried() -> None:
-    assert ended("carry", {"size": 240_000}, "large", "count").result == 240_001
+@pytest.mark.parametrize("size", [110_000, 130_000, 240_000, 270_000, 5_000_000])
+def test_values_are_carried_whatever_their_size(size: int) -> None:
+    assert ended("carry", {"size": size}, "large", "count").result == size + 1
 
 
-def test_values_just_over_it_end_the_run() -> None:
-    got = ended("carry", {"size": 246_000}, "large", "count")
-    assert isinstance(got.error, LimitExceeded)
-    assert "payload_bytes" in str(got.error)
-    assert f"limits.py:{line_of('text = await large(size)')}" in str(got.error)
+@pytest.mark.parametrize("branches", [2, 3, 40])
+def test_the_values_of_branches_are_carried_together(branches: int) -> None:
+    assert ended("joined", {"n": branches}, "large").result == 100_000 * branches
 
 
-def test_the_values_of_branches_together_have_the_payload_limit() -> None:
-    assert ended("joined", {"n": 2}, "large").result == 200_000
-    got = ended("joined", {"n": 3}, "large")
-    assert isinstance(got.error, LimitExceeded)
-    assert "payload_bytes" in str(got.error)
-    assert "limits.py:" in str(got.error)
+def test_branches_begin_with_what_is_large() -> None:
+    assert ended("shared", {"n": 30}, "large", "count").result == [100_001] * 30
+
+
+def test_a_large_result_is_the_result() -> None:
+    assert len(ended("gives", {"size": 1_000_000}, "large").result) == 1_000_000
 
 
 def test_a_large_state_goes_along_with_an_exception() -> None:

@@ -291,7 +291,9 @@ class Test:
         error: BaseException | None = None
         match execution.status:
             case "SUCCEEDED":
-                value = decode(execution.output)
+                record = find_run(self.store, RUN_ID).end
+                assert record is not None, "the last site has recorded the end"
+                value = decode(record.value)
                 end = End("done", encode(value))
             case "RUNNING":
                 end = End("waiting")
