@@ -107,3 +107,40 @@ def test_an_attempt_that_is_cancelled_passes_that_on() -> None:
 
     # The body swallowed it in time: its value counts, as under asyncio.
     assert asyncio.run(cancelled())
+
+
+SECRETIVE = """
+from perdure import flow, step
+from perdure.secrets import secret
+
+@step
+async def tells() -> list[str]:
+    return ["key " + secret("PERDURE_TEST_KEY").value]
+
+@step
+def fails() -> None:
+    raise ValueError("bad key " + secret("PERDURE_TEST_KEY").value)
+
+@flow
+async def leaks() -> list[str]:
+    said = []
+    try:
+        await tells()
+    except TypeError as error:
+        said.append(str(error))
+    try:
+        await fails()
+    except ValueError as error:
+        said.append(str(error))
+    return said
+"""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_secret_leaves_no_step(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERDURE_TEST_KEY", "hunter2-hunter2")
+    (tmp_path / "secretive.py").write_text(SECRETIVE)
+    r = run(f"{tmp_path / 'secretive.py'}:leaks", target=target, unscripted="run")
+    assert r.result == ["the result holds a secret, which never enters state", "bad key ***"]

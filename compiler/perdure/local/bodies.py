@@ -71,9 +71,9 @@ class RealBodies:
             async with asyncio.timeout(attempt.deadline - self._clock()) as limit:
                 attempted = await self._body(attempt)
         except TimeoutError:
-            return raised(TimeoutError()).with_usage()
+            return raised(TimeoutError()).at_the_border()
         # A body may have swallowed the cancellation; it is late all the same.
-        return raised(TimeoutError()).with_usage() if limit.expired() else attempted
+        return raised(TimeoutError()).at_the_border() if limit.expired() else attempted
 
     async def _body(self, attempt: Attempt) -> Attempted:
         if iscoroutinefunction(attempt.step.__wrapped__):
@@ -93,8 +93,8 @@ class RealBodies:
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            return raised(error).with_usage()
-        return ended_with(attempt.step, value).with_usage()
+            return raised(error).at_the_border()
+        return ended_with(attempt.step, value).at_the_border()
 
 
 def _is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:

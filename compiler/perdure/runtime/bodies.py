@@ -1,13 +1,14 @@
 """Running user code: one attempt of a step, or the body of a flow, from arguments to outcome."""
 
 import asyncio
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perdure.codec.text import Json
 from perdure.operations import ThisStep
-from perdure.runtime.engine import Outcome
+from perdure.runtime.engine import Failed, Outcome
 from perdure.runtime.scope import Scope, current
 from perdure.runtime.usage import Usage, added, spent_here
 from perdure.runtime.values import completed, decode_arguments, failed, result_type
@@ -41,9 +42,36 @@ class Attempted(NamedTuple):
     usage: tuple[Usage, ...] = ()
     """What it reported to have spent."""
 
-    def with_usage(self) -> "Attempted":
-        """With what was reported in this context since the attempt began."""
-        return self._replace(usage=added(spent_here.get() or ()))
+    def at_the_border(self) -> "Attempted":
+        """As it leaves its process: with what was reported to be spent, and without secrets."""
+        outcome = _without_secrets(self.outcome)
+        error = self.error if isinstance(outcome, Failed) else None
+        return Attempted(outcome, error, added(spent_here.get() or ()))
+
+
+def _without_secrets(outcome: Outcome) -> Outcome:
+    """A secret never enters state: one in a result is a TypeError, one in an error is masked."""
+    if "perdure.secrets" not in sys.modules:  # then nobody has read one
+        return outcome
+    from perdure.secrets import redacted
+
+    if isinstance(outcome, Failed):
+        return Failed(_texts_changed(outcome.error, redacted))
+    if _texts_changed(outcome.value, redacted) == outcome.value:
+        return outcome
+    return failed(TypeError("the result holds a secret, which never enters state"))
+
+
+def _texts_changed(value: Json, change: Callable[[str], str]) -> Json:
+    match value:
+        case str():
+            return change(value)
+        case list():
+            return [_texts_changed(item, change) for item in value]
+        case dict():
+            return {change(name): _texts_changed(item, change) for name, item in value.items()}
+        case _:
+            return value
 
 
 async def run_attempt(
@@ -66,8 +94,8 @@ async def run_attempt(
     except asyncio.CancelledError:
         raise
     except BaseException as error:
-        return raised(as_a_coroutine_does(error)).with_usage()
-    return ended_with(step, value).with_usage()
+        return raised(as_a_coroutine_does(error)).at_the_border()
+    return ended_with(step, value).at_the_border()
 
 
 async def timed_attempt(
@@ -81,15 +109,15 @@ async def timed_attempt(
         async with asyncio.timeout(timeout) as limit:
             attempted = await run_attempt(step, arguments, this)
     except TimeoutError:
-        return raised(TimeoutError()).with_usage()
+        return raised(TimeoutError()).at_the_border()
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        return raised(error).with_usage()  # nobody cancelled it: the body raised it
+        return raised(error).at_the_border()  # nobody cancelled it: the body raised it
     ends = limit.when()
     late = ends is not None and asyncio.get_running_loop().time() > ends
-    return raised(TimeoutError()).with_usage() if late or limit.expired() else attempted
+    return raised(TimeoutError()).at_the_border() if late or limit.expired() else attempted
 
 
 def as_a_coroutine_does(error: BaseException) -> BaseException:
