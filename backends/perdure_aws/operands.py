@@ -37,7 +37,7 @@ from perdure.sites import (
     group_of,
 )
 from perdure_aws.addressed import Send, start, to_other, to_own
-from perdure_aws.awaited import step_of
+from perdure_aws.awaited import flow_of, operands_of, site_of, step_of
 from perdure_aws.state import State, fields, text
 from perdure_aws.waits import NEVER, Contestant, earlier, first_due, limit
 
@@ -137,7 +137,10 @@ class Prepare:
     def __call__(self, node: Operation, operands: object) -> object:
         """Operands of the operation at `node`, live for a site's own, JSON for the engine's."""
         if isinstance(operands, Call) and _is_value(operands.callee):
-            asked = step_of(operands.callee)
+            if node.kind != "run":
+                node = node._replace(label=site_of(operands.callee).label)
+                return self(node, flow_of(operands.callee))
+            asked = step_of(operands.callee, self._counts)
             return StepCall(asked.step, asked.arguments, asked.op)
         if isinstance(operands, Call) and _is_flow(operands.callee):
             if node.kind == "run":
@@ -158,6 +161,10 @@ class Prepare:
         return self._engine_operands(node, by_name(operands))
 
     def _engine_operands(self, node: Operation, operands: Mapping[str, object]) -> object:
+        value = operands.get("value")
+        if _is_value(value):
+            node = node._replace(label=site_of(value).label)
+            operands = operands_of(value)
         if "handle" in operands:
             return EngineOperands(self._ask(node, operands))
         if _is_wait(operands):
@@ -177,7 +184,8 @@ class Prepare:
         parts = [_contestant(name, by_name(one), now) for name, one in written.items()]
         path = self._counts.enter(node.label)
         details = [
-            {**detail, "path": path if single else f"{path}[{c.name}]"} for c, detail in parts
+            {"label": node.label, **detail, "path": path if single else f"{path}[{c.name}]"}
+            for c, detail in parts
         ]
         contestants = tuple(c for c, _ in parts)
         return Wait(path, contestants, tuple(details), not single, self._deadline())
@@ -325,7 +333,7 @@ class Prepare:
     ) -> Json:
         run = self._counts.run
         try:
-            captured = encode_slots(slots, ordered=True, functions=run.functions)
+            captured = encode_slots(slots, ordered=True, functions=run.functions, live=True)
         except UncodableError as fault:
             fault.forget_slot()
             raise

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, final
 from perdure.codec import Json, decode_error, decode_slots, encode_error
 from perdure.errors import InvalidInput
 from perdure.language import Flow as UserFlow
-from perdure.runtime.engine import Completed, LogRecord, Outcome, StepCall
+from perdure.runtime.engine import Completed, LogRecord, Outcome
 from perdure.runtime.values import encode_input
 from perdure.store.protocol import End, RunRecord, RunStore, Status, Versions
 from perdure.store.runs import claim_run, digest_of, end_run, get_run
-from perdure_aws.awaited import asked
 from perdure_aws.failures import failure
 from perdure_aws.state import State, fields, text
 
@@ -37,10 +36,6 @@ class SiteRun:
     def now(self, scope: str, ordinal: int) -> float:
         """Engine time; every attempt of an operation sees the same before it."""
         return self.time
-
-    async def step(self, call: StepCall) -> Outcome:
-        """A step that was awaited as a value: for the site to perform."""
-        return await asked(call)
 
     def log(self, record: LogRecord) -> None:
         """Into the reply of the site."""

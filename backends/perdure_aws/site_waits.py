@@ -243,14 +243,14 @@ def _known_wait(visit: "Visit", pc: str) -> Wait:
 
 
 def _record_event(visit: "Visit", pc: str, wait: Wait, index: int, outcome: Outcome | None) -> None:
-    contestant = wait.contestants[index]
+    contestant, detail = wait.contestants[index], wait.details[index]
     visit.records.add(
-        text(wait.details[index]["path"]),
+        text(detail["path"]),
         "event",
         contestant.event or "",
         {},
         outcome,
-        label=visit.node(pc).label,
+        label=visit.node(pc).label if wait.is_race else text(detail["label"]),
         time=visit.run.time,
         contestant=contestant.name if wait.is_race else None,
     )

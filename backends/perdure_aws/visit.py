@@ -378,7 +378,7 @@ class Visit:
         crossing = {} if is_end else self.scope.crossing(self.slots, stop.at)
         state = self.state
         state.at = stop.at
-        state.slots = encode_slots(crossing, ordered=True, functions=self.host.functions)
+        state.slots = encode_slots(crossing, ordered=True, functions=self.host.functions, live=True)
         state.counts = self._counts()
         state.reads, state.clocks = self.counts.reads, self.counts.clocks
         state.logs = self.counts.logs

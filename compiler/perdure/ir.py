@@ -117,6 +117,8 @@ class Op(NamedTuple):
     facts: Facts
     """Of evaluating callee, options and arguments."""
     span: Span
+    natives: tuple[str, ...] = ()
+    """For VALUE: natives that it may be too, and "create_task" for a task of a group."""
 
 
 @final

@@ -170,6 +170,21 @@ class Step[**P, R]:
         return f"<step {self.__perdure_ref__}>"
 
 
+def policy_of(step: Step[..., Any]) -> tuple[Any, ...] | None:
+    """What `step.options(...)` has changed, None for a step as it is in its module."""
+    if step._origin is None:  # its own module
+        return None
+    return step.retry, step.timeout, step.name, step.group
+
+
+def with_policy(step: Step[..., Any], policy: tuple[Any, ...] | None) -> Step[..., Any]:
+    """The step with that policy again."""
+    if policy is None:
+        return step
+    retry, timeout, name, group = policy
+    return step.options(retry=retry, timeout=timeout, name=name, group=group)
+
+
 @final
 class Flow[**P, R]:
     """A durable function: called, it is a child flow; `start`ed, a run of its own."""

@@ -15,10 +15,7 @@ CASES = {case.id: case for case in (*EXAMPLES, *CORPUS)}
 ENGINES = ("local", "aws/moto", "aws/sfnx", "azure/memory")
 KINDS = ("race", "event", "saga", "loop", "fork")
 
-GAPS: Mapping[tuple[str, str], str] = {
-    ("re-09", "aws/moto"): "notyet: coroutine values kept in a list do not cross between sites",
-    ("re-09", "aws/sfnx"): "notyet: coroutine values kept in a list do not cross between sites",
-}
+GAPS: Mapping[tuple[str, str], str] = {}
 """(case, engine): why that engine does not give the trace. The suite fails when one closes."""
 
 WITHOUT_TIME: Mapping[str, str] = {

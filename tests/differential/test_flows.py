@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.flows import concurrent, contests, control, deadlines, groups, values
+from tests.differential.flows import (
+    concurrent,
+    contests,
+    control,
+    coroutines,
+    deadlines,
+    groups,
+    values,
+)
 from tests.differential.harness import ENGINES, Program, Verdict, judge
 
 PROGRAMS = (
@@ -15,6 +23,7 @@ PROGRAMS = (
     *contests.PROGRAMS,
     *deadlines.PROGRAMS,
     *groups.PROGRAMS,
+    *coroutines.PROGRAMS,
 )
 
 OPEN: Mapping[tuple[str, str], str] = {}

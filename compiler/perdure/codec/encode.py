@@ -36,12 +36,14 @@ def encode_slots(
     *,
     ordered: bool = False,
     functions: FunctionTable | None = None,
+    live: bool = False,
 ) -> dict[str, Json]:
     """JSON of values that cross together: one heap for all of them, so sharing between survives.
 
-    The names stay plain keys, so a slot is found by its name without decoding.
+    The names stay plain keys, so a slot is found by its name without decoding. `live`: they are
+    the locals of a run that goes on elsewhere, operations that are not awaited yet among them.
     """
-    encoder = Encoder(writer_of, ordered=ordered, functions=functions)
+    encoder = Encoder(writer_of, ordered=ordered, functions=functions, live=live)
     try:
         written = write_fields(encoder, slots)
     except UncodableError as fault:

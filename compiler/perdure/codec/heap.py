@@ -28,7 +28,7 @@ type Reader = Callable[[Decoder, dict[str, Json], int], object]
 class Encoder:
     """Values to JSON on one heap."""
 
-    __slots__ = ("depth", "functions", "kept", "memo", "ordered", "shared", "writer_of")
+    __slots__ = ("depth", "functions", "kept", "live", "memo", "ordered", "shared", "writer_of")
 
     def __init__(
         self,
@@ -36,7 +36,10 @@ class Encoder:
         *,
         ordered: bool,
         functions: FunctionTable | None,
+        live: bool = False,
     ) -> None:
+        self.live = live
+        """Whether what only lives inside of a run crosses too (`__perdure_live__`)."""
         self.writer_of = writer_of
         self.ordered = ordered
         self.functions = functions

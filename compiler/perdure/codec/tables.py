@@ -94,6 +94,8 @@ def _writer_of_kind(cls: type) -> Writer:
         return _refuse_secret
     if hasattr(cls, "__perdure_ref__"):
         return callables.write_reference
+    if hasattr(cls, "__perdure_live__"):
+        return _write_live
     if hasattr(cls, "__perdure_encode__"):
         return objects.write_custom
     if extends(cls, type):
@@ -131,6 +133,11 @@ def _refuse_secret(encoder: Encoder, value: object) -> NoReturn:
     raise UncodableError(
         type(value).__qualname__, "a secret never enters state; read it inside the step"
     )
+
+
+def _write_live(encoder: Encoder, value: objects.Custom) -> Json:
+    """What crosses as a local of a run, and nowhere else."""
+    return objects.write_custom(encoder, value) if encoder.live else _refuse(encoder, value)
 
 
 def _refuse(encoder: Encoder, value: object) -> Json:

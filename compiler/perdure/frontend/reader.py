@@ -12,6 +12,7 @@ from perdure import rules
 from perdure.diagnostics import Rule
 from perdure.frontend import calls, checks
 from perdure.frontend.analysis import FunctionKind
+from perdure.frontend.holders import functions_in
 from perdure.frontend.meanings import (
     UNDEFINED,
     Class,
@@ -405,6 +406,8 @@ class Reader:
             case GlobalValue():
                 self.walk.names[id(node)] = meaning.ref
                 checks.global_read(self, node, meaning)
+                for inner, func in functions_in(self.resolver, meaning):
+                    self._function_value(inner, func)
             case External(dotted=dotted):
                 self.walk.names[id(node)] = dotted
                 checks.external_value(self, node, dotted)

@@ -47,6 +47,11 @@ class Frame:
         self.local_of: Mapping[Slot, str] = {slot: name for name, slot in names.items()}
         """Which local a slot is here."""
 
+    def add(self, name: str, slot: Slot) -> None:
+        """Let code that the lowering writes read one of its own slots, as a local `name`."""
+        self.names = {**self.names, name: slot}
+        self.local_of = {**self.local_of, slot: name}
+
     def slot(self, name: str) -> Slot:
         """The slot of a local; temporaries of the lowering are their own slot."""
         return self.names.get(name, name)

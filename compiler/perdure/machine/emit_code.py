@@ -305,12 +305,15 @@ class Body:
 
     def _use(self, code: ir.Use) -> str:
         s = self.s
-        values = [f"{s}[{v!r}]" if isinstance(v, str) else expression(v) for v in code.values]
+        values = [self._slot(v) if isinstance(v, str) else expression(v) for v in code.values]
         call = f"{self.names.sites}.{code.function}({', '.join([s, *values])})"
         if code.slot is None:
             return call
         local = self.local_of.get(code.slot)
         return f"{local} = {call}" if local else f"{s}[{code.slot!r}] = {call}"
+
+    def _slot(self, slot: Slot) -> str:
+        return self.local_of.get(slot) or f"{self.s}[{slot!r}]"
 
     def _unbind(self, slot: Slot) -> list[str]:
         name = self.local_of.get(slot)
@@ -396,6 +399,8 @@ class Body:
         return name
 
     def _operands(self, op: Op) -> str:
+        if op.kind not in CALLS and op.callee is not None:
+            return f"{{'value': {expression(op.callee)}}}"
         if op.kind not in CALLS:
             return _mapping([(a.name or "value", expression(a.value)) for a in op.arguments])
         if op.callee is not None:

@@ -11,6 +11,7 @@ from perdure.ir import Branch, Fork, ForkKind, Op, OpKind, Ref
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context
 from perdure.machine.trees import fork_operands
+from perdure.machine.values import is_plain, lower_value
 
 if TYPE_CHECKING:
     from perdure.machine.ir import Pc
@@ -21,6 +22,9 @@ __all__ = ["lower_fork", "lower_operation"]
 
 def lower_operation(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: Context) -> None:
     """One operation outside of forks."""
+    if op.kind is OpKind.VALUE and not (op.label and is_plain(low.frames, op)):
+        lower_value(low, op, entry, next, context)
+        return
     problem = _problem(low, op)
     if problem is not None:
         low.draft.refuse(problem, entry, next, context, op.span)

@@ -8,11 +8,12 @@ back there.
 import ast
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from perdure.ir import Block, Call, Facts, Fork, Function, Ref, Slot, Task
+from perdure.ir import Block, Call, Facts, Fork, Function, Op, Ref, Slot, Task
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context, Leave
 from perdure.machine.draft import unique
 from perdure.machine.reads import inner_blocks
+from perdure.machine.values import helpers_of
 
 if TYPE_CHECKING:
     from perdure.machine.ir import Pc
@@ -69,6 +70,9 @@ class Helpers:
             for statement in blocks.pop():
                 if isinstance(statement, Call):
                     self._count_call(statement.helper, above)
+                elif isinstance(statement, Op):
+                    for ref in helpers_of(self._low.frames, statement):
+                        self._count_call(ref, above)
                 elif not isinstance(statement, Fork | Task):
                     blocks.extend(inner_blocks(statement))
 

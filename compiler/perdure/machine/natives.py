@@ -52,6 +52,8 @@ def waits_in_site(node: ir.Operation | ir.ForkNode) -> bool:
 
 
 def _is_plain(op: Op) -> bool:
+    if op.callee is not None:
+        return False  # only the value knows how long it waits
     timed = [a for a in op.arguments if a.name in {"timeout", "duration", "until"}]
     return all(map(_is_literal, timed)) and not _changes(op.facts)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from perdure import operations
 from perdure.codec import encode
 from perdure.durations import seconds_of
-from perdure.language import Flow, Step
+from perdure.language import Flow, Step, policy_of
 from perdure.runtime import forks
 from perdure.runtime.deadlines import Deadline
 from perdure.runtime.deadlines import wait_for as _wait_for
@@ -108,11 +108,13 @@ def call(site: "Site", callee: Callable[..., Any], /, *args: Any, **kwargs: Any)
     if current.get() is not None and _is_step(callee):
         step = callee
         arguments = bind(step, args, kwargs)
-        return Lazy(step.name, lambda: _step(site, step, arguments))
+        what = ("step", tuple(site), step, policy_of(step), arguments)
+        return Lazy(step.name, lambda: _step(site, step, arguments), None, what)
     if current.get() is not None and _is_flow(callee):
         flow = callee
         given = bind(flow, args, kwargs)
-        return Lazy(flow.name, lambda: _child(site, flow, given))
+        asked = ("flow", tuple(site), flow, None, given)
+        return Lazy(flow.name, lambda: _child(site, flow, given), None, asked)
     return branch(callee, *args, **kwargs)
 
 
@@ -164,7 +166,7 @@ def event(site: "Site", name: str, type: object = None, timeout: object = None) 
             op.scope.taken.clear()
             raise
 
-    return Lazy(f"event {name}", wait)
+    return Lazy(f"event {name}", wait, None, ("event", tuple(site), name, type, timeout))
 
 
 def sleep(
@@ -184,7 +186,7 @@ def sleep(
         await cancelled_plainly(op.scope.run.sleep(Timer(op, "sleep", seconds, moment)))
         return result
 
-    return Lazy("sleep", wait)
+    return Lazy("sleep", wait, None, ("sleep", tuple(site), delay, result, until))
 
 
 def gather(

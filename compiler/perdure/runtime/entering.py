@@ -45,7 +45,8 @@ def is_helper(callee: object) -> TypeGuard[FunctionType | MethodType]:
 class HelperCall:
     """`helper(x)` before `await`: consumed once, like the coroutine that it holds."""
 
-    __slots__ = ("_args", "_function", "_kwargs", "_work")
+    __slots__ = ("_args", "_function", "_kwargs", "_spent", "_work")
+    __perdure_live__ = True
     _args: tuple[object, ...]
     _function: Callable[..., Coroutine[Any, Any, Any]]
 
@@ -55,21 +56,60 @@ class HelperCall:
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
     ) -> None:
-        if isinstance(callee, MethodType):
-            self._args, self._function = (callee.__self__, *args), _function_of(callee)
-        else:
-            self._args, self._function = args, callee
+        self._args = (callee.__self__, *args) if isinstance(callee, MethodType) else args
+        self._function = _function_of(callee)
         self._kwargs = kwargs
+        self._spent = False
         # Made at once: a call that does not fit the function fails here, as in Python.
         self._work: Coroutine[Any, Any, Any] = self._function(*self._args, **kwargs)
 
     def __await__(self) -> Generator[Any, Any, Any]:
+        self._spent = True
         running: Generator[Any, Any, Any] = self._work.__await__()
         return running
 
     def close(self) -> None:
         """Give it up without running it."""
+        self._spent = True
         self._work.close()
+
+    def taken(self) -> "HelperCall":
+        """The same call, which this one is no longer: whoever awaits it fails."""
+        if self._spent:
+            raise RuntimeError("cannot reuse already awaited coroutine")
+        self.close()
+        function: object = self._function
+        assert isinstance(function, FunctionType), "a helper is written in Python"
+        made = HelperCall(function, self._args, self._kwargs)
+        made._work.close()  # whoever takes it runs the helper in a way of its own
+        return made
+
+    @property
+    def function(self) -> str:
+        """The helper: `module:qualname`."""
+        return f"{self._function.__module__}:{self._function.__qualname__}"
+
+    @property
+    def args(self) -> tuple[object, ...]:
+        """What it is given by position."""
+        return self._args
+
+    @property
+    def kwargs(self) -> Mapping[str, object]:
+        """What it is given by name."""
+        return self._kwargs
+
+    def __perdure_encode__(self) -> object:
+        self._work.close()  # it is made anew wherever this goes
+        return [self._function, list(self._args), dict(self._kwargs), self._spent]
+
+    @classmethod
+    def __perdure_decode__(cls, state: Any) -> "HelperCall":
+        function, args, kwargs, spent = state
+        made = cls(function, tuple(args), kwargs)
+        made._work.close()  # see `taken`
+        made._spent = spent
+        return made
 
     def entered(self, functions: "FunctionTable | None") -> Coroutine[Any, Any, Any]:
         """The coroutine of a branch, made from copies; TypeError for what cannot cross."""
@@ -101,8 +141,8 @@ class HelperCall:
         return work
 
 
-def _function_of(method: MethodType) -> FunctionType:
-    function: object = method.__func__
+def _function_of(callee: FunctionType | MethodType) -> FunctionType:
+    function: object = callee.__func__ if isinstance(callee, MethodType) else callee
     assert isinstance(function, FunctionType), "a helper's method is written in Python"
     return function
 

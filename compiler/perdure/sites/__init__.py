@@ -7,6 +7,7 @@ of a flow and the table `FLOW`; it imports this package as `sites`.
 import builtins
 
 from perdure.runtime.site import Site as CallSite
+from perdure.sites.awaited import ask, kind_of, value_of
 from perdure.sites.cursor import Cursor, cursor, enumerated, from_the_end, zipped
 from perdure.sites.deadlines import (
     DEADLINES,
@@ -67,6 +68,7 @@ __all__ = [
     "Site",
     "Slots",
     "Stop",
+    "ask",
     "begin_deadline",
     "begin_group",
     "branch_name",
@@ -83,7 +85,9 @@ __all__ = [
     "from_the_end",
     "function",
     "group_of",
+    "kind_of",
     "leave_group",
     "named",
+    "value_of",
     "zipped",
 ]

@@ -74,6 +74,7 @@ class Lowering:
         info: "FunctionInfo",
         effects: Effects,
         candidates: "tuple[Ref, ...]",
+        natives: tuple[str, ...],
     ) -> None:
         self.analysis = analysis
         self.info = info
@@ -82,6 +83,7 @@ class Lowering:
         self.effects = effects
         self.candidates = candidates
         """What an awaited value of unknown origin may be."""
+        self.natives = natives
         self.marks = Marks(info.node, analysis)
         self.replaced: dict[int, ast.expr] = {}
         self.out: list[Stmt] = []

@@ -281,7 +281,10 @@ def _prepare_value(low: Lowering, node: ast.expr, *, hold: bool) -> Emit:
         label = "" if fact is None or _is_taken_out(node) else fact.label
         facts = low.facts([node], [callee])
         candidates = known or low.candidates
-        low.add(Op(OpKind.VALUE, label, target, (), candidates, callee, (), facts, low.span(node)))
+        natives = () if known else low.natives
+        span = low.span(node)
+        kind = OpKind.VALUE
+        low.add(Op(kind, label, target, (), candidates, callee, (), facts, span, natives))
         low.bind([target])
 
     return emit
@@ -370,6 +373,8 @@ def value_branch(
         callee = load(item, at)
         facts = low.facts([], [callee])
         span = low.span(at)
-        low.add(Op(OpKind.VALUE, "", target, (), low.candidates, callee, (), facts, span))
+        known = low.candidates
+        kind = OpKind.VALUE
+        low.add(Op(kind, "", target, (), known, callee, (), facts, span, low.natives))
 
     return branch_of(low, name, emit, low.span(at), params)

@@ -25,7 +25,7 @@ _CALLED = (CallKind.STEP, CallKind.FLOW, CallKind.HELPER, CallKind.TABLE)
 def build(analysis: "Analysis") -> Program:
     """The Flow IR of the entry flow and everything it reaches."""
     effects = Effects(analysis)
-    candidates = _candidates(analysis)
+    candidates = _candidates(analysis), _natives(analysis)
     functions = [
         _function(analysis, info, effects, candidates)
         for info in analysis.functions.values()
@@ -83,11 +83,34 @@ def _candidates(analysis: "Analysis") -> "tuple[Ref, ...]":
     return tuple(sorted(found, key=str))
 
 
+def _natives(analysis: "Analysis") -> tuple[str, ...]:
+    """The natives whose coroutine values may be kept somewhere: those that are neither awaited nor
+    given to a fork where they are written; and tasks.
+    """
+    found: set[str] = set()
+    for info in analysis.functions.values():
+        direct: set[int] = set()
+        for node in ast.walk(info.node):
+            fact = analysis.calls.get(id(node)) if isinstance(node, ast.Call) else None
+            if fact is not None and fact.kind is CallKind.NATIVE and isinstance(node, ast.Call):
+                direct.update(map(id, node.args))
+                direct.update(id(keyword.value) for keyword in node.keywords)
+                if fact.native is not None and not fact.awaited and id(node) not in direct:
+                    found.add(fact.native)
+    return tuple(sorted(found - _NO_VALUES))
+
+
+_NO_VALUES = {"timeout", "timeout_at", "task_group", "this_run", "semaphore"}
+
+
 def _function(
-    analysis: "Analysis", info: "FunctionInfo", effects: Effects, candidates: "tuple[Ref, ...]"
+    analysis: "Analysis",
+    info: "FunctionInfo",
+    effects: Effects,
+    candidates: "tuple[tuple[Ref, ...], tuple[str, ...]]",
 ) -> Function:
     assert isinstance(info.node, ast.AsyncFunctionDef)
-    low = Lowering(analysis, info, effects, candidates)
+    low = Lowering(analysis, info, effects, *candidates)
     statements.block(low, info.node.body)
     return Function(
         ref=info.ref,

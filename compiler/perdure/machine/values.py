@@ -1,0 +1,175 @@
+"""`await value`: the value is taken, asked what it is, and performed as that.
+
+    x = await todo[i]          value = ask(todo[i])
+                               switch kind_of(value):
+                                   "step"           x = the step, in a site
+                                   "sleep"          a sleep; x = its result
+                                   "helper app:h"   the helper's own nodes, given its arguments
+                                   "task"           x = value.result()
+
+Where it can only be one thing, there is no decision.
+"""
+
+import ast
+from typing import TYPE_CHECKING
+
+from perdure.ir import Argument, Call, Facts, Op, OpKind, Ref
+from perdure.machine import ir
+from perdure.machine.context import NO_FACTS, Context
+
+if TYPE_CHECKING:
+    from perdure.machine.context import Frames
+    from perdure.machine.ir import Pc
+    from perdure.machine.lower import Lowering
+
+__all__ = ["helpers_of", "is_plain", "lower_value"]
+
+_NATIVES = {"event": "event", "sleep": "sleep", "create_task": "task"}
+
+
+def is_plain(frames: "Frames", op: Op) -> bool:
+    """Whether it is a step, or a flow, whatever it is: the site that performs it finds out."""
+    if not op.candidates or op.natives:
+        return False
+    return all(map(frames.is_step, op.candidates)) or all(map(frames.is_flow, op.candidates))
+
+
+def helpers_of(frames: "Frames", op: Op) -> list[Ref]:
+    """The helpers that the value may be a call of."""
+    if op.kind is not OpKind.VALUE or is_plain(frames, op):
+        return []
+    found = [ref for ref in op.candidates if not frames.is_step(ref) and not frames.is_flow(ref)]
+    return [ref for ref in found if frames.function(ref) is not None]
+
+
+def lower_value(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: Context) -> None:
+    """Await a value of which only some candidates are known."""
+    problem = _problem(low, op)
+    if problem is not None or op.callee is None:
+        low.draft.refuse(problem or "awaiting nothing", entry, next, context, op.span)
+        return
+    draft, frame = low.draft, context.frame
+    slot = draft.slot("value")
+    name = f"__{slot.replace(' ', '_')}"
+    frame.add(name, slot)
+    value = ast.Name(name, ast.Load())
+    facts = Facts(reads=frozenset({name}))
+    first = draft.fresh()
+    begin: list[ir.Code] = [ir.Use(slot, "ask", (op.callee,), op.facts._replace(may_raise=True))]
+    ways = _ways(low, op)
+    if len(ways) == 1:
+        draft.block(entry, tuple(begin), first, context, op.span)
+        _way(low, op, ways[0], value, facts, first, next, context)
+        return
+    kind = draft.slot("kind")
+    known = ast.Tuple([ast.Constant(way) for way in ways], ast.Load())
+    begin.append(ir.Use(kind, "kind_of", (slot, known), NO_FACTS))
+    draft.block(entry, tuple(begin), first, context, op.span)
+    entries = [draft.fresh() for _ in ways]
+    exits = tuple(ir.Exit(way, pc) for way, pc in zip(ways, entries, strict=True))
+    choice = ir.Switch(kind)
+    node = ir.Decision(first, choice, exits, context.handler, frame, op.span)
+    draft.add(node, f"what is {ast.unparse(op.callee)}")
+    for way, pc in zip(ways, entries, strict=True):
+        _way(low, op, way, value, facts, pc, next, context)
+
+
+def _problem(low: "Lowering", op: Op) -> str | None:
+    if not op.candidates and not op.natives:
+        return "awaiting a value whose operation is not known"
+    for native in op.natives:
+        if native not in _NATIVES:
+            return f"a `{native}` that is not awaited where it is written"
+    for ref in helpers_of(low.frames, op):
+        function = low.frames.function(ref)
+        if function is None or function.captures or function.kind != "helper":
+            return "awaiting a value that a nested coroutine function may have made"
+    for ref in op.candidates:
+        known = low.frames.is_step(ref) or low.frames.function(ref) is not None
+        if not known:
+            return "awaiting a value whose operation is not known"
+    return None
+
+
+def _ways(low: "Lowering", op: Op) -> list[str]:
+    frames = low.frames
+    found: dict[str, None] = {}
+    for ref in op.candidates:
+        if frames.is_step(ref):
+            found["step"] = None
+        elif frames.is_flow(ref):
+            found["flow"] = None
+        else:
+            found[f"helper {ref}"] = None
+    found.update(dict.fromkeys(_NATIVES[native] for native in op.natives))
+    return list(found)
+
+
+def _way(  # noqa: PLR0917
+    low: "Lowering",
+    op: Op,
+    way: str,
+    value: ast.Name,
+    facts: Facts,
+    entry: "Pc",
+    next: "Pc",
+    context: Context,
+) -> None:
+    """What awaiting the value means when it is that."""
+    frame, draft = context.frame, low.draft
+    target = None if op.target is None else frame.slot(op.target)
+    match way:
+        case "task":
+            use = ir.Use(target, "value_of", (value,), facts)
+            draft.block(entry, (use,), next, context, op.span)
+        case "step" | "flow":
+            is_one = low.frames.is_step if way == "step" else low.frames.is_flow
+            refs = tuple(ref for ref in op.candidates if is_one(ref))
+            asked = op._replace(callee=value, candidates=refs, facts=facts, natives=())
+            _operation(low, asked, target, entry, next, context, flows=way == "flow")
+        case "event":
+            asked = op._replace(kind=OpKind.EVENT, callee=value, candidates=(), facts=facts)
+            _operation(low, asked, target, entry, next, context)
+        case "sleep":
+            asked = op._replace(kind=OpKind.SLEEP, callee=value, candidates=(), facts=facts)
+            after = draft.fresh()
+            _operation(low, asked, None, entry, after, context)
+            use = ir.Use(target, "value_of", (value,), facts._replace(may_raise=False))
+            draft.block(after, () if target is None else (use,), next, context, op.span)
+        case _:
+            ref = next_ref(op, way)
+            given = (
+                Argument(ast.Attribute(value, "args", ast.Load()), star="*"),
+                Argument(ast.Attribute(value, "kwargs", ast.Load()), star="**"),
+            )
+            call = Call(ref, ref.qualname, op.target, given, facts, op.span)
+            low.helpers.call(call, entry, next, context)
+
+
+def next_ref(op: Op, way: str) -> Ref:
+    """The helper that the way is named after."""
+    return next(ref for ref in op.candidates if f"helper {ref}" == way)
+
+
+def _operation(  # noqa: PLR0917
+    low: "Lowering",
+    op: Op,
+    target: str | None,
+    entry: "Pc",
+    next: "Pc",
+    context: Context,
+    *,
+    flows: bool = False,
+) -> None:
+    node = ir.Operation(
+        entry,
+        op,
+        target,
+        next,
+        context.handler,
+        context.frame,
+        op.span,
+        flows,
+        context.timed,
+    )
+    low.draft.add(node, "await " + str(op.kind))
