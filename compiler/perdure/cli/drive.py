@@ -16,6 +16,7 @@ import click
 
 from perdure.cli import exits
 from perdure.cli.called import typed
+from perdure.cli.inject import injected
 from perdure.cli.output import emit_report
 from perdure.cli.output import refused as exit_code
 from perdure.cli.plain import plain
@@ -24,6 +25,7 @@ from perdure.cli.streams import OutputLost, busy, drawn, json_text, out, say
 from perdure.codec.text import Json
 from perdure.driver import FlowName
 from perdure.frontend.loader import UserImportError
+from perdure.local.bodies import RealBodies
 from perdure.local.clock import SteadyClock
 from perdure.local.engine import Busy, Engine, Listener
 from perdure.local.journal import OperationState
@@ -32,7 +34,7 @@ from perdure.local.loop import EngineLoop
 from perdure.local.program import Program, Refused, WrongPython, load_program, load_stored
 from perdure.local.run import LocalRun
 from perdure.render.width import visible
-from perdure.runtime.engine import LogRecord
+from perdure.runtime.engine import Failed, LogRecord
 from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import find_run
 from perdure.store.sqlite import SqliteStore
@@ -75,12 +77,14 @@ def load_run(
     return program
 
 
-def new_engine(store: SqliteStore, program: Program) -> Engine:
-    """An engine in real time."""
+def new_engine(store: SqliteStore, program: Program, faults: tuple[str, ...] = ()) -> Engine:
+    """An engine in real time; `faults`: what `--inject` says."""
+    clock = SteadyClock()
     return Engine(
         store,
         EngineLoop(),
-        SteadyClock(),
+        clock,
+        bodies=injected(RealBodies(clock), faults),
         listener=_Screen(),
         functions=program.functions,
         jitter=random.random,
@@ -110,8 +114,8 @@ class _Screen(Listener):
     def entry(self, run: str, entry: Entry) -> None:
         if not self._live:
             return
-        if entry.kind == "attempt":
-            number = entry.integer("number")
+        if entry.kind == "attempt" or "attempt" in entry.fields:
+            number = 1 if entry.kind == "begin" else entry.integer("number")
             again = f" (attempt {number})" if number > 1 else ""
             _live(f"  … {entry.text('path')}{again}")
         elif entry.kind == "end":
@@ -226,6 +230,8 @@ class Driver:
             say(f"run {record.run} is cancelled")
         else:
             say(f"error: run {record.run} failed: {legible(error_text(record.end.error))}")
+            for line in _where(self._top, record):
+                say(click.style(line, dim=True))
             say(f"  {typed()} show {record.run}")
         return exits.REFUSED
 
@@ -260,6 +266,20 @@ def interrupted(run: str) -> int:
     """Say how to go on with a run that was stopped; the exit code."""
     say(f"run {run} is interrupted; go on with:\n  {typed()} resume {run}")
     return exits.INTERRUPTED
+
+
+def _where(run: LocalRun | None, record: RunRecord) -> list[str]:
+    """Where a failed run raised: the flow's own lines, then those of the step it came from."""
+    if run is None or record.end is None:
+        return []
+    journal = run.journal
+    lines = journal.raised.splitlines()[1:-1]
+    for state in reversed(journal.ended):
+        if isinstance(state.outcome, Failed) and state.outcome.error == record.end.error:
+            if state.traceback:
+                lines += [f"in the step {state.path}:", *state.traceback.splitlines()[1:-1]]
+            break
+    return [visible(line) for line in lines]
 
 
 def error_text(error: Json) -> str:

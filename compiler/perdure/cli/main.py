@@ -29,6 +29,8 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "send": _Entry("perdure.cli.send", "Send an event to a run."),
     "resume": _Entry("perdure.cli.resume", "Go on with a run that was interrupted."),
     "cancel": _Entry("perdure.cli.cancel", "Cancel a run."),
+    "retry": _Entry("perdure.cli.retry", "Let a failed run go on where it failed."),
+    "fork": _Entry("perdure.cli.fork", "Begin a new run in the middle of another one."),
     "worker": _Entry("perdure.cli.worker", "Drive runs whenever they are due."),
     "dev": _Entry("perdure.cli.dev", "Drive runs, and serve HTTP on this machine."),
     "compile": _Entry("perdure.cli.compile", "Compile flows for a cloud."),

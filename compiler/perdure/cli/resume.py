@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from perdure.cli.inject import inject_option
 from perdure.cli.store import choose_run, open_store
 
 __all__ = ["command"]
@@ -12,9 +13,19 @@ __all__ = ["command"]
 @click.command("resume")
 @click.argument("run", required=False, metavar="[RUN]")
 @click.option("--detach", is_flag=True, help="Leave when only waits are left, with exit code 4.")
-def command(run: str | None, detach: bool) -> int:
-    """Go on with a run until its end; without RUN, with the newest that has not ended."""
+@click.option("--move", is_flag=True, help="Go over to the source as it is now, if it fits.")
+@click.option("--old-source", "old", is_flag=True, help="Go on with the kept source, silently.")
+@inject_option
+def command(
+    *, run: str | None, detach: bool, move: bool, old: bool, inject: tuple[str, ...]
+) -> int:
+    """Go on with a run until its end; without RUN, with the newest that has not ended.
+
+    A run goes on with the source it began with, which the store keeps. When files have changed
+    since, this says where, and whether the history fits the new source: then --move goes over.
+    """
     from perdure.cli.drive import Driver, load_run, new_engine
+    from perdure.cli.move import explain_change, move_run
     from perdure.store.runs import list_runs
 
     place = open_store(Path.cwd())
@@ -27,7 +38,16 @@ def command(run: str | None, detach: bool) -> int:
         record = choose_run(place.store, run)
     if record.parent is not None and record.end is None:
         raise click.UsageError(f"`{record.run}` is a child: resume `{record.parent}`")
-    program = load_run(place.store, record, place.project.root)
-    if isinstance(program, int):
-        return program
-    return Driver(new_engine(place.store, program), program, detach=detach).drive(record)
+    if move and old:
+        raise click.UsageError("give --move or --old-source, not both")
+    if move and record.end is None:
+        record, program = move_run(place, record)
+    else:
+        loaded = load_run(place.store, record, place.project.root, quiet=old)
+        if isinstance(loaded, int):
+            return loaded
+        program = loaded
+        if record.end is None and not old and program.project.root != place.project.root:
+            explain_change(place, record, program)
+    engine = new_engine(place.store, program, inject)
+    return Driver(engine, program, detach=detach).drive(record)

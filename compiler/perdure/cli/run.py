@@ -8,6 +8,7 @@ import click
 
 from perdure.cli.arguments import parse_pairs, read_json, shortened
 from perdure.cli.environments import on_option
+from perdure.cli.inject import inject_option
 from perdure.cli.output import check_file
 from perdure.cli.store import open_store
 from perdure.cli.streams import say
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from perdure.local.engine import Engine, Start
     from perdure.local.program import Program
 
-__all__ = ["command"]
+__all__ = ["check_identity", "command", "types_of"]
 
 
 @click.command("run")
@@ -31,6 +32,7 @@ __all__ = ["command"]
 @click.option("--id", "identity", metavar="ID", help="The run's id: makes the start idempotent.")
 @click.option("--detach", is_flag=True, help="Leave when only waits are left, with exit code 4.")
 @on_option
+@inject_option
 def command(
     *,
     name: str,
@@ -39,6 +41,7 @@ def command(
     identity: str | None,
     detach: bool,
     on: str | None,
+    inject: tuple[str, ...],
 ) -> int:
     """Run a flow on this machine until its end; Ctrl-C leaves it resumable."""
     from perdure.cli.drive import load_file, new_engine, new_run_id
@@ -47,14 +50,14 @@ def command(
     from perdure.runtime.values import encode_input
 
     if identity is not None:
-        _check_id(identity)
+        check_identity(identity)
     flow_name = split_flow(name)
     check_file(flow_name.path)
     program = load_file(flow_name)
     if isinstance(program, int):
         return program
     with program.active():
-        values = _input(whole, pairs, _types(program.flow))
+        values = _input(whole, pairs, types_of(program.flow))
         try:
             arguments = encode_input(program.flow, values)
         except (InvalidInput, UncodableError) as error:
@@ -65,7 +68,7 @@ def command(
         run = identity or new_run_id(program.flow.name)
         return run_on(on, program, arguments, run, detach=detach)
     place = open_store(flow_name.path.absolute(), make=True)
-    engine = new_engine(place.store, program)
+    engine = new_engine(place.store, program, inject)
     run = identity or new_run_id(program.flow.name)
     start = Start(program.flow, arguments, program.versions(place.store), run, os.urandom(16).hex())
     return _driven(place, engine, program, start, detach=detach)
@@ -96,7 +99,8 @@ def _driven(
         return interrupted(record.run)
 
 
-def _check_id(identity: str) -> None:
+def check_identity(identity: str) -> None:
+    """A run id that people can type, else a wrong call."""
     from perdure.local.program import check_id
 
     try:
@@ -117,7 +121,8 @@ def _input(
     return values | parse_pairs(pairs, declared)
 
 
-def _types(flow: "Flow[..., object]") -> "dict[str, Descriptor | None]":
+def types_of(flow: "Flow[..., object]") -> "dict[str, Descriptor | None]":
+    """The declared types of a flow's parameters."""
     from perdure.codec.descriptors import descriptor
 
     try:

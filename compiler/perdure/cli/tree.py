@@ -17,7 +17,7 @@ from perdure.runtime.usage import Usage, added, usage_json
 from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import find_run
 
-__all__ = ["draw", "duration", "operation_line", "run_json"]
+__all__ = ["draw", "duration", "error_text", "log_line", "operation_line", "run_json"]
 
 _MARKS = {
     Status.COMPLETED: ("✓", "green"),
@@ -56,6 +56,8 @@ def draw(history: History, record: RunRecord, now: float) -> Iterator[str]:
         yield f"  result    {shown(plain(record.end.value), 200)}"
     elif record.end is not None and record.end.error is not None:
         yield click.style(f"  error     {legible(error_text(record.end.error))}", fg="red")
+        for line in legible(journal.raised).splitlines()[1:-1]:
+            yield click.style(f"            {line.strip()}", dim=True)
 
 
 def _head(record: RunRecord, took: str) -> str:
@@ -74,7 +76,7 @@ def _tree(history: History, run: str, journal: Journal) -> _Node:
             node.below += _tree(history, child, history.journal(child)).below
         _scope(top, state.scope, state.began).below.append(node)
     for began, record in journal.logs.values():
-        _scope(top, record.scope, began).below.append(_Node([_log_line(record)], began))
+        _scope(top, record.scope, began).below.append(_Node([log_line(record)], began))
     _sort(top)
     return top
 
@@ -117,6 +119,8 @@ def _operation(state: OperationState, due: float | None) -> list[str]:
             else _one_line(error_text(failure.error))
         )
         lines.append(click.style(f"attempt {failure.number}: {text}", fg="yellow"))
+    if state.traceback:
+        lines += [click.style(line, dim=True) for line in legible(state.traceback).splitlines()]
     return lines
 
 
@@ -165,7 +169,8 @@ def _arguments(arguments: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={shown(value, 40)}" for name, value in arguments.items())
 
 
-def _log_line(record: LogRecord) -> str:
+def log_line(record: LogRecord) -> str:
+    """`» drafted 77`: what the flow printed or logged."""
     name = f"{record.level} {record.logger}: " if record.logger else ""
     return click.style(f"» {name}{_one_line(record.text)}", dim=True)
 
@@ -236,6 +241,8 @@ def _operation_json(history: History, run: str, state: OperationState) -> dict[s
         outcome = {"value": plain(state.outcome.value)}
     elif isinstance(state.outcome, Failed):
         outcome = {"error": error_text(state.outcome.error)}
+        if state.traceback:
+            outcome["traceback"] = state.traceback
     return {
         "path": state.path,
         "kind": state.kind,
@@ -250,7 +257,11 @@ def _operation_json(history: History, run: str, state: OperationState) -> dict[s
         "usage": usage_json(state.usage),
         "at": f"{state.site.file}:{state.site.line}" if state.site else None,
         "failures": [
-            {"attempt": f.number, "error": None if f.error is None else error_text(f.error)}
+            {
+                "attempt": f.number,
+                "error": None if f.error is None else error_text(f.error),
+                **({"traceback": f.traceback} if f.traceback else {}),
+            }
             for f in state.failures
         ],
         "children": [run_json(history, child) for child in children_of(history.store, run, state)],

@@ -29,7 +29,7 @@ async def run_child(run: "LocalRun", call: FlowCall) -> Outcome:
     """
     child: LocalRun | None = None
     try:
-        before = await run.ended_before(call.op)
+        before = await run.ended_before(call.op, "flow", call.name, dict(call.arguments))
         if before is not None:
             return before
         state = run.open(call.op, "flow", call.name, dict(call.arguments))
@@ -106,7 +106,7 @@ def outcome_of(end: End) -> Outcome:
 async def start_other(run: "LocalRun", call: FlowCall) -> str:
     """Start a run that nobody waits for, and drive it along with this one; its id."""
     try:
-        before = await run.ended_before(call.op)
+        before = await run.ended_before(call.op, "start", call.name, dict(call.arguments))
         if before is None:
             run.open(call.op, "start", call.name, dict(call.arguments))
             before = await run.end(call.op, await _started(run, call))

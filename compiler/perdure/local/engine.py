@@ -29,7 +29,7 @@ from perdure.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
     from perdure.language import Flow
-    from perdure.local.run import LocalRun
+    from perdure.local.run import Asked, LocalRun
     from perdure.runtime.engine import LogRecord
 
 __all__ = ["POLL", "STORE_FAULTS", "Busy", "Engine", "Listener", "Start"]
@@ -107,16 +107,7 @@ class Engine:
         self.runs: dict[str, LocalRun] = {}
         self.trees: dict[str, Tree] = {}
         """The runs at the top that are driven, the one that moved last at the end."""
-        self.on_quiet: Callable[[], bool] = _stay_quiet
-        """Asked when nothing but waits is left; says whether it made something ready."""
-        self.on_pause: Callable[[], None] = _nothing
-        """Called when all that can be done has been done: quiet trees may be parked."""
-        self.on_look: Callable[[], None] = _nothing
-        """Called now and then, while other processes may have written."""
-        self.on_fault: Callable[[LocalRun, BaseException], None] | None = None
-        """Told of a fault in one run; without it, a fault stops the engine."""
-        self.on_misfit: Callable[[str], None] | None = None
-        """For tests: told of a payload that does not fit the wait which took it."""
+        self._no_hooks()
         self.failure: BaseException | None = None
         self.draining = False
         """No attempt begins any more: this process is about to let go."""
@@ -136,6 +127,21 @@ class Engine:
         self.loop.on_idle = self._idle
         self.loop.on_busy = self.recorder.write
         self.loop.set_exception_handler(self._on_exception)
+
+    def _no_hooks(self) -> None:
+        """What whoever has this engine may set."""
+        self.on_quiet: Callable[[], bool] = _stay_quiet
+        """Asked when nothing but waits is left; says whether it made something ready."""
+        self.on_pause: Callable[[], None] = _nothing
+        """Called when all that can be done has been done: quiet trees may be parked."""
+        self.on_look: Callable[[], None] = _nothing
+        """Called now and then, while other processes may have written."""
+        self.on_fault: Callable[[LocalRun, BaseException], None] | None = None
+        """Told of a fault in one run; without it, a fault stops the engine."""
+        self.on_asked: Callable[[Asked], bool] | None = None
+        """Told of each operation that a flow comes to; whether it may go on there."""
+        self.on_misfit: Callable[[str], None] | None = None
+        """For tests: told of a payload that does not fit the wait which took it."""
 
     # -- recording ------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ class Lost(NamedTuple):
     number: int
     time: float
     error: Json
+    traceback: str = ""
 
 
 @final
@@ -58,6 +59,7 @@ class OperationState:
         "returned",
         "scope",
         "site",
+        "traceback",
         "under_way",
         "usage",
     )
@@ -82,6 +84,8 @@ class OperationState:
         self.retry_at: float | None = None
         self.failures: list[Lost] = []
         self.outcome: Outcome | None = None
+        self.traceback = ""
+        """Where a step raised, in its own lines."""
         self.interrupted = False
         """Cancelled while it waited, or before the flow saw its outcome."""
         self.event: TakenEvent | None = None
@@ -110,6 +114,8 @@ class Journal:
         """The cancellation reached the flow."""
         self.overtaken = False
         """It was no cancellation of the run, but of the operation that started it as a child."""
+        self.raised = ""
+        """Where the flow itself raised the error it ended with, in its own lines."""
         self.length = 0
         for entry in entries:
             self.apply(entry)
@@ -144,6 +150,12 @@ class Journal:
             case "cancel":
                 self.cancelled = True
                 self.overtaken = bool(entry.fields.get("overtaken"))
+            case "raised":
+                self.raised = entry.text("traceback")
+            case "retried":
+                self._retried(entry)
+            case "moved":
+                self._forget(entry)
             case other:
                 raise ValueError(f"the event log of {self.run} has an unknown entry {other!r}")
 
@@ -179,7 +191,8 @@ class Journal:
         state.attempts = entry.integer("number")
         state.retry_at = entry.number("retry_at")
         state.usage = added((*state.usage, *usage_from(entry.fields.get("usage"))))
-        state.failures.append(Lost(state.attempts, entry.time, entry.fields.get("error")))
+        error, trace = entry.fields.get("error"), str(entry.fields.get("traceback") or "")
+        state.failures.append(Lost(state.attempts, entry.time, error, trace))
 
     def _end(self, state: OperationState, entry: Entry) -> None:
         state.under_way = False
@@ -187,6 +200,7 @@ class Journal:
         state.usage = added((*state.usage, *usage_from(entry.fields.get("usage"))))
         if "error" in entry.fields:
             state.outcome = Failed(entry.fields["error"])
+            state.traceback = str(entry.fields.get("traceback") or "")
         else:
             state.outcome = Completed(entry.fields.get("value"))
         if entry.fields.get("event") is not None:
@@ -215,9 +229,24 @@ class Journal:
         self.logs[record.scope, record.ordinal] = (entry.time, record)
 
     def _returned(self, entry: Entry) -> None:
-        paths = entry.fields.get("paths")
-        for path in paths if isinstance(paths, list) else ():
-            self.operations[str(path)].returned = True
+        for path in _texts(entry, "paths"):
+            self.operations[path].returned = True
+
+    def _retried(self, entry: Entry) -> None:
+        """What is to be done again was never done, for all that follows."""
+        self.raised = ""
+        self.cancelled = self.overtaken = False
+        self._forget(entry)
+        for path in _texts(entry, "restored"):
+            self.operations[path].interrupted = False
+        for path in _texts(entry, "decisions"):
+            self.decisions.pop(path, None)
+
+    def _forget(self, entry: Entry) -> None:
+        for path in _texts(entry, "paths"):
+            state = self.operations.pop(path, None)
+            if state in self.ended:
+                self.ended.remove(state)
 
     def deadline(self, state: OperationState) -> float | None:
         """Return until when an operation waits: its own due time, or that of a timeout around."""
@@ -242,6 +271,11 @@ class Journal:
             if taken and state.event is not None and state.event.id not in answered:
                 return state
         return None
+
+
+def _texts(entry: Entry, name: str) -> list[str]:
+    values = entry.fields.get(name)
+    return [str(value) for value in values] if isinstance(values, list) else []
 
 
 def _holds(outer: str, scope: str) -> bool:

@@ -108,7 +108,7 @@ async def _once(
 ) -> Outcome:
     """Do something that may be repeated after a crash, and record its outcome."""
     try:
-        before = await run.ended_before(op)
+        before = await run.ended_before(op, kind, name, arguments)
         if before is not None:
             return before
         run.open(op, kind, name, arguments, child=question)

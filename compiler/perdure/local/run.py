@@ -6,10 +6,11 @@ is done and recorded. Outcomes are durable before the flow sees them.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from perdure.local.journal import Journal, OperationState
 from perdure.local.log import Entry
+from perdure.local.tracebacks import traceback_of
 from perdure.runtime.engine import (
     CANCEL_RUN,
     Completed,
@@ -33,7 +34,17 @@ if TYPE_CHECKING:
     from perdure.local.engine import Engine
     from perdure.local.tree import Tree
 
-__all__ = ["LocalRun"]
+__all__ = ["Asked", "LocalRun"]
+
+
+class Asked(NamedTuple):
+    """The flow came to an operation: what it is now, whatever is recorded of it."""
+
+    run: "LocalRun"
+    op: Operation
+    kind: str
+    name: str
+    arguments: Json
 
 
 @final
@@ -90,7 +101,9 @@ class LocalRun:
         arguments = self.record.input
         if not isinstance(arguments, Mapping):
             raise ValueError(f"broken store record: the input of {self.id} is no object")
-        self._main = self.engine.loop.create_task(run_flow(self.flow, arguments, self))
+        self._main = self.engine.loop.create_task(
+            run_flow(self.flow, arguments, self, raised=self.raised)
+        )
         self._main.add_done_callback(self._finish)
         if self.record.cancel == "now":
             self._end(End(Status.CANCELLED))
@@ -112,6 +125,12 @@ class LocalRun:
                 self._end(End(Status.COMPLETED, value))
             case Failed(problem):
                 self._end(End(Status.FAILED, error=problem))
+
+    def raised(self, error: BaseException) -> None:
+        """Note where the flow raised what it ends with."""
+        trace = traceback_of(error)
+        if trace:
+            self.append("raised", traceback=trace)
 
     def _end(self, end: End) -> None:
         """Record the end together with all that led to it."""
@@ -207,9 +226,14 @@ class LocalRun:
                 state = OperationState(op.path, kind, name, op.scope.path, self.engine.now())
         return state
 
-    async def ended_before(self, op: Operation) -> Outcome | None:
+    async def ended_before(
+        self, op: Operation, kind: str, name: str, arguments: Json = None
+    ) -> Outcome | None:
         """Return what is recorded of an operation; an interrupted one waits for that again."""
         state = self.journal.operations.get(op.path)
+        asked = Asked(self, op, kind, name, arguments)
+        if self.engine.on_asked is not None and not self.engine.on_asked(asked):
+            await self.engine.loop.create_future()
         if self.halted or (self.redelivering and (state is None or state.outcome is None)):
             await self.engine.loop.create_future()
         if state is None:

@@ -8,6 +8,7 @@ from perdure.durations import due
 from perdure.errors import StepLost
 from perdure.local.bodies import Attempt
 from perdure.local.journal import OperationState
+from perdure.local.tracebacks import traceback_of
 from perdure.runtime.bodies import Attempted, raised
 from perdure.runtime.branches import message_of
 from perdure.runtime.engine import CANCEL_RUN, Outcome, StepCall
@@ -34,7 +35,7 @@ async def run_step(run: "LocalRun", call: StepCall) -> Outcome:
     """
     attempts: _Attempts | None = None
     try:
-        before = await run.ended_before(call.op)
+        before = await run.ended_before(call.op, "step", call.name, dict(call.arguments))
         if before is not None:
             return before
         begun = call.op.path not in run.journal.operations
@@ -76,6 +77,8 @@ class _Attempts:
         """The first attempt is recorded already, with the step itself."""
         self._took = 0.0
         """Seconds the last attempt took."""
+        self._trace = ""
+        """Where the last attempt raised, in the step's own lines."""
         self._last = False
         self._spent: list[Json] = []
         """What the last attempt reported."""
@@ -113,6 +116,8 @@ class _Attempts:
                     if self._spent:
                         seen["usage"] = self._spent
                     slow = self._last or self._took > SLOW
+                    if self._trace:
+                        seen["traceback"] = self._trace
                     return await self._run.end(self._call.op, outcome, wait=slow, **seen)
         finally:
             tree.working -= 1
@@ -138,6 +143,7 @@ class _Attempts:
         attempted = await self._body(number)
         self._took = run.engine.now() - began
         self._spent = usage_json(attempted.usage)
+        self._trace = traceback_of(attempted.error) if attempted.error is not None else ""
         if attempted.error is None:
             return attempted.outcome
         jitter = run.engine.jitter()
@@ -151,6 +157,7 @@ class _Attempts:
             error=getattr(attempted.outcome, "error", None),
             retry_at=due(run.engine.now(), delay),
             **({"usage": self._spent} if self._spent else {}),
+            traceback=self._trace,
         )
         await run.engine.written()
         return None

@@ -24,7 +24,7 @@ __all__ = ["sleep", "take_event"]
 async def take_event(run: "LocalRun", wait: EventWait) -> Outcome:
     """Return the payload of the oldest event of a name, or TimeoutError('') at the due time."""
     try:
-        before = await run.ended_before(wait.op)
+        before = await run.ended_before(wait.op, "event", wait.name)
         if before is not None:
             return before
         now = run.engine.now()
@@ -101,7 +101,7 @@ def _delivered(run: "LocalRun", event: Event, wait: EventWait) -> Outcome:
 async def sleep(run: "LocalRun", timer: Timer) -> None:
     """Wait until a timer is due; a deadline's is recorded like a sleep's."""
     try:
-        if await run.ended_before(timer.op) is not None:
+        if await run.ended_before(timer.op, timer.kind, timer.kind) is not None:
             return
         now = run.engine.now()
         ends = due(now, timer.seconds if timer.until is None else timer.until - now)

@@ -5,12 +5,13 @@ To be called within a transaction of the store.
 
 from perdure.local.wakes import Wakes
 from perdure.store.inbox import put_event
-from perdure.store.match import match
+from perdure.store.match import close, get_waiter, match
 from perdure.store.protocol import Event, Json, RunRecord, UnknownRun
+from perdure.store.records import waiter_key
 from perdure.store.runs import claim_run, get_run, request_cancel
 from perdure.store.sqlite import SqliteStore
 
-__all__ = ["ask_to_cancel", "claim", "deliver"]
+__all__ = ["ask_to_cancel", "claim", "deliver", "forget_wait"]
 
 
 def claim(store: SqliteStore, record: RunRecord) -> RunRecord:
@@ -37,6 +38,13 @@ def deliver(
     match(store, run, name)
     Wakes(store).ring(run)
     return event
+
+
+def forget_wait(store: SqliteStore, run: str, path: str) -> None:
+    """Make a wait undone: what it took goes back, and who waits there next begins anew."""
+    if get_waiter(store, run, path) is not None:
+        close(store, run, path)
+        store.remove(waiter_key(run, path))
 
 
 def ask_to_cancel(store: SqliteStore, run: str, *, at_once: bool = False) -> RunRecord:

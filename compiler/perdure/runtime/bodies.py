@@ -143,9 +143,17 @@ def ended_with(step: "Step[..., Any]", value: object) -> Attempted:
 
 
 async def run_flow(
-    flow: "Flow[..., Any]", arguments: Mapping[str, Json], run: "Run", path: str = ""
+    flow: "Flow[..., Any]",
+    arguments: Mapping[str, Json],
+    run: "Run",
+    path: str = "",
+    *,
+    raised: Callable[[BaseException], None] | None = None,
 ) -> Outcome:
-    """The body of a flow in a scope of its own. Cancellation passes through."""
+    """The body of a flow in a scope of its own. Cancellation passes through.
+
+    `raised` is told of the error that the body ends with, while it has its traceback.
+    """
     current.set(Scope(run, path))
     current_step.set(None)
     try:
@@ -154,6 +162,8 @@ async def run_flow(
     except asyncio.CancelledError:
         raise
     except BaseException as error:
+        if raised is not None:
+            raised(error)
         return failed(error)
     try:
         return completed(value, result_type(flow), run.functions)

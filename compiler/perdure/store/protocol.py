@@ -135,7 +135,8 @@ class End(NamedTuple):
 
 
 class RunRecord(NamedTuple):
-    """Who a run is. `run`, `flow`, `input`, `versions`, `seed` never change after the claim."""
+    """Who a run is. `run`, `flow`, `input`, `seed` never change after the claim, and `versions`
+    only when somebody lets the run go over to another source."""
 
     run: str
     flow: str

@@ -1,0 +1,100 @@
+"""Faults on purpose: `--inject STEP=fail`, to see what a flow makes of them.
+
+    STEP=fail            the next attempt raises Injected("injected") before the body runs
+    STEP=fail:TypeError  ... or another built-in exception
+    STEP=delay:2s        the next attempt takes so much longer
+    STEP=twice           the body of the next attempt runs twice, as after a lost response
+    STEP=die             the process is killed after the body has run, before that is recorded
+
+STEP is a step's name, a path (`gather[0]/quote`), or `*`; `*3` at the end means the next three.
+"""
+
+import asyncio
+import builtins
+import os
+import re
+import signal
+from typing import Final, NamedTuple, final
+
+from perdure.durations import seconds_of
+from perdure.local.bodies import Attempt, Bodies
+from perdure.runtime.bodies import Attempted, raised
+
+__all__ = ["Fault", "Injected", "Injector", "read_fault"]
+
+_FORM: Final = re.compile(
+    r"(?P<step>.+?)=(?P<kind>[a-z]+)(?::(?P<value>[^*]+))?(?:\*(?P<times>\d+))?"
+)
+
+
+class Injected(Exception):  # noqa: N818  # it is no error of anybody
+    """A failure that `--inject` asked for."""
+
+
+class Fault(NamedTuple):
+    """What goes wrong, where, and how often."""
+
+    step: str
+    kind: str
+    value: str
+    times: int
+
+    def hits(self, attempt: Attempt) -> bool:
+        """Say whether an attempt is meant."""
+        return self.step in ("*", attempt.name, attempt.path)
+
+
+def read_fault(text: str) -> Fault:
+    """Read one `STEP=KIND[:VALUE][*TIMES]`; ValueError says what is wrong."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ValueError(f"`{text}` is no fault: write `STEP=fail`, `STEP=delay:2s`, `STEP=twice`")
+    step, kind, value, times = found.group("step", "kind", "value", "times")
+    fault = Fault(step, kind, value or "", int(times or 1))
+    if kind == "delay":
+        seconds_of(fault.value)
+    elif kind == "fail":
+        _error(fault)
+    elif kind not in ("twice", "die"):
+        raise ValueError(f"`{kind}` is no fault: there are `fail`, `delay`, `twice` and `die`")
+    elif value:
+        raise ValueError(f"`{kind}` takes no value")
+    return fault
+
+
+def _error(fault: Fault) -> Exception:
+    if not fault.value:
+        return Injected("injected")
+    kind: object = getattr(builtins, fault.value, None)
+    if not isinstance(kind, type) or not issubclass(kind, Exception):
+        raise ValueError(f"`{fault.value}` is no built-in exception")
+    return kind("injected")
+
+
+@final
+class Injector:
+    """`Bodies` that do what other bodies do, but for the faults."""
+
+    def __init__(self, bodies: Bodies, faults: list[Fault]) -> None:
+        self._bodies = bodies
+        self._left = [fault for fault in faults for _ in range(fault.times)]
+
+    async def run(self, attempt: Attempt) -> Attempted:
+        """Run an attempt, with what is injected into it."""
+        kinds = {fault.kind: fault for fault in self._due(attempt)}
+        if "delay" in kinds:
+            await asyncio.sleep(seconds_of(kinds["delay"].value))
+        if "fail" in kinds:
+            return raised(_error(kinds["fail"]))
+        if "twice" in kinds:
+            await self._bodies.run(attempt)
+        attempted = await self._bodies.run(attempt)
+        if "die" in kinds:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return attempted
+
+    def _due(self, attempt: Attempt) -> list[Fault]:
+        due = {fault for fault in self._left if fault.hits(attempt)}
+        for fault in due:
+            self._left.remove(fault)
+        return [*due]
