@@ -85,7 +85,7 @@ def _given(
         values: dict[str, object] = {}
         if whole is None and isinstance(record.input, Mapping):
             values = decode_slots(dict(record.input), functions=program.functions)
-        data = {} if whole is None else read_json(whole, "--input")
+        data: object = {} if whole is None else read_json(whole, "--input")
         if not isinstance(data, dict):
             raise click.UsageError("--input is a JSON object, keyed by parameter name")
         values |= data
