@@ -12,6 +12,7 @@ from tests.differential.flows import (
     coroutines,
     deadlines,
     groups,
+    stars,
     values,
 )
 from tests.differential.harness import ENGINES, Program, Verdict, judge
@@ -24,6 +25,7 @@ PROGRAMS = (
     *deadlines.PROGRAMS,
     *groups.PROGRAMS,
     *coroutines.PROGRAMS,
+    *stars.PROGRAMS,
 )
 
 OPEN: Mapping[tuple[str, str], str] = {}

@@ -50,6 +50,8 @@ class Context(NamedTuple):
     """Inside a `finally`, which exists twice already: those inside it exist once."""
     timed: bool = False
     """A deadline may be around."""
+    star: Slot | None = None
+    """What goes through the clauses of `except*`, one of which this is in."""
     groups: "tuple[OpenGroup, ...]" = ()
     """Those whose bodies this place is in, outermost first."""
 

@@ -226,8 +226,10 @@ class Lowering:
         if active is None and has_bare_raise(pure.code):
             self._refuse("a bare `raise` here", pure.span, entry, next, context)
             return
-        code = ir.Statements(pure.code, pure.facts, active)
-        self.draft.block(entry, (code,), next, context, pure.span)
+        code: tuple[ir.Code, ...] = (ir.Statements(pure.code, pure.facts, active),)
+        if active is not None and context.star is not None:
+            code = (_again(context.star, True), *code, _again(context.star, False))
+        self.draft.block(entry, code, next, context, pure.span)
 
     def _if(self, statement: If, entry: "Pc", next: "Pc", context: Context) -> None:
         """An `elif` chain is walked, not recursed into: it may be long."""
@@ -326,10 +328,19 @@ class Lowering:
             )
             self.draft.add(node, "raise")
         elif context.active is not None:
-            again = ir.Reraise(entry, context.active, context.handler, leave.span)
+            pc = entry
+            if context.star is not None:
+                pc = self.draft.fresh()
+                self.draft.block(entry, (_again(context.star, True),), pc, context, leave.span)
+            again = ir.Reraise(pc, context.active, context.handler, leave.span)
             self.draft.add(again, "raise again")
         else:
             self._refuse("a bare `raise` here", leave.span, entry, next, context)
+
+
+def _again(star: Slot, again: bool) -> ir.Use:
+    """A clause of `except*` raises again what it was given."""
+    return ir.Use(None, "again_star", (star, ast.Constant(again)), NO_FACTS)
 
 
 def _in_loop(context: Context, head: "Pc", after: "Pc") -> Context:

@@ -15,6 +15,7 @@ from perdure.ir import Facts, Handler, Slot, Try
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context, Jump
 from perdure.machine.draft import unique
+from perdure.machine.stars import star_clauses
 
 if TYPE_CHECKING:
     from perdure.machine.ir import Pc
@@ -29,9 +30,7 @@ type Copy = Callable[["Pc", "Pc", Context], None]
 
 def lower_try(low: "Lowering", statement: Try, entry: "Pc", next: "Pc", context: Context) -> None:
     """`try`, with all its parts."""
-    if statement.star:
-        low.draft.refuse("`except*` around operations", entry, next, context, statement.span)
-    elif statement.final:
+    if statement.final:
         _with_final(low, statement, entry, next, context)
     else:
         _with_handlers(low, statement, entry, next, context)
@@ -48,7 +47,10 @@ def _with_handlers(
     catch, orelse = low.draft.fresh(), low.draft.fresh()
     low.block(statement.body, entry, orelse, context._replace(handler=catch))
     low.block(statement.orelse, orelse, next, context)
-    _handlers(low, statement, catch, next, context)
+    if statement.star:
+        star_clauses(low, statement, catch, next, context)
+    else:
+        _handlers(low, statement, catch, next, context)
 
 
 def _handlers(low: "Lowering", statement: Try, catch: "Pc", next: "Pc", context: Context) -> None:
@@ -69,7 +71,7 @@ def _handlers(low: "Lowering", statement: Try, catch: "Pc", next: "Pc", context:
         which, choice, tuple(exits), context.handler, context.frame, statement.handlers[0].span
     )
     low.draft.add(node, f"which {title}")
-    inside = context._replace(active=error)
+    inside = context._replace(active=error, star=None)
     for handler, clause, body in zip(statement.handlers, clauses, bodies, strict=True):
         low.draft.hints[body] = clause.replace("except", "handle", 1)
         _handler(low, handler, body, next, inside)
