@@ -7,13 +7,14 @@ what the activity returns; one that fails all the same was lost, and is attempte
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from perdure.codec.text import Json
 from perdure.durations import due
 from perdure.operations import ThisStep
 from perdure.runtime.bodies import Attempted, timed_attempt
 from perdure.runtime.engine import Completed, Failed, Outcome
+from perdure.runtime.host import Attempt
 from perdure.runtime.usage import Usage, usage_from, usage_json
 from perdure_azure.envelope import pack, unpack
 from perdure_azure.watch import watcher
@@ -21,23 +22,10 @@ from perdure_azure.watch import watcher
 if TYPE_CHECKING:
     from perdure.language import Step
 
-__all__ = ["AttemptCall", "attempted_outcome", "call_of", "run_step"]
+__all__ = ["attempted_outcome", "call_of", "run_step"]
 
 
-class AttemptCall(NamedTuple):
-    """What identifies an attempt, and how long it may take.
-
-    `path` is that of the operation in the whole orchestration; `key` is the one the step sees.
-    """
-
-    run: str
-    key: str
-    path: str
-    number: int
-    timeout: float
-
-
-def call_of(call: AttemptCall, arguments: Mapping[str, Json]) -> dict[str, Json]:
+def call_of(call: Attempt, arguments: Mapping[str, Json]) -> dict[str, Json]:
     """The input of the activity."""
     return pack({**call._asdict(), "arguments": dict(arguments)})
 
@@ -48,7 +36,7 @@ def run_step(step: "Step[..., Any]", call: object) -> dict[str, Json]:
     arguments = data["arguments"]
     if not isinstance(arguments, dict):
         raise ValueError("broken call of a step: its arguments are no object")
-    attempt = AttemptCall(
+    attempt = Attempt(
         str(data["run"]),
         str(data["key"]),
         str(data["path"]),
@@ -82,7 +70,7 @@ def _envelope(attempted: Attempted) -> dict[str, Json]:
 
 
 async def _limited(
-    step: "Step[..., Any]", call: AttemptCall, arguments: Mapping[str, Json], now: float
+    step: "Step[..., Any]", call: Attempt, arguments: Mapping[str, Json], now: float
 ) -> Attempted:
     deadline = datetime.fromtimestamp(due(now, call.timeout), UTC)
     this = ThisStep(call.key, call.number, deadline, call.run)

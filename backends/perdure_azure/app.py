@@ -7,7 +7,7 @@ does stands in the printed modules, what an operation does in `perdure_azure.orc
 import json
 from collections.abc import Sequence
 
-from perdure.ir import Program, Ref, StepInfo
+from perdure.ir import Function, Program, Ref, StepInfo
 from perdure.runtime.engine import Json
 from perdure_azure.names import function_name
 
@@ -37,6 +37,7 @@ import azure.functions as func
 from perdure.runtime.functions import ModuleFunctions
 
 from perdure_azure.activity import run_step
+from perdure_azure.neighbours import find_run, start_run
 from perdure_azure.orchestration import orchestrate
 
 {imports}
@@ -51,9 +52,9 @@ functions = ModuleFunctions(modules)
 _ORCHESTRATOR = '''
 
 @app.orchestration_trigger(context_name="context")
-def {name}(context):
+def {name}(context, given):
     """{file}:{line}"""
-    return (yield from orchestrate(context, {flow}, functions))
+    return (yield from orchestrate(context, given, {flow}, functions))
 '''
 
 _ACTIVITY = '''
@@ -62,6 +63,22 @@ _ACTIVITY = '''
 def {name}(call):
     """{file}:{line}"""
     return run_step({step}, call)
+'''
+
+_NEIGHBOURS = '''
+
+@app.durable_client_input(client_name="client")
+@app.activity_trigger(input_name="call")
+def perdure_start(call, client):
+    """Starts a run, once."""
+    return start_run(call, client)
+
+
+@app.durable_client_input(client_name="client")
+@app.activity_trigger(input_name="call")
+def perdure_find(call, client):
+    """Says whether a run is running, has ended, or is not there."""
+    return find_run(call, client)
 '''
 
 
@@ -89,15 +106,20 @@ def _function_app(program: Program, modules: Sequence[str], python: tuple[int, i
             imports="\n".join(f"import {name} as {_alias(name)}" for name in sorted(modules)),
             table="\n".join(f'    "{name}": {_alias(name)},' for name in sorted(modules)),
         ),
-        _ORCHESTRATOR.format(
-            name=function_name(flow.ref),
-            file=flow.span.file,
-            line=flow.span.line,
-            flow=_expression(flow.ref),
-        ),
+        *(_orchestrator(each) for each in program.functions if each.kind == "flow"),
         *map(_activity, program.steps),
+        _NEIGHBOURS,
     ]
     return "".join(parts)
+
+
+def _orchestrator(flow: Function) -> str:
+    return _ORCHESTRATOR.format(
+        name=function_name(flow.ref),
+        file=flow.span.file,
+        line=flow.span.line,
+        flow=_expression(flow.ref),
+    )
 
 
 def _activity(step: StepInfo) -> str:

@@ -31,10 +31,10 @@ TARGET = (
     "activity",
     "durable",
     "envelope",
-    "inbox",
     "names",
+    "neighbours",
     "orchestration",
-    "run",
+    "sdk",
     "watch",
 )
 """Modules of `perdure_azure` that run in an app."""

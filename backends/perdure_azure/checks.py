@@ -1,18 +1,15 @@
 """What Durable Functions cannot take, or this target does not run exactly yet: refused."""
 
-import ast
 from collections.abc import Iterator
 
 from perdure import rules
 from perdure.diagnostics import Report
-from perdure.ir import Block, Op, OpKind, Program, Stmt, Unlowered
+from perdure.ir import Block, Op, OpKind, Program, Stmt
 from perdure.passes.blocks import children
 from perdure.source import Span
 
 __all__ = ["check"]
 
-REFUSED = frozenset({OpKind.START, OpKind.SEND, OpKind.ASK, OpKind.CANCEL, OpKind.REPLY})
-"""Operations between runs; the runs of an app do not know each other yet."""
 TAKEN_NAMES = frozenset({"function_app", "azure", "perdure_azure"})
 
 
@@ -24,11 +21,9 @@ def check(program: Program, report: Report) -> None:
     for function in program.functions:
         for statement in _all(function.body):
             match statement:
-                case Op(kind=kind) if kind in REFUSED:
-                    _not_yet(report, f"`{kind.value}`", statement.span)
-                case Unlowered(code=code):
-                    for name in sorted(_native_calls(code)):
-                        _not_yet(report, f"`{name}` in {statement.what}", statement.span)
+                case Op(kind=OpKind.START, arguments=arguments, span=span):
+                    if any(argument.name == "on" for argument in arguments):
+                        _not_yet(report, "`start(on=...)`", span)
                 case _:
                     pass
 
@@ -38,19 +33,6 @@ def _all(block: Block) -> Iterator[Stmt]:
         yield statement
         for inner in children(statement):
             yield from _all(inner)
-
-
-def _native_calls(code: tuple[ast.stmt, ...]) -> set[str]:
-    """Calls in a statement kept whole that may be operations between runs, by their last name."""
-    names: set[str] = set()
-    for statement in code:
-        for node in ast.walk(statement):
-            match node:
-                case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
-                    names.add(name)
-                case _:
-                    pass
-    return names & {kind.value for kind in REFUSED}
 
 
 def _not_yet(report: Report, what: str, span: Span) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from perdure.codec.text import Json
     from perdure.language import Step
     from perdure.runtime.bodies import Attempted
-    from perdure_azure.activity import AttemptCall
+    from perdure.runtime.host import Attempt
     from perdure_azure.orchestration import Episode
 
 __all__ = ["Watcher", "watcher"]
@@ -24,7 +24,7 @@ class Watcher(Protocol):
         ...
 
     def attempt(
-        self, step: "Step[..., object]", call: "AttemptCall", arguments: "dict[str, Json]"
+        self, step: "Step[..., object]", call: "Attempt", arguments: "dict[str, Json]"
     ) -> "Attempted | None":
         """How an attempt ends; None to run the body."""
         ...

@@ -111,19 +111,11 @@ def test_the_target_is_found_by_its_name() -> None:
     assert (target.name, target.family) == ("azure", "code")
 
 
-@pytest.mark.parametrize(
-    ("body", "line"),
-    [
-        ("    await reply('message', 1)\n", 6),
-        ("    other = await f.start(1)\n", 6),
-        ("    other = f.run('x')\n    await other.send('go', 1)\n", 7),
-        ("    other = f.run('x')\n    await other.cancel()\n", 7),
-    ],
-)
-def test_operations_between_runs_are_refused_at_their_line(
+@pytest.mark.parametrize(("body", "line"), [("    await f.start(1, on='prod')\n", 6)])
+def test_a_start_in_another_environment_is_refused_at_its_line(
     body: str, line: int, tmp_path: Path
 ) -> None:
-    source = "from perdure import flow, reply\n\n\n@flow\nasync def f(n: int) -> None:\n"
+    source = "from perdure import flow\n\n\n@flow\nasync def f(n: int) -> None:\n"
     file = tmp_path / "flows.py"
     file.write_text(source + body)
     with pytest.raises(RefusedError) as refused:

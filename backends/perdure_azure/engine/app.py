@@ -5,12 +5,15 @@ import base64
 import inspect
 import json
 import types
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 from azure.durable_functions.internal.converters import ActivityTriggerConverter
 from azure.functions.meta import Datum
 from durabletask.internal import helpers
+
+if TYPE_CHECKING:
+    from perdure_azure.sdk import Client
 
 __all__ = ["App"]
 
@@ -19,7 +22,8 @@ __all__ = ["App"]
 class App:
     """The functions of a `DFApp`, by the names the engine knows them under."""
 
-    def __init__(self, app: Any) -> None:  # a DFApp
+    def __init__(self, app: Any, client: "Client") -> None:  # a DFApp
+        self._client = client
         self._loop = asyncio.Runner()
         self._functions: dict[str, Any] = {}
         for function in app.get_functions():
@@ -62,5 +66,10 @@ class App:
 
     def _call(self, name: str, value: object) -> Any:
         function = self._functions[name]
-        answer = function.get_user_function()(**{function.get_trigger().name: value})
+        called = function.get_user_function()
+        given = {function.get_trigger().name: value}
+        if hasattr(called, "client_function"):
+            answer = called.client_function(**given, client=self._client)
+        else:
+            answer = called(**given)
         return self._loop.run(answer) if inspect.iscoroutine(answer) else answer

@@ -7,10 +7,10 @@ each `orchestratorStarted` event.
 """
 
 import heapq
-from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from random import Random
 from typing import Any, NamedTuple, NoReturn, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
@@ -24,6 +24,21 @@ from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyp
 __all__ = ["VirtualBackend"]
 
 MAX_HISTORY = 1_000_000
+
+
+class _AtOnce(NamedTuple):
+    """A timer that was due when it was made: deeper runs settle first."""
+
+    height: int
+    order: int
+    happen: Callable[[], None]
+
+
+class _Parent(NamedTuple):
+    """Who waits for a sub-orchestration, as which task."""
+
+    instance: str
+    task: int
 
 
 class _Due(NamedTuple):
@@ -52,14 +67,17 @@ class _Once:
 
 @final
 class VirtualBackend(InMemoryOrchestrationBackend):
-    """One task hub whose clock is `now`."""
+    """One task hub whose clock is `now`; another seed than 0 picks another interleaving."""
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, start: float, seed: int = 0) -> None:
         super().__init__(max_history_size=MAX_HISTORY)
         self.now = start
         self._agenda: list[_Due] = []
-        self._at_once: deque[Callable[[], None]] = deque()
+        self._at_once: list[_AtOnce] = []
         self._order = 0
+        self._parents: dict[str, _Parent] = {}
+        self._depths: dict[str, int] = {}
+        self._random = Random(seed) if seed else None
 
     def start_instance(self, name: str, instance: str, data: str) -> None:
         """Start an orchestration with JSON text as its input."""
@@ -73,6 +91,12 @@ class VirtualBackend(InMemoryOrchestrationBackend):
         )
         self.StartInstance(request, _once())
 
+    def state(self, instance: str) -> pb.OrchestrationState | None:
+        """What a client is told of an orchestration; None if there is none."""
+        request = pb.GetInstanceRequest(instanceId=instance, getInputsAndOutputs=True)
+        response = self.GetInstance(request, _once())
+        return response.orchestrationState if response.exists else None
+
     def raise_event(self, instance: str, name: str, data: str) -> None:
         """Send an event with JSON text as its payload."""
         value = helpers.get_string_value(data)
@@ -81,16 +105,53 @@ class VirtualBackend(InMemoryOrchestrationBackend):
 
     def next_work(self) -> pb.WorkItem | None:
         """The next piece of work, if there is any at this instant."""
+        held = self._held_back()
         self._work_available.set()
         stream = self.GetWorkItems(pb.GetWorkItemsRequest(), _once())
         item = next(stream, None)
+        self._orchestration_queue.extend(held)
         if item is not None and item.HasField("orchestratorRequest"):
             self._stamp(item.orchestratorRequest)
         return item
 
+    def _held_back(self) -> tuple[str, ...]:
+        """Orchestrations that wait for more to come, or for others, by the seed."""
+        if self._random is None:
+            return ()
+        for queue in (self._orchestration_queue, self._activity_queue):
+            if queue:
+                queue.rotate(-self._random.randrange(len(queue)))
+        if not self._activity_queue or self._random.random() < 0.5:
+            return ()
+        held = tuple(self._orchestration_queue)
+        self._orchestration_queue.clear()
+        return held
+
     def complete_orchestrator(self, response: pb.OrchestratorResponse) -> None:
         """An orchestrator function has answered."""
         self.CompleteOrchestratorTask(response, _once())
+        if self.has_ended(response.instanceId):
+            parent = self._parents.pop(response.instanceId, None)
+            if parent is not None:
+                self._tell_parent(parent, self.instance(response.instanceId))
+
+    def _tell_parent(self, parent: _Parent, ended: OrchestrationInstance) -> None:
+        waiting = self.instance(parent.instance)
+        if self._is_terminal_status(waiting.status):
+            return
+        if ended.status == pb.ORCHESTRATION_STATUS_COMPLETED:
+            event = helpers.new_sub_orchestration_completed_event(parent.task, ended.output)
+        else:
+            event = helpers.new_sub_orchestration_failed_event(parent.task, Exception("failed"))
+        waiting.pending_events.append(event)
+        self._enqueue_orchestration(parent.instance)
+
+    def _watch_sub_orchestration(
+        self, parent_instance_id: str, sub_instance_id: str, task_id: int
+    ) -> None:
+        """Instead of a thread that waits."""
+        self._parents[sub_instance_id] = _Parent(parent_instance_id, task_id)
+        self._depths[sub_instance_id] = self._depths.get(parent_instance_id, 0) + 1
 
     def complete_activity(self, response: pb.ActivityResponse) -> None:
         """An activity function has answered."""
@@ -116,7 +177,7 @@ class VirtualBackend(InMemoryOrchestrationBackend):
         outside comes one at a time, before all that is due inside at its moment.
         """
         if self._at_once:
-            self._at_once.popleft()()
+            heapq.heappop(self._at_once).happen()
             return True
         if not self._agenda:
             return False
@@ -142,7 +203,9 @@ class VirtualBackend(InMemoryOrchestrationBackend):
         instance.history.append(helpers.new_timer_created_event(action.id, fires))
         fire = partial(self._fire, instance.instance_id, action.id, fires)
         if fires.timestamp() <= self.now:
-            self._at_once.append(fire)
+            self._order += 1
+            height = -self._depths.get(instance.instance_id, 0)
+            heapq.heappush(self._at_once, _AtOnce(height, self._order, fire))
         else:
             self.later(fires.timestamp(), fire, inside=True)
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 
@@ -15,25 +15,26 @@ from perdure.durations import due
 from perdure.errors import InvalidInput
 from perdure.runtime.bodies import Attempted, raised
 from perdure.runtime.engine import Completed, Failed, Outcome
+from perdure.runtime.host import Identity
 from perdure.runtime.values import encode_input, failed, result_of
 from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, START, Request, Result
 from perdure.testing.scripts import Attempt, RunsBody, ScriptError
-from perdure.trace import End, Trace, TraceEntry, error_json
-from perdure_azure.durable import CANCEL_EVENT
+from perdure.trace import End, Trace, error_json
 from perdure_azure.engine.app import App
 from perdure_azure.engine.backend import VirtualBackend
+from perdure_azure.engine.client import BackendClient
 from perdure_azure.engine.compiled import compiled
 from perdure_azure.engine.files import imported_from
-from perdure_azure.envelope import unpack
-from perdure_azure.names import function_name
+from perdure_azure.envelope import pack, unpack
+from perdure_azure.names import MESSAGE, function_name
 from perdure_azure.orchestration import Episode, flow_input
 from perdure_azure.watch import watcher
 
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
     from perdure.language import Flow, Step
-    from perdure_azure.activity import AttemptCall
+    from perdure.runtime.host import Attempt as AttemptCall
 
 __all__ = ["run_flow"]
 
@@ -64,36 +65,44 @@ def _run(module: ModuleType, flow: "Flow[..., Any]", name: str, request: Request
     except InvalidInput as error:
         outcome = failed(error)
         return Result(Trace((), End("failed", None, error_json(outcome))), error=error)
-    drive = _Drive(App(module.app), request, module.functions)
+    drive = _Drive(module.app, request, module.functions)
     token = watcher.set(drive)
     try:
-        return drive.run(name, flow_input(arguments, RUN_SEED))
+        identity = Identity(RUN_ID, RUN_SEED, RUN_ID)
+        return drive.run(name, flow_input(flow, identity, arguments))
     finally:
         watcher.reset(token)
         drive.close()
+
+
+class _Seen(NamedTuple):
+    """What was seen of an orchestration last."""
+
+    episode: Episode
 
 
 @final
 class _Drive:
     """The host's place: hands out work, keeps the clock, and is the watcher of what runs."""
 
-    def __init__(self, app: App, request: Request, functions: "FunctionTable") -> None:
-        self._app = app
+    def __init__(self, app: Any, request: Request, functions: "FunctionTable") -> None:
         self._request = request
         self._functions = functions
-        self._backend = VirtualBackend(START)
+        self._backend = VirtualBackend(START, request.seed)
+        self._app = App(app, BackendClient(self._backend))
         self._delay = 0.0
         self._failure: BaseException | None = None
         self._episode: Episode | None = None
-        self._known: tuple[TraceEntry, ...] = ()
-        self.episodes = 0
+        self._seen: dict[str, _Seen] = {}
 
     def run(self, name: str, data: Json) -> Result:
         """Until the orchestration has ended, or nothing can ever happen."""
-        for event in self._request.events:
-            self._sends(event.after, event.name, json.dumps(event.payload))
+        for number, event in enumerate(self._request.events):
+            payload: Any = event.payload
+            message: dict[str, Json] = {"event": event.name, "payload": payload, "plain": True}
+            self._sends(event.after, {**message, "id": f"test-{number}"})
         if self._request.cancel is not None:
-            self._sends(self._request.cancel, CANCEL_EVENT, "null")
+            self._sends(self._request.cancel, {"cancel": "run"})
         self._backend.start_instance(name, RUN_ID, json.dumps(data))
         while not self._backend.has_ended(RUN_ID):
             if not self._work() and not self._backend.advance():
@@ -102,8 +111,8 @@ class _Drive:
 
     def close(self) -> None:
         """Give up what is left."""
-        if self._episode is not None:
-            self._episode.abandon()
+        for seen in self._seen.values():
+            seen.episode.abandon()
         self._app.close()
 
     def _work(self) -> bool:
@@ -113,7 +122,7 @@ class _Drive:
         if item.HasField("orchestratorRequest"):
             response = self._app.orchestrate(item.orchestratorRequest)
             response.completionToken = item.completionToken
-            self._end_episode()
+            self._end_episode(item.orchestratorRequest.instanceId)
             self._backend.complete_orchestrator(response)
         else:
             self._attempt(item.activityRequest, item.completionToken)
@@ -131,8 +140,9 @@ class _Drive:
         else:
             complete()
 
-    def _sends(self, after: float, name: str, text: str) -> None:
-        send = partial(self._backend.raise_event, RUN_ID, name, text)
+    def _sends(self, after: float, message: dict[str, Json]) -> None:
+        text = json.dumps(pack(message))
+        send = partial(self._backend.raise_event, RUN_ID, MESSAGE, text)
         self._backend.later(START + after, send, inside=False)
 
     # What the app tells its watcher.
@@ -140,7 +150,6 @@ class _Drive:
     def began(self, episode: Episode) -> None:
         """An episode begins."""
         self._episode = episode
-        self.episodes += 1
 
     def misfit(self, problem: str) -> None:
         """The script sent what no sender could have: the test ends."""
@@ -177,16 +186,19 @@ class _Drive:
 
     # The end.
 
-    def _end_episode(self) -> None:
+    def _end_episode(self, instance: str) -> None:
         """An episode repeats what the one before it did, and goes on from there."""
-        episode = self._episode
+        episode, self._episode = self._episode, None
         if episode is None:
-            raise RuntimeError("the orchestrator function did not run")
-        done = tuple(entry._replace(outcome=None) for entry in episode.entries)
-        if done[: len(self._known)] != self._known:
-            raise AssertionError(f"replayed differently: {done} after {self._known}")
-        self._known = done
+            raise RuntimeError(f"the orchestrator function of {instance} did not run")
         episode.abandon()
+        before = self._seen.get(instance)
+        if before is not None:
+            known = [entry._replace(outcome=None) for entry in before.episode.entries]
+            done = [entry._replace(outcome=None) for entry in episode.entries]
+            if done[: len(known)] != known:
+                raise AssertionError(f"replayed differently: {done} after {known}")
+        self._seen[instance] = _Seen(episode)
 
     def _result(self) -> Result:
         outcome, status = self._outcome()
@@ -202,18 +214,15 @@ class _Drive:
                 value = result_of(outcome, self._functions)
             except BaseException as raised_by_flow:
                 error = raised_by_flow
-        episode = self._episode
+        seen = [each.episode for each in self._seen.values() if each.episode.tree == RUN_ID]
+        entries = sorted((e for each in seen for e in each.entries), key=lambda entry: entry.time)
         return Result(
-            Trace(
-                tuple(episode.entries if episode else ()),
-                end,
-                frozenset(episode.ended if episode else ()),
-            ),
+            Trace(tuple(entries), end, frozenset().union(*(each.branches for each in seen))),
             result=value,
             error=error,
             history=tuple(self._backend.instance(RUN_ID).history),
-            logs=tuple(episode.logs if episode else ()),
-            progress=episode.progress if episode else None,
+            logs=tuple(log for each in self._seen.values() for log in each.episode.logs),
+            progress=self._seen[RUN_ID].episode.progress if seen else None,
         )
 
     def _outcome(self) -> tuple[Outcome | None, str]:

@@ -1,0 +1,51 @@
+"""What only a client may ask about other runs, as activities: whether they exist, and to start."""
+
+import json
+from typing import TYPE_CHECKING
+
+from perdure.codec.text import Json
+from perdure.errors import RunConflict
+from perdure.runtime.values import failed
+from perdure_azure.envelope import pack, unpack
+from perdure_azure.names import instance_id
+
+if TYPE_CHECKING:
+    from perdure_azure.sdk import Client
+
+__all__ = ["find_run", "start_run"]
+
+ENDED = {"COMPLETED", "FAILED", "TERMINATED"}
+
+
+def find_run(call: object, client: "Client") -> dict[str, Json]:
+    """ "running", "ended", or None where there is no such run."""
+    state = client.get_orchestration_state(
+        instance_id(str(unpack(call)["run"])), fetch_payloads=False
+    )
+    if state is None:
+        return pack({"found": None})
+    return pack({"found": "ended" if _status(state.runtime_status) in ENDED else "running"})
+
+
+def start_run(call: object, client: "Client") -> dict[str, Json]:
+    """Start a run unless it exists; RunConflict where that has another flow or input."""
+    data = unpack(call)
+    run, given = str(data["run"]), data["input"]
+    state = client.get_orchestration_state(instance_id(run), fetch_payloads=True)
+    if state is None:
+        client.schedule_new_orchestration(
+            str(data["name"]), input=given, instance_id=instance_id(run)
+        )
+        return pack({"run": run})
+    there, new = unpack(json.loads(state.serialized_input or "null")), unpack(given)
+    if there["flow"] != new["flow"]:
+        problem = f"run {run!r} is a run of {there['flow']}, not of {new['flow']}"
+    elif there["arguments"] != new["arguments"]:
+        problem = f"run {run!r} was started with another input"
+    else:
+        return pack({"run": run})
+    return pack({"error": failed(RunConflict(problem)).error})
+
+
+def _status(status: object) -> str:
+    return str(getattr(status, "name", status)).removeprefix("ORCHESTRATION_STATUS_")
