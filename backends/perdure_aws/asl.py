@@ -38,15 +38,15 @@ from perdure.machine.ir import (
     Spawn,
     State,
 )
+from perdure.machine.policies import MARGIN, Policies
+from perdure.sites.error_names import AGAIN, LOST, WON, ended, raised
 from perdure.source import Span
 from perdure_aws import asl_waits as waits
 from perdure_aws import expressions as jsonata
 from perdure_aws.asl_ends import TOGETHER, End, Ending, ending_of, lost_end
 from perdure_aws.asl_waits import INVOKE, LOST_ATTEMPTS, ROUTE_SECONDS
-from perdure_aws.error_names import AGAIN, LOST, WON, ended, raised
 from perdure_aws.expressions import INPUT, RESULT, expression
 from perdure_aws.names import StateNames
-from perdure_aws.policies import MARGIN, Policies
 
 __all__ = ["SITES", "Definition", "definition", "function_groups"]
 

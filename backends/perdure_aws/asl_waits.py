@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from perdure.codec import Json
 from perdure.ir import ForkKind
+from perdure.machine.graph import scopes
 from perdure.machine.ir import (
     Await,
     Child,
@@ -27,11 +28,10 @@ from perdure.machine.ir import (
     Spawn,
     State,
 )
+from perdure.machine.policies import literal_limit
+from perdure.sites.error_names import AGAIN, CANCELLED, LOST, lingering
 from perdure_aws import expressions as jsonata
-from perdure_aws.error_names import AGAIN, CANCELLED, LOST, lingering
 from perdure_aws.expressions import INPUT, expression
-from perdure_aws.names import scopes
-from perdure_aws.policies import literal_limit
 
 if TYPE_CHECKING:
     from perdure_aws.asl import ScopeStates

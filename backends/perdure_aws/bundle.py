@@ -46,32 +46,7 @@ RUNTIME = (
 """Modules and packages of `perdure` that run in a bundle."""
 LEFT_OUT = frozenset({"store/sqlite.py"})
 """Of these packages: what only this machine's own engine uses."""
-TARGET = (
-    "__init__",
-    "addressed",
-    "awaited",
-    "bodies",
-    "cancel",
-    "children",
-    "dynamodb",
-    "ended",
-    "error_names",
-    "executions",
-    "failures",
-    "handler",
-    "joins",
-    "keep",
-    "messages",
-    "operands",
-    "operations",
-    "runs",
-    "site",
-    "site_forks",
-    "site_waits",
-    "state",
-    "visit",
-    "waits",
-)
+TARGET = ("__init__", "dynamodb", "ended", "handler")
 """Modules of `perdure_aws` that run in a bundle."""
 
 

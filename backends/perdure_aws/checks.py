@@ -3,10 +3,10 @@
 from perdure import rules
 from perdure.diagnostics import Report
 from perdure.ir import OpKind
+from perdure.machine.graph import scopes
 from perdure.machine.ir import Machines, Run
+from perdure.machine.policies import Policies
 from perdure_aws.limits import value_of
-from perdure_aws.names import scopes
-from perdure_aws.policies import Policies
 from perdure_aws.written import check_written
 
 __all__ = ["check"]
@@ -28,7 +28,7 @@ SITE_OPERATIONS = frozenset(
 
 def check(machines: Machines, report: Report) -> None:
     """Report every state that cannot be emitted exactly."""
-    policies = Policies(machines.steps)
+    policies = Policies(machines.steps, invocation=value_of("lambda_seconds"))
     for machine in machines.machines:
         for scope in scopes(machine.root):
             check_written(scope, report)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from perdure.codec import Json, decode_error
 from perdure.errors import LimitExceeded
 from perdure.runtime.values import failed
+from perdure.sites.children import ring_ended
+from perdure.sites.error_names import limit_named
+from perdure.sites.failures import told
+from perdure.sites.runs import end_of_run
+from perdure.sites.state import fields, text
 from perdure.store.runs import find_run, get_run
-from perdure_aws.children import ring_ended
-from perdure_aws.error_names import limit_named
-from perdure_aws.failures import told
-from perdure_aws.runs import end_of_run
-from perdure_aws.state import fields, text
 
 if TYPE_CHECKING:
-    from perdure_aws.visit import Host
+    from perdure.sites.visit import Host
 
 __all__ = ["error_of", "record_end", "run_of"]
 

@@ -23,14 +23,14 @@ import boto3
 from perdure.codec import Json
 from perdure.runtime.bodies import Attempted
 from perdure.runtime.functions import ModuleFunctions
+from perdure.sites.bodies import flow_named, timed_attempt
+from perdure.sites.error_names import CANCELLED
+from perdure.sites.operations import Attempt
+from perdure.sites.site import Host, invoke
+from perdure.sites.state import fields, text
 from perdure.store.protocol import RunStore, Versions
-from perdure_aws.bodies import flow_named, timed_attempt
 from perdure_aws.dynamodb import DynamoStore
 from perdure_aws.ended import record_end
-from perdure_aws.error_names import CANCELLED
-from perdure_aws.operations import Attempt
-from perdure_aws.site import Host, invoke
-from perdure_aws.state import fields, text
 
 __all__ = ["WrongPython", "handle"]
 
@@ -91,6 +91,7 @@ def _host(flow: str) -> Host:
         executions=Machines(json.loads(os.environ.get("PERDURE_MACHINES", "{}"))),
         flow_named=flow_named,
         versions=Versions(about["perdure"], about["python"], about["codec"], about["source"]),
+        target="aws",
         now=time.time,
         sleep=time.sleep,
         functions=ModuleFunctions({module.__name__: module for module in modules.values()}),

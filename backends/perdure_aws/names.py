@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Iterator
 from itertools import count
 
-from perdure.machine.ir import Machine, Scope, Spawn
+from perdure.machine.graph import scopes
+from perdure.machine.ir import Machine, Scope
 
-__all__ = ["StateNames", "scopes"]
+__all__ = ["StateNames"]
 
 LONGEST = 80
 """Characters of a state name (service quotas, 2026-11-23)."""
@@ -30,15 +31,6 @@ class StateNames:
     def extra(self, wanted: str) -> str:
         """A free name for a state that the machine does not know (a retry's wait)."""
         return _free("", wanted, self._taken)
-
-
-def scopes(root: Scope) -> Iterator[Scope]:
-    """The scope and those of all branches inside, in program order."""
-    yield root
-    for state in root.states:
-        if isinstance(state, Spawn):
-            for branch in state.branches:
-                yield from scopes(branch)
 
 
 def _free(scope: str, wanted: str, taken: set[str]) -> str:

@@ -20,20 +20,20 @@ from perdure.codec import VERSION as CODEC_VERSION
 from perdure.codec import Json
 from perdure.copies import SourceCopy
 from perdure.diagnostics import Report
+from perdure.imported import Imported
 from perdure.ir import Program, Ref
 from perdure.machine.emit import emit, module_name
 from perdure.machine.ir import Machine, Machines
+from perdure.machine.policies import Policies
 from perdure.project import PYPROJECT, Environment, Project
+from perdure.sites.state import VERSION as STATE_VERSION
 from perdure_aws.asl import Definition, definition, function_groups
 from perdure_aws.bundle import bundle_files, zip_of
 from perdure_aws.checks import check
 from perdure_aws.cloudformation.flow import Emitted, flow_template
 from perdure_aws.cloudformation.store import store_template
-from perdure_aws.imported import Imported
 from perdure_aws.layout import compact, pretty
 from perdure_aws.limits import LIMITS, value_of
-from perdure_aws.policies import Policies
-from perdure_aws.state import VERSION as STATE_VERSION
 
 __all__ = ["SOURCE_MAP_VERSION", "AwsTarget"]
 
@@ -108,7 +108,7 @@ class AwsTarget:
         """The definitions of all flows, made once for `check` and `lower`."""
         if self._built is None or self._built[0] is not machines:
             retried = [machine.ref for machine in machines.machines if machine.retried]
-            policies = Policies(machines.steps, retried)
+            policies = Policies(machines.steps, retried, invocation=value_of("lambda_seconds"))
             built = [definition(machine, policies) for machine in machines.machines]
             self._built = machines, tuple((one, one.document()) for one in built)
         return self._built[1]

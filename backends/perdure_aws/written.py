@@ -1,7 +1,7 @@
 """What the source itself says, and Step Functions never takes: long waits, large literals, names.
 
 Comes in: placed machines. Goes out: problems in the report, each at its line. What only run time
-can know ends the run with `LimitExceeded` instead (`perdure_aws.visit`).
+can know ends the run with `LimitExceeded` instead (`perdure.sites.visit`).
 """
 
 import ast

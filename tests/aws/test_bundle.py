@@ -14,9 +14,9 @@ import pytest
 
 from perdure.codec import decode
 from perdure.driver import FlowName
+from perdure.sites.failures import failure
 from perdure_aws.engine import START, Execution, Json, engine
 from perdure_aws.engine.flows import compiled
-from perdure_aws.failures import failure
 from tests.aws.bundles import bundle_of, in_lambda, unpacked
 from tests.aws.lambda_process import LambdaProcess
 

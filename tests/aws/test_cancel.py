@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from perdure.sites.cancel import cancel, spare
 from perdure.store.match import register
 from perdure.store.protocol import End, Json, Key, Status, Waiter
 from perdure.store.records import run_body, run_key
@@ -12,7 +13,6 @@ from perdure.store.runs import end_run, get_run
 from perdure.store.sqlite import SqliteStore
 from perdure.testing import after, run
 from perdure.trace import compare
-from perdure_aws.cancel import cancel, spare
 from tests.store.suite import record
 
 FLOWS = Path(__file__).parent / "cancelling.py"

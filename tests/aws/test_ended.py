@@ -8,12 +8,12 @@ import pytest
 
 from perdure.codec import decode_error, encode_error
 from perdure.errors import LimitExceeded, StepLost
+from perdure.sites.visit import Host
 from perdure.store.protocol import End, Json, ResultWaiter, Status
 from perdure.store.records import run_body, run_key
 from perdure.store.runs import add_result_waiter, end_run, find_run
 from perdure.store.sqlite import SqliteStore
 from perdure_aws.ended import record_end
-from perdure_aws.visit import Host
 from tests.store.suite import record
 
 HISTORY = "The execution reached the maximum number of history events (25000)."

@@ -13,7 +13,7 @@ from typing import NamedTuple, final
 
 from perdure.codec import Json
 from perdure.deployment import Happened
-from perdure_aws.failures import told
+from perdure.sites.failures import told
 from perdure_aws.json_shapes import is_object
 
 __all__ = ["happened"]

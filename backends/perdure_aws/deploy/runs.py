@@ -18,18 +18,18 @@ from perdure.deployment import DeployError, Happened, Place
 from perdure.errors import LimitExceeded, RunConflict, Unanswered
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.values import failed
+from perdure.sites.cancel import cancel
+from perdure.sites.executions import execution_name
+from perdure.sites.keep import unkept
 from perdure.store.inbox import get_reply, put_event
 from perdure.store.match import match, rung
 from perdure.store.protocol import End, RunRecord, Status, UnknownRun
 from perdure.store.runs import digest_of, end_run, find_run, get_run, request_cancel
-from perdure_aws.cancel import cancel
 from perdure_aws.deploy.account import code_of
 from perdure_aws.deploy.environment import Environment
 from perdure_aws.deploy.happened import happened
 from perdure_aws.deploy.names import flow_stack
 from perdure_aws.ended import error_of
-from perdure_aws.executions import execution_name
-from perdure_aws.keep import unkept
 from perdure_aws.limits import value_of
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class AwsRuns:
                 return _outcome_of(said)
         return None
 
-    # --- the protocol of `perdure_aws.waits.Bell` -------------------------------------------------
+    # --- the protocol of `perdure.sites.waits.Bell` ---------------------------------------------
 
     def ring(self, token: str) -> bool:
         """SendTaskSuccess; False when nobody waits any more."""
@@ -220,7 +220,7 @@ class AwsRuns:
 
 @final
 class _Stops:
-    """`perdure_aws.executions.Executions`, of whom nobody asks more than to stop."""
+    """`perdure.sites.executions.Executions`, of whom nobody asks more than to stop."""
 
     def __init__(self, runs: AwsRuns) -> None:
         self._runs = runs

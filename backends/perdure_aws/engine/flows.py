@@ -25,34 +25,34 @@ from perdure.runtime.bodies import Attempted, raised
 from perdure.runtime.engine import LogRecord
 from perdure.runtime.scope import current
 from perdure.runtime.values import encode_input, failed
+from perdure.sites.bodies import timed_attempt
+from perdure.sites.cancel import cancel, rested
+from perdure.sites.children import ring_results
+from perdure.sites.error_names import CANCELLED
+from perdure.sites.executions import execution_name
+from perdure.sites.failures import SiteFailure
+from perdure.sites.keep import unkept
+from perdure.sites.operations import Attempt
+from perdure.sites.site import Host, invoke
+from perdure.sites.site_waits import given_up
+from perdure.sites.state import fields, text
+from perdure.sites.visit import Visit
 from perdure.store.inbox import put_event
 from perdure.store.match import match, rung
 from perdure.store.protocol import RunRecord, RunStore, Versions
 from perdure.store.runs import find_run
 from perdure.testing.answers import answered
+from perdure.testing.bundles import Loaded, active_bundle
 from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedEvent
 from perdure.testing.scripts import Attempt as ScriptedAttempt
 from perdure.testing.scripts import RunsBody, ScriptError
+from perdure.testing.spans import Spans, places_of
 from perdure.trace import End, Trace, error_json
-from perdure_aws.bodies import timed_attempt
-from perdure_aws.cancel import cancel, rested
-from perdure_aws.children import ring_results
 from perdure_aws.ended import error_of, record_end
 from perdure_aws.engine import engine
-from perdure_aws.engine.bundles import Loaded, active_bundle
 from perdure_aws.engine.interface import START, Execution, LambdaContext, Simulation
-from perdure_aws.engine.spans import Spans, places_of
 from perdure_aws.engine.stores import STORES
-from perdure_aws.error_names import CANCELLED
-from perdure_aws.executions import execution_name
-from perdure_aws.failures import SiteFailure
-from perdure_aws.keep import unkept
-from perdure_aws.operations import Attempt
-from perdure_aws.site import Host, invoke
-from perdure_aws.site_waits import given_up
-from perdure_aws.state import fields, text
 from perdure_aws.target import AwsTarget, folder_of
-from perdure_aws.visit import Visit
 
 __all__ = ["Refused", "compiled", "run_flow"]
 
@@ -193,6 +193,7 @@ class Test:
             executions=Executions(self),
             flow_named=self.loaded.flows.__getitem__,
             versions=Versions("test", "3.13", 1, table.digest),
+            target="aws",
             now=lambda: context.now().timestamp(),
             sleep=context.sleep,
             functions=self.loaded.functions,

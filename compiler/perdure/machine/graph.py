@@ -9,7 +9,7 @@ from typing import assert_never
 from perdure.machine import ir
 from perdure.machine.ir import Node, Pc
 
-__all__ = ["code_may_raise", "edges", "handler_of", "may_raise", "successors"]
+__all__ = ["code_may_raise", "edges", "handler_of", "may_raise", "scopes", "successors"]
 
 
 def code_may_raise(code: ir.Code) -> bool:
@@ -70,3 +70,12 @@ def edges(node: Node) -> Iterator[Pc]:
     handler = handler_of(node)
     if handler is not None:
         yield handler
+
+
+def scopes(root: ir.Scope) -> Iterator[ir.Scope]:
+    """The scope and those of all branches inside, in program order."""
+    yield root
+    for state in root.states:
+        if isinstance(state, ir.Spawn):
+            for branch in state.branches:
+                yield from scopes(branch)

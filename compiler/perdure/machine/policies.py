@@ -1,7 +1,7 @@
-"""What the definition must know of a step's policy before anything runs.
+"""What a definition must know of a step's policy before anything runs.
 
 The policy itself is applied by the site, from the real `Step` object. The definition needs only
-an upper bound for one attempt (Step Functions' own timeout is the safety net, with a margin) and
+an upper bound for one attempt (the engine's own timeout is the safety net, with a margin) and
 whether a step may retry.
 """
 
@@ -12,28 +12,29 @@ from collections.abc import Iterable, Mapping
 from perdure.durations import seconds_of
 from perdure.ir import Argument, Expr, Op, OpKind, Ref, StepInfo
 
-__all__ = ["Policies", "literal_limit"]
+__all__ = ["MARGIN", "Policies", "literal_limit"]
 
 DEFAULT_TIMEOUT = 600
 """Seconds of a step that names no timeout (the language's default, on every target)."""
 MARGIN = 30
-"""Seconds that Step Functions waits longer than the site, which ends the step itself."""
-LAMBDA_LONGEST = 900
-"""Seconds of one Lambda invocation (quota, 2026-11-23)."""
+"""Seconds that the engine waits longer than the site, which ends the step itself."""
 
 
 class Policies:
     """Timeouts and retries of the steps of one program."""
 
-    def __init__(self, steps: Iterable[StepInfo], retried: Iterable[Ref] = ()) -> None:
-        """`retried`: the flows that are tried again as a unit."""
+    def __init__(
+        self, steps: Iterable[StepInfo], retried: Iterable[Ref] = (), *, invocation: int
+    ) -> None:
+        """`retried`: flows tried again as a unit; `invocation`: seconds of one, at most."""
+        self._invocation = invocation
         self._steps: Mapping[Ref, StepInfo] = {step.ref: step for step in steps}
         self._retried = frozenset(retried)
 
     def timeout(self, op: Op) -> int:
-        """Seconds after which Step Functions gives one attempt up."""
+        """Seconds after which the engine gives one attempt up."""
         found = [self._timeout(ref, op) for ref in op.candidates] or [DEFAULT_TIMEOUT]
-        return min(max(found), LAMBDA_LONGEST) + MARGIN
+        return min(max(found), self._invocation) + MARGIN
 
     def longest(self, op: Op) -> int:
         """Seconds that one attempt may take by its policy, as far as the source tells."""
@@ -59,7 +60,7 @@ class Policies:
         if written is None:
             return DEFAULT_TIMEOUT
         value = _constant(written)
-        return LAMBDA_LONGEST if value is None else value
+        return self._invocation if value is None else value
 
     def _decorated(self, ref: Ref, name: str) -> Expr | None:
         step = self._steps.get(ref)

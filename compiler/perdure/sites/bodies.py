@@ -7,7 +7,7 @@ from typing import TypeGuard
 from perdure.language import Flow
 from perdure.runtime import bodies as runtime
 from perdure.runtime.bodies import Attempted
-from perdure_aws.operations import Attempt
+from perdure.sites.operations import Attempt
 
 __all__ = ["flow_named", "timed_attempt"]
 

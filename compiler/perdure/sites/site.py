@@ -17,12 +17,12 @@ from perdure.runtime.engine import Failed, Outcome
 from perdure.runtime.scope import current
 from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
-from perdure_aws import children, messages, site_waits
-from perdure_aws.addressed import CancelOther, Message, Send, Start
-from perdure_aws.operands import StepCall
-from perdure_aws.operations import Again, attempt_step, perform_message, trace_line
-from perdure_aws.state import text
-from perdure_aws.visit import Host, Visit
+from perdure.sites import children, messages, site_waits
+from perdure.sites.addressed import CancelOther, Message, Send, Start
+from perdure.sites.operands import StepCall
+from perdure.sites.operations import Again, attempt_step, perform_message, trace_line
+from perdure.sites.state import text
+from perdure.sites.visit import Host, Visit
 
 __all__ = ["Host", "invoke"]
 

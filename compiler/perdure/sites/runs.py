@@ -10,10 +10,10 @@ from perdure.errors import InvalidInput
 from perdure.language import Flow as UserFlow
 from perdure.runtime.engine import Completed, LogRecord, Outcome
 from perdure.runtime.values import encode_input
+from perdure.sites.failures import failure
+from perdure.sites.state import State, fields, text
 from perdure.store.protocol import End, RunRecord, RunStore, Status, Versions
 from perdure.store.runs import claim_run, digest_of, end_run, get_run
-from perdure_aws.failures import failure
-from perdure_aws.state import State, fields, text
 
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
@@ -49,6 +49,7 @@ def begin(
     *,
     entry: str,
     versions: Versions,
+    target: str,
     now: float,
 ) -> State:
     """The first state of a run: claim its id, take its input apart.
@@ -72,7 +73,7 @@ def begin(
         versions=versions,
         seed=text(run["seed"]),
         started=now,
-        target="aws",
+        target=target,
     )
     claimed, _ = claim_run(store, record)
     return _state(State(claimed.run, claimed.seed, entry, given), data)

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from perdure.codec import Json
-from perdure.sites import deadlines_of
-from perdure_aws import children, joins
-from perdure_aws.keep import CAUSE_CHARACTERS, keep, size_of, unkept
-from perdure_aws.state import fields, text
+from perdure.sites import children, deadlines_of, joins
+from perdure.sites.keep import CAUSE_CHARACTERS, keep, size_of, unkept
+from perdure.sites.state import fields, text
 
 if TYPE_CHECKING:
-    from perdure_aws.visit import Visit
+    from perdure.sites.visit import Visit
 
 __all__ = ["branch_end", "joined"]
 

@@ -14,6 +14,10 @@ from perdure.operations import Handle
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.reads import child_seed
 from perdure.runtime.values import encode_arguments, failed, result_of
+from perdure.sites import children
+from perdure.sites.addressed import CancelOther, Send, Start
+from perdure.sites.cancel import ASK
+from perdure.sites.state import text
 from perdure.store.inbox import get_reply, put_event
 from perdure.store.match import close, get_waiter, match, register, rung
 from perdure.store.protocol import Doorbell, ResultWaiter, RunRecord, Waiter
@@ -25,14 +29,10 @@ from perdure.store.runs import (
     get_run,
     ring_result_waiter,
 )
-from perdure_aws import children
-from perdure_aws.addressed import CancelOther, Send, Start
-from perdure_aws.cancel import ASK
-from perdure_aws.state import text
 
 if TYPE_CHECKING:
     from perdure.sites import Operation
-    from perdure_aws.visit import Host, Visit
+    from perdure.sites.visit import Host, Visit
 
 __all__ = ["answered", "begin_ask", "cancel_other", "ring_answer", "send", "start_other"]
 
@@ -55,7 +55,7 @@ def start_other(visit: "Visit", node: "Operation", path: str, ready: Start) -> O
         versions=host.versions,
         seed=child_seed(visit.state.seed, path),
         started=host.now(),
-        target="aws",
+        target=host.target,
     )
     try:
         claimed, _ = claim_run(host.store, record)

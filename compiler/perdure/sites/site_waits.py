@@ -15,17 +15,17 @@ from perdure.errors import InvalidInput
 from perdure.runtime.engine import Completed, Outcome
 from perdure.runtime.values import failed as outcome_of
 from perdure.runtime.values import misfit, result_of
+from perdure.sites import waits
+from perdure.sites.cancel import cancel_wait, spare
+from perdure.sites.operands import Wait, by_name, wait_of
+from perdure.sites.operations import trace_line
+from perdure.sites.state import fields, text
 from perdure.store.match import close, get_waiter, register, rung
 from perdure.store.protocol import Doorbell, Waiter, WaiterState
 from perdure.store.records import waiter_key
-from perdure_aws import waits
-from perdure_aws.cancel import cancel_wait, spare
-from perdure_aws.operands import Wait, by_name, wait_of
-from perdure_aws.operations import trace_line
-from perdure_aws.state import fields, text
 
 if TYPE_CHECKING:
-    from perdure_aws.visit import Visit
+    from perdure.sites.visit import Visit
 
 __all__ = [
     "end_pause",

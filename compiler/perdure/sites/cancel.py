@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from perdure.codec import Json, encode_error
+from perdure.sites.error_names import CANCELLED
+from perdure.sites.executions import Executions, execution_name
+from perdure.sites.waits import Bell
 from perdure.store.match import close, live_waiters
 from perdure.store.protocol import FORMAT, End, Key, RunRecord, RunStore, Status
 from perdure.store.records import partition_of
 from perdure.store.runs import end_run, get_run, request_cancel
-from perdure_aws.error_names import CANCELLED
-from perdure_aws.executions import Executions, execution_name
-from perdure_aws.waits import Bell
 
 __all__ = [
     "ASK",

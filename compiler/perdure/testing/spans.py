@@ -6,13 +6,13 @@ from typing import final
 
 from perdure.codec import Json
 from perdure.ir import Op
+from perdure.machine.graph import scopes
 from perdure.machine.ir import Await, Child, Machines, Run, Scope, Sleep, Spawn
 from perdure.runtime.site import NOWHERE, Site
 from perdure.runtime.usage import usage_from
+from perdure.sites.state import fields, text
 from perdure.source import Span
 from perdure.trace import TraceEntry
-from perdure_aws.names import scopes
-from perdure_aws.state import fields, text
 
 __all__ = ["Spans", "places_of"]
 

@@ -19,11 +19,11 @@ from types import ModuleType
 from perdure.language import Flow as UserFlow
 from perdure.runtime.functions import ModuleFunctions
 from perdure.sites import Flow
-from perdure_aws.bodies import flow_named
+from perdure.sites.bodies import flow_named
 
 __all__ = ["Loaded", "active_bundle"]
 
-KEPT_OUT = ("perdure", "perdure_aws")
+KEPT_OUT = ("perdure", "perdure_aws", "perdure_gcp")
 """Packages of the bundle that this process has already: the same code."""
 
 

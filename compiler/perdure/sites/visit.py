@@ -1,7 +1,7 @@
 """One entry of a site into a scope of a run: from the state that arrived to the one that leaves.
 
 It decodes the state, drives the flow's code, binds what came along, and writes the next state.
-What a site does in between is in `perdure_aws.site`; waits are in `perdure_aws.site_waits`.
+What a site does in between is in `perdure.sites.site`; waits are in `perdure.sites.site_waits`.
 """
 
 import asyncio
@@ -19,20 +19,32 @@ from perdure.language import Flow as UserFlow
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.values import failed, result_type
-from perdure.sites import Catch, Flow, Operation, Site, Slots, Stop, deadlines_of
+from perdure.sites import (
+    Catch,
+    Flow,
+    Operation,
+    Site,
+    Slots,
+    Stop,
+    children,
+    deadlines_of,
+    messages,
+    site_forks,
+    site_waits,
+    waits,
+)
+from perdure.sites.cancel import is_overtaken, rest
+from perdure.sites.error_names import AGAIN, ended, lingering, raised
+from perdure.sites.executions import Executions
+from perdure.sites.failures import SiteFailure, failure
+from perdure.sites.keep import CAUSE_CHARACTERS, keep, short, size_of, small, unkept
+from perdure.sites.operands import EngineOperands, Prepare, moment, whole_seconds
+from perdure.sites.operations import Again, Records, StepRunner
+from perdure.sites.runs import SiteRun, begin, end_of_run
+from perdure.sites.state import State, fields, text
+from perdure.sites.waits import earlier
 from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
-from perdure_aws import children, messages, site_forks, site_waits, waits
-from perdure_aws.cancel import is_overtaken, rest
-from perdure_aws.error_names import AGAIN, ended, lingering, raised
-from perdure_aws.executions import Executions
-from perdure_aws.failures import SiteFailure, failure
-from perdure_aws.keep import CAUSE_CHARACTERS, keep, short, size_of, small, unkept
-from perdure_aws.operands import EngineOperands, Prepare, moment, whole_seconds
-from perdure_aws.operations import Again, Records, StepRunner
-from perdure_aws.runs import SiteRun, begin, end_of_run
-from perdure_aws.state import State, fields, text
-from perdure_aws.waits import earlier
 
 __all__ = ["Host", "Visit"]
 
@@ -55,6 +67,8 @@ class Host:
     executions: Executions
     flow_named: Callable[[str], UserFlow[..., object]]
     versions: Versions
+    target: str
+    """The name of the target, for the run's record."""
     now: Callable[[], float]
     sleep: Callable[[float], None]
     functions: FunctionTable
@@ -103,7 +117,15 @@ class Visit:
             return State.read(data)
         host = self.host
         entry = host.table.scopes[""].entry
-        state = begin(host.store, host.flow, data, entry=entry, versions=host.versions, now=entered)
+        state = begin(
+            host.store,
+            host.flow,
+            data,
+            entry=entry,
+            versions=host.versions,
+            target=host.target,
+            now=entered,
+        )
         state.again = None if "again" not in data else fields(data["again"])
         return state
 

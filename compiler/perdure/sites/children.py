@@ -18,6 +18,12 @@ from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.reads import child_seed
 from perdure.runtime.retries import delay_before_next
 from perdure.runtime.values import failed, result_of
+from perdure.sites.cancel import CHILD, cancel, overtake
+from perdure.sites.error_names import AGAIN
+from perdure.sites.executions import execution_name
+from perdure.sites.operands import moment, whole_seconds
+from perdure.sites.site_waits import end_pause
+from perdure.sites.state import fields, text
 from perdure.store.match import close, get_waiter, live_waiters, register, rung
 from perdure.store.protocol import (
     Doorbell,
@@ -38,16 +44,10 @@ from perdure.store.runs import (
     result_doorbells,
     ring_result_waiter,
 )
-from perdure_aws.cancel import CHILD, cancel, overtake
-from perdure_aws.error_names import AGAIN
-from perdure_aws.executions import execution_name
-from perdure_aws.operands import moment, whole_seconds
-from perdure_aws.site_waits import end_pause
-from perdure_aws.state import fields, text
 
 if TYPE_CHECKING:
-    from perdure_aws.visit import Host, Visit
-    from perdure_aws.waits import Bell
+    from perdure.sites.visit import Host, Visit
+    from perdure.sites.waits import Bell
 
 __all__ = [
     "await_overtaken",
@@ -86,7 +86,7 @@ def begin_child(visit: "Visit", token: str) -> None:
         versions=host.versions,
         seed=child_seed(state.seed, name),
         started=host.now(),
-        target="aws",
+        target=host.target,
         parent=f"{state.run}/{text(asked['path'])}",
     )
     claim_run(host.store, record)

@@ -36,10 +36,10 @@ from perdure.sites import (
     deadlines_of,
     group_of,
 )
-from perdure_aws.addressed import Send, start, to_other, to_own
-from perdure_aws.awaited import flow_of, operands_of, site_of, step_of
-from perdure_aws.state import State, fields, text
-from perdure_aws.waits import NEVER, Contestant, earlier, first_due, limit
+from perdure.sites.addressed import Send, start, to_other, to_own
+from perdure.sites.operation_values import flow_of, operands_of, site_of, step_of
+from perdure.sites.state import State, fields, text
+from perdure.sites.waits import NEVER, Contestant, earlier, first_due, limit
 
 __all__ = [
     "EngineOperands",
