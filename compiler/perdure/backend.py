@@ -30,7 +30,11 @@ __all__ = [
 ]
 
 GROUP = "perdure.backends"
-BUILT_IN: Mapping[str, str] = {"aws": "perdure_aws:backend", "azure": "perdure_azure:backend"}
+BUILT_IN: Mapping[str, str] = {
+    "aws": "perdure_aws:backend",
+    "azure": "perdure_azure:backend",
+    "gcp": "perdure_gcp:backend",
+}
 """Targets of this distribution, so that finding them needs no scan of what is installed."""
 
 type Artifacts = Mapping[str, bytes | str]

@@ -12,7 +12,7 @@ from tests.conformance.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
 CASES = {case.id: case for case in (*EXAMPLES, *CORPUS)}
-ENGINES = ("local", "aws/moto", "aws/sfnx", "azure/memory")
+ENGINES = ("local", "aws/moto", "aws/sfnx", "azure/memory", "gcp/workflows")
 KINDS = ("race", "event", "saga", "loop", "fork")
 
 GAPS: Mapping[tuple[str, str], str] = {}

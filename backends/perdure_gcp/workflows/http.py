@@ -12,7 +12,17 @@ from perdure_gcp.workflows.limits import value_of
 from perdure_gcp.workflows.problems import Doubts, Limited, failure
 from perdure_gcp.workflows.values import Value, from_json, is_number, to_json, type_name
 
-__all__ = ["Failure", "Handler", "NoRoute", "Request", "Response", "Router", "made", "outcome"]
+__all__ = [
+    "Failure",
+    "Handler",
+    "Later",
+    "NoRoute",
+    "Request",
+    "Response",
+    "Router",
+    "made",
+    "outcome",
+]
 
 
 @final
@@ -62,7 +72,28 @@ class Failure:
     after: float = 0.0
 
 
-type Handler = Callable[[Request], Response | Failure]
+@final
+class Later:
+    """A response that is not there yet: whoever makes it calls `arrive`, once."""
+
+    def __init__(self) -> None:
+        self._waiting: Callable[[Response | Failure], None] | None = None
+        self._answer: Response | Failure | None = None
+
+    def arrive(self, answer: Response | Failure) -> None:
+        """The response is there now."""
+        self._answer = answer
+        if self._waiting is not None:
+            self._waiting(answer)
+
+    def then(self, waiting: Callable[[Response | Failure], None]) -> None:
+        """Tell this one when it is there."""
+        self._waiting = waiting
+        if self._answer is not None:
+            waiting(self._answer)
+
+
+type Handler = Callable[[Request], Response | Failure | Later]
 
 
 @final
@@ -82,7 +113,7 @@ class Router:
         """Requests to URLs that begin like this go to `handler`."""
         self._routes[prefix] = handler
 
-    def send(self, request: Request) -> Response | Failure:
+    def send(self, request: Request) -> Response | Failure | Later:
         """The answer to a request."""
         self.requests.append(request)
         for prefix in sorted(self._routes, key=len, reverse=True):

@@ -14,7 +14,7 @@ from typing import Final, final
 from perdure_gcp.workflows.callbacks import Callbacks
 from perdure_gcp.workflows.checker import load
 from perdure_gcp.workflows.execution import Execution, Identity, Surroundings
-from perdure_gcp.workflows.http import Failure, Handler, Router, outcome
+from perdure_gcp.workflows.http import Failure, Handler, Later, Response, Router, outcome
 from perdure_gcp.workflows.limits import value_of
 from perdure_gcp.workflows.problems import Doubts, Limited, WorkflowError, failure
 from perdure_gcp.workflows.runner import Runner
@@ -249,24 +249,34 @@ class Project:
                 self._start_child(thread, workflow, argument)
 
     def _send(self, thread: _Thread, sent: Sent) -> None:
-        answer = self.router.send(sent.request)
-        if answer.after > sent.timeout:
-            error = failure("TimeoutError", f"no response within {sent.timeout} seconds")
-            self.at(self.clock + sent.timeout, lambda: self._go_on(thread, error=error))
-            return
+        number, over = thread.waits, self.clock + sent.timeout
 
-        def arrive() -> None:
-            if isinstance(answer, Failure):
-                self._go_on(thread, error=failure(answer.tag, "the connection failed"))
-                return
+        def come(answer: Response | Failure | None) -> None:
+            if thread.waits == number and thread.execution.state == "ACTIVE":
+                thread.waits += 1
+                self._arrived(thread, answer, sent.timeout)
+
+        answer = self.router.send(sent.request)
+        self.at(over, lambda: come(None))
+        if isinstance(answer, Later):
+            answer.then(come)
+        else:
+            self.at(self.clock + answer.after, lambda: come(answer))
+
+    def _arrived(self, thread: _Thread, answer: Response | Failure | None, timeout: float) -> None:
+        """The answer of a request; None: it did not come in time."""
+        if answer is None:
+            late = failure("TimeoutError", f"no response within {timeout} seconds")
+            self._go_on(thread, error=late)
+        elif isinstance(answer, Failure):
+            self._go_on(thread, error=failure(answer.tag, "the connection failed"))
+        else:
             try:
                 self._go_on(thread, outcome(answer, self._doubts))
             except WorkflowError as error:
                 self._go_on(thread, error=error)
             except Limited as limit:
                 self._fail(thread.execution, limit)
-
-        self.at(self.clock + answer.after, arrive)
 
     def _call_back(self, thread: _Thread, wait: Callback) -> None:
         execution = thread.execution

@@ -137,7 +137,9 @@ def received(visit: "Visit", pc: str) -> object:
     host, run = visit.host, visit.state.run
     if not visit.along_is("received", True):
         _settle(visit, wait)
-    ended = waits.decided(host.store, run, wait.path, wait.contestants)
+    ended = None
+    if not _is_closed_by_cancel(visit, wait):
+        ended = waits.decided(host.store, run, wait.path, wait.contestants)
     if ended is None or _is_overtaken(wait, ended):
         for index, contestant in enumerate(wait.contestants):
             if contestant.event is not None:
@@ -160,6 +162,13 @@ def received(visit: "Visit", pc: str) -> object:
     _record_event(visit, pc, wait, ended.contestant, outcome)
     value = result_of(outcome)
     return (contestant.name, value) if wait.is_race else value
+
+
+def _is_closed_by_cancel(visit: "Visit", wait: Wait) -> bool:
+    """Whether a cancel ended the wait, and its ring came to nobody."""
+    waiter = get_waiter(visit.host.store, visit.state.run, wait.path)
+    closed = waiter is not None and waiter.state is WaiterState.CLOSED
+    return closed and visit.cancel_is_asked() and not visit.state.cancelled
 
 
 def _delivered(visit: "Visit", event: str, encoded: Json, declared: Json) -> Outcome:

@@ -1,0 +1,350 @@
+"""Machine IR to Google Cloud Workflows: one routine for each scope, one step for each state.
+
+    await classify(issue)          classify            call: site
+    if kind == "spam":             if_kind_spam        switch on what a site decided
+    await event("approval", ...)   approval            call: wait, until an event is there
+    await sleep("1d")              sleep               sys.sleep_until; call: pause in branches
+    await gather(...)              gather              parallel, one call of a routine each
+    await other_flow(...)          other_flow          call: wait, until the child has ended
+
+What crosses between steps is `reply`, the last answer of a site: its `state` is text that no step
+looks into, so no number and no order of keys hangs on the engine. An error of the flow at its own
+level is an answer too (`go` says which handler it leads to); where none does, `site` raises, and
+the execution fails, or the branch ends. Nothing is emitted whose behaviour is not documented:
+https://cloud.google.com/workflows/docs/reference/syntax
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import assert_never, final
+
+from perdure.codec import Json
+from perdure.machine.graph import scopes
+from perdure.machine.ir import (
+    Await,
+    Child,
+    Choose,
+    Done,
+    Edge,
+    Failed,
+    Machine,
+    Route,
+    Run,
+    Scope,
+    Sleep,
+    Spawn,
+    State,
+)
+from perdure.machine.policies import MARGIN, Policies
+from perdure.source import Span
+from perdure_gcp.names import Names, key, routine_name
+from perdure_gcp.routines import NOW, RUNNING, step
+
+__all__ = ["Workflow", "workflow"]
+
+type Native = Await | Sleep | Spawn | Child
+
+ROUTE_SECONDS = 60
+MOST_CASES = 50
+"""Conditions of a switch (https://cloud.google.com/workflows/quotas)."""
+
+
+@final
+class Workflow:
+    """The workflow of one machine; `origins` says where each step comes from."""
+
+    def __init__(self, machine: Machine, policies: Policies) -> None:
+        self.machine = machine
+        self.policies = policies
+        self.origins: dict[str, tuple[str, str, Span]] = {}
+        """Routine, scope and span of each step, by routine and name."""
+        names = Names()
+        for name in RUNNING:
+            names.free(name)
+        self.routines = {scope.id: routine_name(scope, names) for scope in scopes(machine.root)}
+
+    def document(self) -> dict[str, Json]:
+        """The whole file: `main` first, what every workflow has last."""
+        built: dict[str, Json] = {}
+        for scope in scopes(self.machine.root):
+            built[self.routines[scope.id]] = Routine(self, scope).build()
+        return {**built, **RUNNING}
+
+
+def workflow(machine: Machine, policies: Policies) -> Workflow:
+    """The workflow of one machine; `.document()` is its tree."""
+    return Workflow(machine, policies)
+
+
+@final
+class Routine:
+    """The steps of one scope."""
+
+    def __init__(self, whole: Workflow, scope: Scope) -> None:
+        self._whole = whole
+        self._scope = scope
+        self._names = Names()
+        self._by_name = {state.name: state for state in scope.states}
+        self._steps: list[Json] = []
+        self._given = {
+            state.name: self._names.free(state.name)
+            for state in scope.states
+            if not isinstance(state, Failed)
+        }
+        self._on = {
+            state.name: self._names.free(f"{state.name} on")
+            for state in scope.states
+            if isinstance(state, Await | Sleep | Spawn | Child)
+        }
+        """Of each native state: the step that tells the next site how it ended."""
+        self._before: dict[str, list[Native]] = {}
+        for state in scope.states:
+            if isinstance(state, Await | Sleep | Spawn | Child):
+                self._before.setdefault(state.next.to, []).append(state)
+
+    def build(self) -> dict[str, Json]:
+        """`params` and `steps`."""
+        start = self._scope.start
+        assert start is not None, "a machine is emitted after its states were placed"
+        if self._is_root:
+            begin: list[Json] = [{"reply": {"state": "${input.state}", "time": NOW}}]
+        else:
+            begin = [{"reply.time": NOW}]
+        self._steps.append(step("begin", {"assign": begin, "next": self._given[start.to]}))
+        for state in self._scope.states:
+            self._add(state)
+        return {"params": ["input" if self._is_root else "reply"], "steps": self._steps}
+
+    @property
+    def _is_root(self) -> bool:
+        return not self._scope.id
+
+    def _add(self, state: State) -> None:
+        match state:
+            case Run() | Route():
+                self._site(state)
+            case Choose():
+                self._choose(state)
+            case Sleep():
+                self._sleep(state)
+            case Await():
+                self._wait(state, "wait", {"received": True})
+            case Child():
+                self._wait(state, "child", {"ended": True})
+            case Spawn():
+                self._spawn(state)
+            case Done():
+                given = "${reply.value}" if self._is_root else "${reply}"
+                self._put(state, self._given[state.name], {"return": given})
+            case Failed():
+                pass  # `site` raises there
+            case _:
+                assert_never(state)
+
+    def _put(self, state: State, name: str, body: dict[str, Json]) -> None:
+        routine = self._whole.routines[self._scope.id]
+        self._whole.origins[f"{routine}.{name}"] = (routine, self._scope.id, state.span)
+        self._steps.append(step(name, body))
+
+    # --- sites ----------------------------------------------------------------------------------
+
+    def _site(self, state: Run | Route) -> None:
+        name = self._given[state.name]
+        ask: dict[str, Json] = (
+            {"route": state.target} if isinstance(state, Route) else {"run": state.pc}
+        )
+        if self._takes_late_errors(state.next):
+            ask["late"] = True
+        handled = [n.pc for n in self._handled_before(state) if n.on_error.to == state.name]
+        if handled:
+            ask["handles"] = [*handled]
+        if isinstance(state, Run) and self._whole.policies.may_retry(state.op):
+            ask["native"] = self._is_root and not self._is_guarded(state.on_error)
+        args = self._args(state, ask, "${reply}")
+        if isinstance(state, Run):
+            args["timeout"] = self._whole.policies.timeout(state.op)
+        else:
+            args["timeout"] = ROUTE_SECONDS + MARGIN
+        ways = list(self._ways(state))
+        if self._is_guarded(state.on_error):
+            args["guarded"] = True
+        body: dict[str, Json] = {"call": "site", "args": args, "result": "reply"}
+        onward = None if state.next is None else self._given[state.next.to]
+        if not ways:
+            self._put(state, name, {**body, **_next(onward)})
+            return
+        went = self._names.free(f"{state.name} went")
+        self._put(state, name, body)
+        self._put(state, went, {"switch": ways, **_next(onward)})
+
+    def _args(self, state: State, ask: Mapping[str, Json], reply: Json) -> dict[str, Json]:
+        span = state.span
+        asked: dict[str, Json] = {
+            "flow": str(self._whole.machine.ref),
+            "scope": self._scope.id,
+            "site": self._given[state.name],
+            "line": f"{span.file}:{span.line}",
+            **ask,
+        }
+        return {"ask": asked, "state": reply}
+
+    def _ways(self, state: Run | Route) -> Iterator[Json]:
+        """Where an answer leads that is not simply the next one."""
+        for way in state.on_raise:
+            if way.handler:
+                yield _case("reply.go", f"raised {way.handler}", next=self._to(way.edge))
+        for native in self._handled_before(state):
+            if native.on_error.to != state.name:
+                yield _case("reply.go", f"ended {native.pc}", next=self._to(native.on_error))
+        if self._is_guarded(state.on_error):
+            edge = state.on_error
+            along: Json = {"at": edge.at, "bind": edge.bind, "lost": state.name}
+            yield _case(
+                "reply.go", "lost", assign=[{"reply.along": along}], next=self._given[edge.to]
+            )
+
+    def _to(self, edge: Edge) -> str:
+        return self._given[edge.to]
+
+    def _handled_before(self, state: Run | Route) -> Iterator[Native]:
+        """The native states that lead to a site, and whose errors a handler takes."""
+        for native in self._before.get(state.name, ()):
+            if self._is_guarded(native.on_error):
+                yield native
+
+    def _is_guarded(self, edge: Edge) -> bool:
+        """Whether code of the flow would run for an error that takes this edge."""
+        return not isinstance(self._by_name[edge.to], Failed)
+
+    def _takes_late_errors(self, edge: Edge | None) -> bool:
+        following = None if edge is None else self._by_name[edge.to]
+        return isinstance(following, Choose) and bool(following.raised)
+
+    def _choose(self, state: Choose) -> None:
+        cases: list[Json] = [
+            # Whoever takes this way clears it: the next switch may list the same handler.
+            _case("reply.late", way.handler, assign=[{"reply.late": ""}], next=self._to(way.edge))
+            for way in state.raised
+            if way.handler
+        ]
+        exits = list(state.exits)
+        decided = f'reply.decisions["{key(state.decision or "")}"]'
+        cases += [_case(decided, name, next=self._to(edge)) for name, edge in exits[:-1]]
+        last = self._to(exits[-1][1]) if exits else None
+        name = self._given[state.name]
+        if cases:
+            self._put(state, name, {"switch": cases, **_next(last)})
+        elif last is not None:
+            self._put(state, name, {"next": last})
+        else:  # all that leads here has failed, and `site` has raised
+            self._put(state, name, {"raise": "nothing leads here"})
+
+    # --- waits ----------------------------------------------------------------------------------
+
+    def _sleep(self, state: Sleep) -> None:
+        name = self._given[state.name]
+        if self._is_root and not self._is_guarded(state.on_error):
+            self._put(state, name, {"call": "sys.sleep_until", "args": {"time": "${reply.until}"}})
+            self._onward(state, {"slept": True}, NOW)
+        else:
+            args = self._args(state, {"pause": "operands"}, "${reply}")
+            self._put(state, name, {"call": "wait", "args": args, "result": "reply"})
+            self._onward(state, {"paused": True}, None)
+
+    def _wait(self, state: Await | Child, kind: str, along: dict[str, Json]) -> None:
+        args = self._args(state, {kind: state.pc}, "${reply}")
+        name = self._given[state.name]
+        body: dict[str, Json] = {"call": "wait", "args": args, "result": "reply"}
+        if isinstance(state, Await):
+            ways = [
+                _case("reply.go", f"raised {way.handler}", next=self._to(way.edge))
+                for way in state.on_raise
+                if way.handler
+            ]
+            self._put(state, name, body)
+            if ways:
+                went = self._names.free(f"{state.name} went")
+                self._put(state, went, {"switch": ways})
+        elif self._whole.policies.may_retry(state.op):
+            again = self._names.free(f"{state.name} again")
+            self._put(state, name, body)
+            doze = self._names.free(f"{state.name} doze")
+            self._put(state, again, {"switch": [_case("reply.go", "again", next=doze)],
+                                     "next": self._on[state.name]})  # fmt: skip
+            paused = self._args(state, {}, "${reply}")
+            self._put(state, doze, {"call": "pause", "args": paused, "result": "reply",
+                                    "next": name})  # fmt: skip
+        else:
+            self._put(state, name, body)
+        self._onward(state, along, None)
+
+    def _onward(self, state: Native, along: dict[str, Json], time: str | None) -> None:
+        """What a native step tells the site that comes next."""
+        edge = state.next
+        told: dict[str, Json] = {"at": edge.at, "bind": edge.bind, "origin": state.pc, **along}
+        assign: list[Json] = [{"reply.along": told}]
+        if time is not None:
+            assign.append({"reply.time": time})
+        name = self._on[state.name]
+        self._put(state, name, {"assign": assign, "next": self._to(edge)})
+
+    # --- forks ----------------------------------------------------------------------------------
+
+    def _spawn(self, state: Spawn) -> None:
+        name = self._given[state.name]
+        ready = self._names.free(f"{state.name} ready")
+        # The first step of the fork has its name, for whoever goes there.
+        self._put(state, name, {"assign": [{"ends": {}}]})
+        loop: dict[str, Json] = {
+            "shared": ["ends"],
+            "for": {
+                "value": "start",
+                "index": "at",
+                "in": "${reply.starts}",
+                "steps": self._branches(state, name),
+            },
+        }
+        if state.fork.limit is not None:
+            loop = {"shared": loop["shared"], "concurrency_limit": "${reply.limit}",
+                    "for": loop["for"]}  # fmt: skip
+        if state.branches:
+            self._put(state, ready, {"parallel": loop})
+        self._onward(state, {"outcomes": "${ends}", "kind": str(state.fork.kind)}, NOW)
+
+    def _branches(self, state: Spawn, name: str) -> list[Json]:
+        """One branch: a call, whose end goes into its own place."""
+        routines = [self._whole.routines[scope.id] for scope in state.branches]
+        end = self._names.free(f"{state.name} end")
+        names = [self._names.free(f"{name} {routine}") for routine in routines]
+        calls: list[Json] = [
+            step(given, {"call": routine, "args": {"reply": "${start}"}, "result": "one",
+                         "next": end})
+            for given, routine in zip(names, routines, strict=True)
+        ]  # fmt: skip
+        for first in range(0, len(calls) if len(calls) > 1 else 0, MOST_CASES):
+            # The last switch is the first of the list: each leads to its own cases or goes on.
+            cases: list[Json] = [
+                {"condition": f"${{(at == {number})}}", "next": names[number]}
+                for number in range(first, min(first + MOST_CASES, len(calls)))
+            ]
+            which = self._names.free(f"{state.name} which")
+            calls.insert(first // MOST_CASES, step(which, {"switch": cases}))
+        ended: Json = {"ends[string(at)]": "${one.end}"}
+        failed: Json = {"ends[string(at)]": '${map.get(e, "end")}'}
+        tried: dict[str, Json] = {
+            "try": {"steps": [*calls, step(end, {"assign": [ended]})]},
+            "except": {
+                "as": "e",
+                "steps": [
+                    step(self._names.free(f"{state.name} failed"), {"assign": [failed]}),
+                ],
+            },
+        }
+        return [step(self._names.free(f"{state.name} branch"), tried)]
+
+
+def _case(value: str, equals: str, **then: Json) -> Json:
+    return {"condition": f'${{({value} == "{key(equals)}")}}', **then}
+
+
+def _next(name: str | None) -> dict[str, Json]:
+    return {} if name is None else {"next": name}
