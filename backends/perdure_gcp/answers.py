@@ -27,8 +27,9 @@ from perdure.sites.failures import SiteFailure
 from perdure.sites.keep import keep, unkept
 from perdure.sites.site import Host, invoke
 from perdure.sites.state import fields, text
-from perdure.sites.waits import Bell, settle
+from perdure.sites.waits import NEVER, Bell, settle
 from perdure.store.match import live_waiters
+from perdure_gcp import forks
 from perdure_gcp.names import key
 
 __all__ = ["Reported", "answer"]
@@ -41,6 +42,13 @@ The variables of an execution have 512 KB together (https://cloud.google.com/wor
 ROUND_SECONDS: Final = 30
 LONGEST_ROUND: Final = 3600
 """How long a wait listens for a ring before it asks again: a ring may be lost."""
+
+KINDS: Final = (
+    ("raised", "perdure.Raised["),
+    ("ended", "perdure.Ended["),
+    ("lingering", "perdure.Lingering["),
+)
+"""How a failing site says where the flow goes on, and how the workflow reads it."""
 
 type Answer = dict[str, Json]
 
@@ -69,7 +77,10 @@ def answer(
     }
     if "wait" in ask:
         waits(event)
-    if {"wait", "pause", "child"} & set(ask):
+    if "over" in ask:
+        forks.branch_over(host, ask, state)
+        return {"go": "on"}
+    if {"wait", "pause", "child", "fork", "lingering"} & set(ask):
         return _waiting(host, event, state, fields(request["token"]), reported)
     try:
         said = fields(invoke(host, event))
@@ -82,7 +93,7 @@ def answer(
     if data.get("raised") == "":
         # An epilogue failed, and no handler of the scope takes it.
         return _ended(host, _name(data.get("error")), data)
-    return _answered(host, data, "on")
+    return _answered(host, data, "on", forked=bool(ask.get("forked")))
 
 
 def _arrived(host: Host, state: Mapping[str, Json]) -> dict[str, Json]:
@@ -101,7 +112,12 @@ def _arrived(host: Host, state: Mapping[str, Json]) -> dict[str, Json]:
     for name in ("slept", "paused"):
         if name in along:
             along[name] = fields(operands)["record"]
-    if "outcomes" in along:
+    if "ended" in along:
+        along["ended"] = state.get("on_time", True)
+    if "forked" in along:
+        del along["forked"]
+        along.update(forks.outcome(host, data))
+    if "outcomes" in along and isinstance(along["outcomes"], Mapping):
         along["outcomes"] = _outcomes(host, fields(along["outcomes"]))
     data["along"] = along
     return data
@@ -119,8 +135,11 @@ def _outcomes(host: Host, ends: Mapping[str, Json]) -> list[Json]:
     return found
 
 
-def _answered(host: Host, data: Mapping[str, Json], go: str) -> Answer:
-    """The answer that a state makes: what the workflow reads, and the rest as text."""
+def _answered(host: Host, data: Mapping[str, Json], go: str, *, forked: bool = False) -> Answer:
+    """The answer that a state makes: what the workflow reads, and the rest as text.
+
+    `forked`: branches that follow are executions of their own, which the sites start.
+    """
     given: Answer = {
         "state": _text(data),
         "time": _milliseconds(host),
@@ -132,7 +151,7 @@ def _answered(host: Host, data: Mapping[str, Json], go: str) -> Answer:
     if isinstance(operands, Mapping):
         if "until" in operands:
             given["until"] = operands["until"]
-        if "branches" in operands:
+        if "branches" in operands and not forked:
             starts = operands["branches"]
             assert isinstance(starts, list), "branches are a list"
             given["starts"] = [{"state": _kept(host, fields(start))} for start in starts]
@@ -143,6 +162,7 @@ def _answered(host: Host, data: Mapping[str, Json], go: str) -> Answer:
         given["value"] = _text(data["value"])
     if "end" in data:
         given["end"] = _kept(host, fields(data["end"]))
+        given["won"] = data.get("won", "")
     return given
 
 
@@ -160,10 +180,10 @@ def _failed(host: Host, ask: Mapping[str, Json], name: str, said: Mapping[str, J
         whole = {"state": _text(data), "time": _milliseconds(host), "go": "again"}
         native = bool(ask.get("native", False))
         return {**whole, "until": again["until"], "native": native, "pause": "again"}
-    for kind, prefix in (("raised", "perdure.Raised["), ("ended", "perdure.Ended[")):
+    for kind, prefix in KINDS:
         inner = name.removeprefix(prefix).removesuffix("]")
         if name.startswith(prefix) and inner:
-            return _answered(host, data, f"{kind} {inner}")
+            return _answered(host, data, f"{kind} {inner}", forked=bool(ask.get("forked")))
     return _ended(host, name, data)
 
 
@@ -172,6 +192,7 @@ def _ended(host: Host, name: str, data: Mapping[str, Json]) -> Answer:
     error: dict[str, Json] = {"tags": ["perdure", name], "message": name}
     if "end" in data:
         error["end"] = _kept(host, fields(data["end"]))
+        error["won"] = data.get("won", "")
     else:
         error["error"] = _text(data.get("error"))
         error["message"] = f"{name}: {_message(data.get('error'))}"
@@ -213,6 +234,8 @@ class OwnBell:
         self._others = others
         self.token = token
         self.rung = False
+        self.late = False
+        """A deadline came before the end of a child."""
         self.again: Mapping[str, Json] | None = None
 
     def ring(self, token: str) -> bool:
@@ -245,13 +268,17 @@ def _waiting(
     data: Mapping[str, Json] = fields(event["next"])
     asked = {**event, "token": text(token["url"])}
     try:
-        invoke(own, asked)
+        if "fork" in event:
+            forks.begin(own, event, data, bell.token)
+            bell.rung = forks.is_decided(own, data)
+        else:
+            invoke(own, asked)
     except SiteFailure as failure:
         said = fields(json.loads(str(failure)))
         reported.told(event, said)
         return {**_failed(host, event, failure.error_type, said), "over": True}
-    left = None if bell.rung else _left(host, event, bell)
-    if bell.rung:
+    left = None if bell.rung else _left(host, event, state, bell)
+    if bell.rung or bell.late:
         return _decided(host, data, state, bell)
     number = token["round"]
     assert isinstance(number, int), "rounds are counted"
@@ -264,6 +291,7 @@ def _decided(
     host: Host, data: Mapping[str, Json], state: Mapping[str, Json], bell: OwnBell
 ) -> Answer:
     whole: Answer = {"over": True, "go": "on", "state": state["state"]}
+    whole["on_time"] = not bell.late
     whole["time"] = _milliseconds(host)
     if bell.again is not None:
         operands = {**fields(data["operands"]), **bell.again}
@@ -272,12 +300,25 @@ def _decided(
     return whole
 
 
-def _left(host: Host, event: Mapping[str, Json], bell: OwnBell) -> float | None:
+def _left(
+    host: Host, event: Mapping[str, Json], state: Mapping[str, Json], bell: OwnBell
+) -> float | None:
     """Seconds until the wait is over by time; None where it has no end, or has ended now."""
     data = fields(event["next"])
     if "pause" in event:
         until = text(fields(data[text(event["pause"])])["until"])
         return datetime.fromisoformat(until).timestamp() - host.now()
+    if "child" in event:
+        seconds = fields(data["operands"]).get("seconds")
+        if not isinstance(seconds, int) or seconds >= NEVER:
+            return None
+        left = int(text(state["time"])) / 1000 + seconds - host.now()
+        if left < 1:
+            host.sleep(max(0.0, left))
+            bell.late = not bell.rung
+        return left
+    if "wait" not in event:
+        return None
     run = text(fields(data["run"])["id"])
     waiter = next((w for w in live_waiters(host.store, run) if w.token == bell.token), None)
     if waiter is None or waiter.deadline is None:

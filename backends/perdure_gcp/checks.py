@@ -1,19 +1,26 @@
 """What Workflows cannot take, or this target does not lower yet: refused at its line."""
 
-import ast
-
 from perdure import rules
 from perdure.diagnostics import Report
-from perdure.ir import ForkKind, OpKind
+from perdure.ir import OpKind
 from perdure.machine.graph import scopes
-from perdure.machine.ir import Machines, Run, Scope, Spawn
+from perdure.machine.ir import Machines, Run
 from perdure.machine.policies import MARGIN, Policies
 from perdure_gcp.workflows.limits import value_of
 
 __all__ = ["INVOCATION_SECONDS", "check"]
 
 SITE_OPERATIONS = frozenset(
-    {OpKind.STEP, OpKind.TABLE, OpKind.VALUE, OpKind.PROGRESS, OpKind.REPLY}
+    {
+        OpKind.STEP,
+        OpKind.TABLE,
+        OpKind.VALUE,
+        OpKind.PROGRESS,
+        OpKind.REPLY,
+        OpKind.START,
+        OpKind.SEND,
+        OpKind.CANCEL,
+    }
 )
 """Operations that a site does itself today."""
 
@@ -39,30 +46,9 @@ def check(machines: Machines, report: Report) -> None:
                             limit=f"{INVOCATION_SECONDS}s",
                             target="gcp",
                         )
-                    case Spawn():
-                        _fork(state, scope, report)
                     case _:
                         pass
 
 
-def _fork(state: Spawn, scope: Scope, report: Report) -> None:
-    fork = state.fork
-    if fork.kind is not ForkKind.ALL:
-        _not_yet(report, f"a {fork.kind} of steps or flows", state)
-    if fork.fail_fast is not None and not _is_false(fork.fail_fast):
-        _not_yet(report, "`fail_fast`", state)
-    if _depth(scope) >= value_of("parallel_depth"):
-        _not_yet(report, f"more than {value_of('parallel_depth')} forks in one another", state)
-
-
-def _depth(scope: Scope) -> int:
-    """How many forks are around: the brackets of its id."""
-    return scope.id.count("[")
-
-
-def _is_false(written: ast.expr) -> bool:
-    return isinstance(written, ast.Constant) and written.value is False
-
-
-def _not_yet(report: Report, what: str, state: Run | Spawn) -> None:
+def _not_yet(report: Report, what: str, state: Run) -> None:
     report.error(rules.NOT_LOWERED, state.span, what=what, target="gcp", line=state.span.line)

@@ -27,6 +27,7 @@ from perdure.machine.ir import (
     Edge,
     Failed,
     Machine,
+    Operation,
     Route,
     Run,
     Scope,
@@ -35,7 +36,9 @@ from perdure.machine.ir import (
     State,
 )
 from perdure.machine.policies import MARGIN, Policies
+from perdure.sites import branch_name
 from perdure.source import Span
+from perdure_gcp.branches import is_forked, wins_of, with_branches
 from perdure_gcp.names import Names, key, routine_name
 from perdure_gcp.routines import NOW, RUNNING, step
 
@@ -61,12 +64,24 @@ class Workflow:
         for name in RUNNING:
             names.free(name)
         self.routines = {scope.id: routine_name(scope, names) for scope in scopes(machine.root)}
+        self.wins: dict[str, str | None] = {}
+        """Of the scopes whose branches are executions: what their sites are told of the fork."""
+        for scope in scopes(machine.root):
+            for state in scope.states:
+                if isinstance(state, Spawn) and is_forked(scope, state):
+                    self.wins.update((branch.id, wins_of(state.fork)) for branch in state.branches)
 
     def document(self) -> dict[str, Json]:
         """The whole file: `main` first, what every workflow has last."""
         built: dict[str, Json] = {}
         for scope in scopes(self.machine.root):
             built[self.routines[scope.id]] = Routine(self, scope).build()
+        if self.wins:
+            built["main"] = with_branches(
+                dict(built["main"]) if isinstance(built["main"], dict) else {},
+                [self.routines[scope] for scope in self.wins],
+                str(self.machine.ref),
+            )
         return {**built, **RUNNING}
 
 
@@ -85,6 +100,8 @@ class Routine:
         self._names = Names()
         self._by_name = {state.name: state for state in scope.states}
         self._steps: list[Json] = []
+        self._after: list[tuple[State, str, dict[str, Json]]] = []
+        """Steps that only some sites lead to."""
         self._given = {
             state.name: self._names.free(state.name)
             for state in scope.states
@@ -112,6 +129,8 @@ class Routine:
         self._steps.append(step("begin", {"assign": begin, "next": self._given[start.to]}))
         for state in self._scope.states:
             self._add(state)
+        for state, name, body in self._after:
+            self._put(state, name, body)
         return {"params": ["input" if self._is_root else "reply"], "steps": self._steps}
 
     @property
@@ -130,6 +149,8 @@ class Routine:
                 self._wait(state, "wait", {"received": True})
             case Child():
                 self._wait(state, "child", {"ended": True})
+            case Spawn() if is_forked(self._scope, state):
+                self._fork(state)
             case Spawn():
                 self._spawn(state)
             case Done():
@@ -159,12 +180,17 @@ class Routine:
             ask["handles"] = [*handled]
         if isinstance(state, Run) and self._whole.policies.may_retry(state.op):
             ask["native"] = self._is_root and not self._is_guarded(state.on_error)
+        wins = self._whole.wins.get(self._scope.id)
+        if wins is not None:
+            ask["wins"] = wins
+        if self._leads_to_fork(state):
+            ask["forked"] = True
         args = self._args(state, ask, "${reply}")
         if isinstance(state, Run):
             args["timeout"] = self._whole.policies.timeout(state.op)
         else:
             args["timeout"] = ROUTE_SECONDS + MARGIN
-        ways = list(self._ways(state))
+        ways = [*self._ways(state), *self._lingering(state)]
         if self._is_guarded(state.on_error):
             args["guarded"] = True
         body: dict[str, Json] = {"call": "site", "args": args, "result": "reply"}
@@ -201,6 +227,23 @@ class Routine:
             yield _case(
                 "reply.go", "lost", assign=[{"reply.along": along}], next=self._given[edge.to]
             )
+
+    def _lingering(self, state: Run | Route) -> Iterator[Json]:
+        """Where a site waits for children that a race or a deadline before it left behind."""
+        for native in self._before.get(state.name, ()):
+            timed = isinstance(native, Child) and _is_timed(self._scope, native)
+            if timed or (isinstance(native, Spawn) and is_forked(self._scope, native)):
+                name = self._names.free(f"end of {native.name}")
+                yield _case("reply.go", f"lingering {native.pc}", next=name)
+                args = self._args(native, {"lingering": native.pc}, "${reply}")
+                body: dict[str, Json] = {"call": "wait", "args": args, "result": "reply"}
+                self._after.append((native, name, {**body, "next": self._given[state.name]}))
+
+    def _leads_to_fork(self, state: Run | Route) -> bool:
+        """Whether a fork of executions may come next."""
+        return any(
+            isinstance(one, Spawn) and is_forked(self._scope, one) for one in self._scope.states
+        )
 
     def _to(self, edge: Edge) -> str:
         return self._given[edge.to]
@@ -310,6 +353,16 @@ class Routine:
             self._put(state, ready, {"parallel": loop})
         self._onward(state, {"outcomes": "${ends}", "kind": str(state.fork.kind)}, NOW)
 
+    def _fork(self, state: Spawn) -> None:
+        """Branches as executions of their own: see `perdure_gcp.forks`."""
+        routines: dict[str, Json] = {
+            branch_name(scope.id): self._whole.routines[scope.id] for scope in state.branches
+        }
+        args = self._args(state, {"fork": state.pc, "routines": routines}, "${reply}")
+        name = self._given[state.name]
+        self._put(state, name, {"call": "wait", "args": args, "result": "reply"})
+        self._onward(state, {"forked": True, "kind": str(state.fork.kind)}, None)
+
     def _branches(self, state: Spawn, name: str) -> list[Json]:
         """One branch: a call, whose end goes into its own place."""
         routines = [self._whole.routines[scope.id] for scope in state.branches]
@@ -340,6 +393,12 @@ class Routine:
             },
         }
         return [step(self._names.free(f"{state.name} branch"), tried)]
+
+
+def _is_timed(scope: Scope, state: Child) -> bool:
+    """Whether a deadline may be around it."""
+    node = scope.nodes[state.pc]
+    return isinstance(node, Operation) and node.timed
 
 
 def _case(value: str, equals: str, **then: Json) -> Json:

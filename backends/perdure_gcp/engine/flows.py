@@ -179,6 +179,7 @@ class Test:
             functions=self.loaded.functions,
             misfit=self._misfit,
             settle=invocation.settle,
+            waiting_branches=100_000,
         )
 
     def _misfit(self, problem: str) -> None:
@@ -249,15 +250,16 @@ class Test:
         """The result of the run, with the trace that its sites reported."""
         if self.failure is not None:
             raise self.failure
-        if self.cancelled:
+        if self.cancelled and execution.state != "ACTIVE":
             self._given_up()
         entries = tuple(spans.entry(record) for record in self.records)
         value: object = None
         error: BaseException | None = None
         match execution.state:
             case "SUCCEEDED":
-                assert isinstance(execution.result, str), "a flow's value is text"
-                value = decode(json.loads(execution.result))
+                record = find_run(self.store, RUN_ID).end
+                assert record is not None, "the last site has recorded the end"
+                value = decode(record.value)
                 end = End("done", encode(value))
             case "ACTIVE":
                 end = End("waiting")
@@ -317,6 +319,9 @@ class Executions:
         """A new execution, once for each name; traces of children lie below their parents'."""
         if name in self.test.started:
             return
+        if "branch" in given:
+            self.test.started[name] = self.test.project.start(flow, dict(given))
+            return
         record = find_run(self.test.store, text(fields(given["run"])["id"]))
         prefixes = self.test.prefixes
         over = [run for run in prefixes if record.run.startswith(f"{run}/")]
@@ -330,7 +335,10 @@ class Executions:
 
     def stop(self, flow: str, name: str) -> None:
         """Cancel an execution: what the run rested in is the last line of its trace."""
-        run = next(run for run in self.test.prefixes if execution_name(run) == name)
+        run = next((run for run in self.test.prefixes if execution_name(run) == name), None)
+        if run is None:  # a branch
+            self.test.project.cancel(self.test.started[name])
+            return
         rest = rested(self.test.store, run)
         if rest is not None:
             self.test.record(run, flow, {**fields(rest["line"]), "time": self.test.project.clock})

@@ -52,8 +52,6 @@ __all__ = [
     "whole_seconds",
 ]
 
-MAP_CONCURRENCY = 40
-"""Iterations of an inline Map at once (step-functions/latest/dg/state-map-inline.html)."""
 OUTCOMES_BYTES = 70_000
 """Of the ends of a fork's branches together; larger ones go by reference."""
 EXECUTION_SECONDS = 31_536_000
@@ -125,7 +123,9 @@ class Prepare:
         *,
         now: Callable[[], float],
         cancelled: Callable[[], bool],
+        waiting_branches: int,
     ) -> None:
+        self._waiting_branches = waiting_branches
         self._cancelled = cancelled
         self._table = table
         self._slots = slots
@@ -302,10 +302,10 @@ class Prepare:
         """Branches that wait must all be under way at once; only those of steps may queue."""
         at_once = min(count, most) if isinstance(most, int) else count
         waits = any(isinstance(n, Operation) and n.kind != "run" for n in branch.nodes.values())
-        if waits and at_once > MAP_CONCURRENCY:
+        if waits and at_once > self._waiting_branches:
             self.passed = (
                 f"inline_map_concurrency: {at_once} branches that wait, and Step Functions runs"
-                f" {MAP_CONCURRENCY} at once"
+                f" {self._waiting_branches} at once"
             )
             raise LimitExceeded(self.passed)
 

@@ -75,6 +75,8 @@ class Host:
     """Names the nested functions of the emitted module."""
     misfit: Callable[[str], None] | None = None
     """Told of a payload that does not fit the wait that took it: in tests alone."""
+    waiting_branches: int = 40
+    """Branches that wait, and that one fork may have: of an inline Map, where nobody says more."""
     settle: Callable[[], None] = lambda: None
     """Lets everything else go first that happens at this instant: only a virtual clock has such."""
 
@@ -107,6 +109,7 @@ class Visit:
             self.counts,
             now=lambda: self.run.time,
             cancelled=lambda: self.state.cancelled,
+            waiting_branches=host.waiting_branches,
         )
         self.prepare = prepare
         self.site = Site(self.scope, self.slots, prepare)

@@ -1,0 +1,96 @@
+"""Which forks have branches that are executions of their own, and how such an execution begins."""
+
+import ast
+from typing import Final
+
+from perdure.codec import Json
+from perdure.ir import Fork, ForkKind
+from perdure.machine.ir import Await, Child, Scope, Sleep, Spawn
+from perdure_gcp.routines import NOW, step
+from perdure_gcp.workflows.limits import value_of
+
+__all__ = ["is_forked", "wins_of", "with_branches"]
+
+WINS: Final = {
+    ForkKind.RACE: "race",
+    ForkKind.QUORUM: "quorum",
+    ForkKind.GROUP: "group",
+}
+
+
+def wins_of(fork: Fork) -> str | None:
+    """What the sites of a branch are told of their fork; None: all branches end."""
+    if fork.kind is ForkKind.QUORUM and _is_one(fork.quorum):
+        return "first"
+    if fork.kind is ForkKind.ALL and not _is_false(fork.fail_fast):
+        return "fail_fast"
+    return WINS.get(fork.kind)
+
+
+def is_forked(scope: Scope, state: Spawn) -> bool:
+    """Whether the branches are executions: they may be ended, wait in numbers, or lie too deep."""
+    if wins_of(state.fork) is not None or scope.id.count("[") >= value_of("parallel_depth"):
+        return True
+    many = state.fork.over is not None or len(state.branches) > value_of("concurrent_branches")
+    return many and any(map(_waits, state.branches))
+
+
+def _waits(branch: Scope) -> bool:
+    return any(isinstance(state, Await | Sleep | Spawn | Child) for state in branch.states)
+
+
+def _is_false(written: ast.expr | None) -> bool:
+    return written is None or (isinstance(written, ast.Constant) and written.value is False)
+
+
+def _is_one(written: ast.expr | None) -> bool:
+    return isinstance(written, ast.Constant) and written.value == 1 and written.value is not True
+
+
+def with_branches(main: dict[str, Json], routines: list[str], flow: str) -> dict[str, Json]:
+    """`main` of a workflow whose executions may be branches too: `input.branch` says which."""
+    steps = main["steps"]
+    assert isinstance(steps, list), "steps are a list"
+    own: Json = {"condition": '${("branch" in input)}', "next": "branch"}
+    first = step("branch", {"assign": [{"one": None}]})
+    begin = step("which", {"switch": [own], "next": "begin"})
+    ask: Json = {"flow": flow, "scope": "", "site": "branch_over", "line": "", "over": True}
+    told: Json = {
+        "state": "${input.state}",
+        "time": NOW,
+        "fork": "${input.fork}",
+        "index": "${input.index}",
+        "end": "${one.end}",
+        "won": "${one.won}",
+    }
+    lost: Json = {"end": '${map.get(e, "end")}', "won": '${map.get(e, "won")}'}
+    tried: dict[str, Json] = {
+        "try": {"steps": _calls(routines)},
+        "except": {"as": "e", "steps": [step("branch_failed", {"assign": [{"one": lost}]})]},
+    }
+    over: dict[str, Json] = {"call": "site", "args": {"ask": ask, "state": told}, "next": "end"}
+    return {
+        **main,
+        "steps": [begin, *steps, first, step("branch_try", tried), step("branch_over", over)],
+    }
+
+
+def _calls(routines: list[str]) -> list[Json]:
+    """The routine that `input.branch` names: a switch for each of as many as one may have."""
+    most = value_of("conditions")
+    steps: list[Json] = []
+    for first in range(0, len(routines), most):
+        cases: list[Json] = [
+            {"condition": f'${{(input.branch == "{name}")}}', "next": f"branch_{name}"}
+            for name in routines[first : first + most]
+        ]
+        steps.append(step(f"branch_which_{first // most}", {"switch": cases}))
+    for name in routines:
+        args: Json = {"reply": {"state": "${input.state}"}}
+        steps.append(
+            step(
+                f"branch_{name}",
+                {"call": name, "args": args, "result": "one", "next": "branch_ended"},
+            )
+        )
+    return [*steps, step("branch_ended", {"assign": [{"over": True}]})]
