@@ -72,7 +72,7 @@ async def slowly(item: str) -> int:
 
 @flow
 async def patient() -> int:
-    return await event("go", int, timeout=1)
+    return await event("go", int, timeout=4)
 """
 BAD = ("run", "app.py:shop", 'items=["tea","bad"]', "--id", "a")
 

@@ -7,7 +7,7 @@ process had been killed, and another one takes over on the same store.
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, final
@@ -24,6 +24,7 @@ from perdure.local.engine import Engine, Listener, Start
 from perdure.local.history import trace_of
 from perdure.local.log import Entry
 from perdure.local.loop import EPOCH, EngineLoop
+from perdure.local.schema import prepare as prepare_tables
 from perdure.runtime.engine import LogRecord
 from perdure.runtime.functions import ModuleFunctions
 from perdure.runtime.values import encode_input, failed, result_of
@@ -111,8 +112,9 @@ class _World:
         self.scripts = scripts
         self.functions = functions
         self.store = store
+        self.prepare: Callable[[Engine], None] | None = None
         self.recorder = _Recorder()
-        self.elapsed = 0.0
+        self.elapsed = _latest(store)
 
     def drive(
         self, run: str, seed: str, happenings: Sequence[Happening], crash_after: int | None
@@ -134,6 +136,8 @@ class _World:
             functions=self.functions,
         )
         engine.on_misfit = partial(_misfit, engine)
+        if self.prepare is not None:
+            self.prepare(engine)
         if crash_after is not None:
             engine.recorder.on_written = _crash_after(crash_after)
         loop.stuck = loop.stop
@@ -155,6 +159,13 @@ class _World:
         return crashed
 
 
+def _latest(store: SqliteStore) -> float:
+    """How much virtual time has passed by the newest entry of an earlier process."""
+    prepare_tables(store)
+    row = store.connection.execute("SELECT max(json_extract(entry, '$.time')) FROM log").fetchone()
+    return 0.0 if row[0] is None else float(row[0]) - EPOCH
+
+
 def _run_loop(loop: EngineLoop) -> bool:
     asyncio.set_event_loop(None)
     try:
@@ -165,7 +176,12 @@ def _run_loop(loop: EngineLoop) -> bool:
 
 
 def run_flow(
-    request: "Request", crash_after: Sequence[int] = (), loaded: "LoadedFlow | None" = None
+    request: "Request",
+    crash_after: Sequence[int] = (),
+    loaded: "LoadedFlow | None" = None,
+    *,
+    store: Path | None = None,
+    prepare: Callable[[Engine], None] | None = None,
 ) -> "Result":
     """Run one test request of `perdure.testing.run` on the local engine."""
     from perdure.frontend.loader import load
@@ -194,6 +210,8 @@ def run_flow(
             seed=RUN_SEED,
             run=RUN_ID,
             crash_after=crash_after,
+            store=store,
+            prepare=prepare,
         )
         value, problem = _result_of(ran.record, functions)
     progress = [entry.fields.get("value") for _, entry in ran.history if entry.kind == "progress"]
@@ -229,13 +247,17 @@ def run_virtual(
     run: str = "run",
     crash_after: Sequence[int] = (),
     store: Path | None = None,
+    prepare: Callable[[Engine], None] | None = None,
 ) -> Ran:
     """Run a flow in virtual time; `arguments` are encoded, by parameter name.
 
-    `crash_after`: after how many written entries the first, second, ... engine crashes.
+    `crash_after`: after how many written entries the first, second, ... engine crashes. `store`:
+    a file instead of memory, where an earlier process may have begun the run. `prepare` gets each
+    engine before it begins.
     """
     database = SqliteStore(store if store is not None else ":memory:")
     world = _World(flow, arguments, scripts, functions, database)
+    world.prepare = prepare
     crashes = 0
     try:
         while world.drive(
