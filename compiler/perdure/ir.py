@@ -339,6 +339,11 @@ class With(NamedTuple):
     span: Span
 
 
+YIELD = Ref("", "yield")
+"""In a manager's body, `Call(YIELD, ...)` is where the body of its `with` runs; the one argument
+is what `as` is given."""
+
+
 @final
 class Unlowered(NamedTuple):
     """What the reference and the local engine run, but no lowering takes apart yet.
@@ -349,6 +354,8 @@ class Unlowered(NamedTuple):
     what: str
     code: tuple[ast.stmt, ...]
     span: Span
+    lowered: "Block" = ()
+    """The same for machines, where they can take it apart although code targets keep it whole."""
 
 
 type Stmt = (
@@ -456,6 +463,9 @@ class Program(NamedTuple):
     """sha256 over `sources`."""
     sites: tuple[tuple[str, tuple[Site, ...]], ...] = ()
     """Of each module, by name: what `__sites__` holds there."""
+    managers: tuple[Function, ...] = ()
+    """Generator functions under `contextmanager` or `asynccontextmanager`: machines take them
+    apart, with a call of `YIELD` for their `yield`."""
     triggers: tuple[Trigger, ...] = ()
     """What starts the entry flow from outside, in source order."""
     secrets: tuple[str, ...] = ()

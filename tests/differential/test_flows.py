@@ -12,6 +12,7 @@ from tests.differential.flows import (
     coroutines,
     deadlines,
     groups,
+    managers,
     stars,
     values,
 )
@@ -26,6 +27,7 @@ PROGRAMS = (
     *groups.PROGRAMS,
     *coroutines.PROGRAMS,
     *stars.PROGRAMS,
+    *managers.PROGRAMS,
 )
 
 OPEN: Mapping[tuple[str, str], str] = {}

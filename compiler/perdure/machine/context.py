@@ -52,6 +52,8 @@ class Context(NamedTuple):
     """A deadline may be around."""
     star: Slot | None = None
     """What goes through the clauses of `except*`, one of which this is in."""
+    yields: "Callable[[Call, Pc, Pc, Context], None] | None" = None
+    """In a manager: lowers its `yield`, which is the body of the `with`."""
     groups: "tuple[OpenGroup, ...]" = ()
     """Those whose bodies this place is in, outermost first."""
 
@@ -61,13 +63,15 @@ class Frames:
     """The frames of one machine, and the names that its helpers' locals get."""
 
     def __init__(self, program: Program, flow: Function) -> None:
-        self._functions: dict[Ref, Function] = {f.ref: f for f in program.functions}
+        everything = (*program.functions, *program.managers)
+        self._functions: dict[Ref, Function] = {f.ref: f for f in everything}
+        self._managers = 0
         self._flow = flow
         self._frames: dict[Ref, Frame] = {}
         self._prefixes: dict[str, Ref] = {}
         self._steps = frozenset(step.ref for step in program.steps)
         self._outside: dict[Ref, frozenset[str]] = {}
-        self.has_deadlines = any(_has_deadlines(f.body) for f in program.functions)
+        self.has_deadlines = any(_has_deadlines(f.body) for f in everything)
         """Whether any block of the program has a deadline."""
 
     def function(self, ref: Ref) -> Function | None:
@@ -80,6 +84,15 @@ class Frames:
         if frame is None:
             frame = self._frames[ref] = Frame(ref, self._names(ref))
         return frame
+
+    def manager_frame(self, ref: Ref) -> Frame:
+        """A frame of its own for one `with` on the manager: several may be open at once."""
+        self._managers += 1
+        function = self._functions[ref]
+        prefix = f"{self._prefix(ref)} {self._managers}"
+        names = dict(self._around(ref))
+        names.update({name: f"{prefix}.{name}" for name in sorted(function.slots)})
+        return Frame(ref, names)
 
     def is_flow(self, ref: Ref) -> bool:
         """Whether it names a flow (else a step, or something unknown)."""

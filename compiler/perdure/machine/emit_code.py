@@ -37,7 +37,7 @@ class CodeNames:
         self.binders: list[str] = []
         self.call_sites: dict[tuple[str, str], set[int]] = {}
         """Indices of `__sites__` that are used, by module and the name they have here."""
-        self._binders: dict[Ref, str] = {}
+        self._binders: dict[Frame, str] = {}
         self._imports: dict[str, tuple[str, str]] = {}
         self._aliases: dict[tuple[str, str], str] = {}
 
@@ -81,14 +81,14 @@ class CodeNames:
     def binder(self, enter: ir.Enter) -> str:
         """The function that takes a helper's arguments and gives its first slots."""
         ref = enter.callee.ref
-        if ref not in self._binders:
+        if enter.callee not in self._binders:
             name = f"enter_{ref.qualname.replace('.', '_')}"
             while name in self.used:
                 name += "_"
             self.used.add(name)
-            self._binders[ref] = name
+            self._binders[enter.callee] = name
             self.binders.append(self._binder(enter, name))
-        return self._binders[ref]
+        return self._binders[enter.callee]
 
     def _binder(self, enter: ir.Enter, name: str) -> str:
         ref = enter.callee.ref

@@ -8,7 +8,7 @@ back there.
 import ast
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from perdure.ir import Block, Call, Facts, Fork, Function, Op, Ref, Slot, Task
+from perdure.ir import YIELD, Block, Call, Facts, Fork, Function, Op, Ref, Slot, Task
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context, Leave
 from perdure.machine.draft import unique
@@ -87,7 +87,9 @@ class Helpers:
     def call(self, call: Call, entry: "Pc", next: "Pc", context: Context) -> None:
         """One call of a helper."""
         function = self._low.frames.function(call.helper)
-        if function is None:
+        if call.helper == YIELD and context.yields is not None:
+            context.yields(call, entry, next, context)
+        elif function is None:
             self._low.draft.refuse("a call of unknown code", entry, next, context, call.span)
         elif call.helper in self._recursive:
             what = "a helper with operations that calls itself"

@@ -45,6 +45,7 @@ from perdure.machine.escapes import has_bare_raise, leaves
 from perdure.machine.forks import lower_fork, lower_operation
 from perdure.machine.groups import lower_group, lower_task
 from perdure.machine.helpers import Helpers
+from perdure.machine.managers import lower_with
 from perdure.machine.tidy import tidy
 from perdure.machine.tries import lower_try
 
@@ -209,7 +210,9 @@ class Lowering:
             case Deadline():
                 lower_deadline(self, statement, entry, next, context)
             case With():
-                self._refuse("`with` around operations", statement.span, entry, next, context)
+                lower_with(self, statement, entry, next, context)
+            case Unlowered(lowered=block) if block:
+                self.block(block, entry, next, context)
             case Unlowered():
                 self._refuse(statement.what, statement.span, entry, next, context)
             case _:

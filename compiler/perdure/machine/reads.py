@@ -101,7 +101,9 @@ def inner_blocks(statement: Stmt) -> Iterator[Block]:
         case Task() | Fork():
             for branch in _branches(statement):
                 yield branch.body
-        case Pure() | Op() | Call() | Exit() | Unlowered():
+        case Unlowered():
+            yield statement.lowered
+        case Pure() | Op() | Call() | Exit():
             return
         case _:
             assert_never(statement)

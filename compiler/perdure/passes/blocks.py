@@ -43,6 +43,9 @@ def rewrite_blocks(program: Program, rewrite: Rewrite) -> Program:
         functions=tuple(
             function._replace(body=deep(function.body)) for function in program.functions
         ),
+        managers=tuple(
+            function._replace(body=deep(function.body)) for function in program.managers
+        ),
     )
 
 
@@ -110,8 +113,10 @@ def _present(*nodes: ast.expr | None) -> Iterator[ast.expr]:
 
 def _inside(statement: Stmt, deep: Rewrite) -> Stmt:
     match statement:
-        case Pure() | Op() | Call() | Exit() | Unlowered():
+        case Pure() | Op() | Call() | Exit():
             return statement
+        case Unlowered(lowered=lowered):
+            return statement._replace(lowered=deep(lowered)) if lowered else statement
         case Fork(branches=branches):
             return statement._replace(branches=tuple(_branch(each, deep) for each in branches))
         case Task(branch=branch):

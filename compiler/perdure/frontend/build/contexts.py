@@ -2,12 +2,16 @@
 
 import ast
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from perdure.frontend.analysis import CallKind, FunctionKind
 from perdure.frontend.build import expressions, operations, statements
 from perdure.frontend.build.lowering import Lowering, NotYetError, load, located
-from perdure.ir import Deadline, Group, Handler, Try, With
-from perdure.uses import bound_by_target
+from perdure.ir import Deadline, Group, Handler, Try, Unlowered, With
+from perdure.uses import bound_by_target, uses
+
+if TYPE_CHECKING:
+    from perdure.frontend.analysis import FunctionInfo
 
 __all__ = ["write"]
 
@@ -32,12 +36,45 @@ def _items(low: Lowering, node: ast.With | ast.AsyncWith, items: Sequence[ast.wi
         if native == "task_group":
             _group(low, node, item, fact.label, rest)
             return
+    manager = _manager(low, call)
+    if manager is not None and (isinstance(node, ast.AsyncWith) or manager.has_operations):
+        _whole(low, node, items, rest)
+        return
     if isinstance(node, ast.AsyncWith):
-        raise NotYetError("an asynchronous context manager")
+        raise NotYetError("an asynchronous context manager of a class")
     if isinstance(call, ast.Call) and low.imports.dotted(call.func) == "contextlib.suppress":
         _suppress(low, node, item, call, rest)
         return
     _with(low, node, item, rest)
+
+
+def _manager(low: Lowering, call: ast.expr) -> "FunctionInfo | None":
+    """The generator function that makes the manager."""
+    fact = low.fact(call)
+    info = low.analysis.functions.get(fact.refs[0]) if fact is not None and fact.refs else None
+    return info if info is not None and info.kind is FunctionKind.MANAGER else None
+
+
+def _whole(
+    low: Lowering,
+    node: ast.With | ast.AsyncWith,
+    items: Sequence[ast.withitem],
+    rest: Sequence[ast.withitem],
+) -> None:
+    """Code targets keep the statement whole; machines take the manager apart too."""
+    whole = node
+    if len(items) != len(node.items):
+        # What stands before is a statement of its own around this one.
+        whole = located(type(node)(list(items), node.body), node)
+    item = items[0]
+    before = None if low.bound is None else set(low.bound)
+    with low.block() as lowered:
+        _with(low, node, item, rest)
+    what = "a context manager that holds operations"
+    low.add(Unlowered(what, (whole,), low.span(node), tuple(lowered)))
+    found = uses([whole])
+    low.bound = None if found.binds is None else before
+    low.bind(found.binds or ())
 
 
 def _deadline(
@@ -131,13 +168,13 @@ def _suppress(
     low.add(Try(tuple(body), (caught, groups), (), (), False, low.span(node)))
 
 
-def _with(low: Lowering, node: ast.With, item: ast.withitem, rest: Sequence[ast.withitem]) -> None:
-    fact = low.fact(item.context_expr)
-    info = None
-    if fact is not None and fact.refs:
-        info = low.analysis.functions.get(fact.refs[0])
-        if info is not None and info.kind is FunctionKind.MANAGER and info.has_operations:
-            raise NotYetError("a context manager that holds operations")
+def _with(
+    low: Lowering,
+    node: ast.With | ast.AsyncWith,
+    item: ast.withitem,
+    rest: Sequence[ast.withitem],
+) -> None:
+    info = _manager(low, item.context_expr)
     expressions.take_out(low, item.context_expr)
     name = item.optional_vars
     if name is not None and low.holds(name):
@@ -149,5 +186,6 @@ def _with(low: Lowering, node: ast.With, item: ast.withitem, rest: Sequence[ast.
         if name is not None:
             low.bind(bound_by_target(name))
         _items(low, node, rest)
+    is_async = isinstance(node, ast.AsyncWith)
     ref = None if info is None else info.ref
-    low.add(With(manager, ref, target, tuple(body), False, facts, low.span(node)))
+    low.add(With(manager, ref, target, tuple(body), is_async, facts, low.span(node)))

@@ -40,6 +40,11 @@ def build(analysis: "Analysis") -> Program:
         sources=sources,
         digest=_digest(sources),
         sites=tuple(sorted(analysis.sites.items())),
+        managers=tuple(
+            _function(analysis, info, effects, candidates)
+            for info in analysis.functions.values()
+            if info.kind is FunctionKind.MANAGER
+        ),
         triggers=analysis.triggers,
         secrets=analysis.secrets,
     )
@@ -109,7 +114,7 @@ def _function(
     effects: Effects,
     candidates: "tuple[tuple[Ref, ...], tuple[str, ...]]",
 ) -> Function:
-    assert isinstance(info.node, ast.AsyncFunctionDef)
+    assert isinstance(info.node, ast.AsyncFunctionDef | ast.FunctionDef)
     low = Lowering(analysis, info, effects, *candidates)
     statements.block(low, info.node.body)
     return Function(

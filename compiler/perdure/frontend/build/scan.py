@@ -97,7 +97,13 @@ class Marks:
 
     def _is_operation(self, node: ast.AST) -> bool:
         match node:
-            case ast.Await() | ast.AsyncFor() | ast.AsyncWith() | ast.comprehension(is_async=1):
+            case (
+                ast.Yield()
+                | ast.Await()
+                | ast.AsyncFor()
+                | ast.AsyncWith()
+                | ast.comprehension(is_async=1)
+            ):
                 return True
             case ast.Call():
                 fact = self._analysis.calls.get(id(node))

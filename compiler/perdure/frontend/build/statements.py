@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 from perdure.frontend.build import assignments, contexts, expressions, matches, operations
 from perdure.frontend.build.lowering import Lowering, NotYetError, located
-from perdure.ir import Exit, ExitKind, For, Handler, Try, Unlowered, While
+from perdure.ir import (
+    YIELD,
+    Argument,
+    Call,
+    Exit,
+    ExitKind,
+    For,
+    Handler,
+    Try,
+    Unlowered,
+    While,
+)
 from perdure.uses import bound_by_target, uses
 
 if TYPE_CHECKING:
@@ -63,6 +74,8 @@ def _statement(low: Lowering, node: ast.stmt) -> None:
             fact := low.fact(call)
         ) and fact.native == "create_task":
             operations.prepare(low, call, hold=False)(None)
+        case ast.Expr(value=ast.Yield(value=value)):
+            _yield(low, node, value)
         case ast.Expr(value=value):
             expressions.take_out(low, value)
             low.code(node)
@@ -88,6 +101,15 @@ def _statement(low: Lowering, node: ast.stmt) -> None:
             raise NotYetError("`async for`")
         case _:
             raise NotYetError(f"an operation in a `{type(node).__name__}` statement")
+
+
+def _yield(low: Lowering, node: ast.stmt, value: ast.expr | None) -> None:
+    """Where the body of a manager's `with` runs."""
+    given = located(ast.Constant(None), node) if value is None else value
+    expressions.in_order(low, [given])
+    pure = low.pure(given)
+    facts = low.facts([given], [pure])
+    low.add(Call(YIELD, "yield", None, (Argument(pure),), facts, low.span(node)))
 
 
 def _exit(low: Lowering, node: ast.Return | ast.Raise | ast.Break | ast.Continue) -> None:
