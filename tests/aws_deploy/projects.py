@@ -14,9 +14,11 @@ __all__ = [
     "FULL",
     "GROUPS",
     "ROOT",
+    "change",
     "compile_project",
     "examples",
     "make_project",
+    "small",
     "text_of",
 ]
 
@@ -130,3 +132,17 @@ def compile_project(folder: Path) -> Place:
     code = main.run(["compile", "--target", "aws", "--out", out, *files])
     assert code == 0
     return place
+
+
+def small(folder: Path, source: str = GROUPS) -> Place:
+    """A project of one file, compiled."""
+    make_project(folder, source, PROD.replace('"examples"', '"app.py"'))
+    return compile_project(folder)
+
+
+def change(folder: Path, before: str, after: str) -> Place:
+    """Another text in its file, compiled."""
+    file = folder / "app.py"
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, after))
+    return compile_project(folder)

@@ -1,6 +1,5 @@
 """Environments made, changed, taken back and removed, in a cloud in this process."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +7,8 @@ import pytest
 
 from perdure.deployment import Answer, DeployError, Place
 from perdure_aws.deploy.verbs import AwsDeployer
-from tests.aws_deploy.cloud import Cloud, cloud
-from tests.aws_deploy.projects import PROD, compile_project, examples, make_project
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Cloud]:
-    with cloud(tmp_path / "cloud") as made:
-        yield made
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "project").mkdir()
-    return tmp_path / "project"
+from tests.aws_deploy.cloud import Cloud
+from tests.aws_deploy.projects import change, compile_project, examples, small
 
 
 def deploy(place: Place, weight: int = 100) -> Answer:
@@ -30,18 +17,6 @@ def deploy(place: Place, weight: int = 100) -> Answer:
 
 def ignored(line: str) -> None:
     """What is being done, said to nobody."""
-
-
-def small(folder: Path) -> Place:
-    make_project(folder, settings=PROD.replace('"examples"', '"app.py"'))
-    return compile_project(folder)
-
-
-def change(folder: Path, before: str, after: str) -> Place:
-    file = folder / "app.py"
-    assert before in file.read_text()
-    file.write_text(file.read_text().replace(before, after))
-    return compile_project(folder)
 
 
 def live(place: Place, flow: str = "main") -> list[tuple[int, int]]:

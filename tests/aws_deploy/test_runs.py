@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from perdure.runtime.values import result_of
 from perdure.store.protocol import UnknownRun
 from perdure.store.runs import find_run
 from perdure_aws.deploy.verbs import AwsDeployer
-from tests.aws_deploy.cloud import Cloud, cloud
+from tests.aws_deploy.cloud import Cloud
 from tests.aws_deploy.projects import examples
 
 FIELDS: Any = {"number": 7, "title": "it crashes", "body": ""}
@@ -26,15 +25,8 @@ TRIAGE = "examples.triage:triage"
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Cloud]:
-    with cloud(tmp_path / "cloud") as made:
-        yield made
-
-
-@pytest.fixture
-def place(there: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    (tmp_path / "project").mkdir()
-    place = examples(tmp_path / "project", "triage")
+def place(there: Cloud, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    place = examples(folder, "triage")
     AwsDeployer().deploy(place, lambda line: None)
     monkeypatch.chdir(place.project.root)
     return place

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, final
 from unittest.mock import patch
 
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from perdure_aws.engine.lambdas import respond
 from tests.aws_deploy.cloud.functions import Functions
@@ -99,6 +100,11 @@ class Cloud:
         if call.by == DEPLOYER:
             self.after(call)
         return answer
+
+    @staticmethod
+    def refused(code: str, message: str, call: Call) -> ClientError:
+        """What boto3 raises when a service refuses."""
+        return ClientError({"Error": {"Code": code, "Message": message}}, call.operation)
 
     @contextmanager
     def _invoked(self, arn: str) -> Generator[None]:

@@ -1,0 +1,113 @@
+"""Two versions at once: a run that waits through a deploy ends on the code it began with."""
+
+from pathlib import Path
+
+import pytest
+
+from perdure.deployment import DeployError, Place, Runs
+from perdure.runtime.engine import Completed
+from perdure_aws.deploy.verbs import AwsDeployer
+from tests.aws_deploy.cloud import Cloud
+from tests.aws_deploy.projects import CHILDREN, GROUPS, change, small
+
+FLOW = """
+from perdure import event, flow, step
+
+@step
+async def version() -> str:
+    return "old"
+
+@flow
+async def main() -> list[str]:
+    before = await version()
+    word = await event("go", str)
+    return [before, word, await version(), "old flow"]
+"""
+
+
+def deployed(place: Place, weight: int = 100) -> Runs:
+    AwsDeployer().deploy(place, lambda line: None, weight=weight)
+    return AwsDeployer().connect(place)
+
+
+def ended(runs: Runs, run: str) -> object:
+    outcome = runs.outcome(run)
+    assert isinstance(outcome, Completed), outcome
+    return outcome.value
+
+
+def newer(folder: Path) -> Place:
+    change(folder, 'return "old"', 'return "new"')
+    return change(folder, '"old flow"', '"new flow"')
+
+
+def test_a_run_that_waits_through_a_deploy_ends_on_its_old_code(there: Cloud, folder: Path) -> None:
+    runs = deployed(small(folder, FLOW))
+    runs.start("app:main", {}, "before")
+    runs = deployed(newer(folder))
+    runs.start("app:main", {}, "after")
+    for run in ("after", "before"):
+        runs.send(run, "go", "go", id=run)
+    assert ended(runs, "before") == ["old", "go", "old", "old flow"]
+    assert ended(runs, "after") == ["new", "go", "new", "new flow"]
+
+
+def test_after_a_rollback_new_runs_are_old_ones_and_those_under_way_stay(
+    there: Cloud, folder: Path
+) -> None:
+    place = small(folder, FLOW)
+    deployed(place)
+    runs = deployed(newer(folder))
+    runs.start("app:main", {}, "new")
+    AwsDeployer().rollback(place, lambda line: None, flow=None, to=None)
+    runs.start("app:main", {}, "old")
+    for run in ("new", "old"):
+        runs.send(run, "go", "go", id=run)
+    assert ended(runs, "new") == ["new", "go", "new", "new flow"]
+    assert ended(runs, "old") == ["old", "go", "old", "old flow"]
+
+
+def test_children_stay_on_the_release_of_their_parent(there: Cloud, folder: Path) -> None:
+    source = CHILDREN.replace(
+        "    return await inner(n) * 10",
+        '    await event("go", int)\n    return await inner(n) * 10',
+    )
+    runs = deployed(small(folder, source))
+    runs.start("app:outer", {"n": 4}, "before")
+    runs = deployed(change(folder, "return n // 2", "return 1000"))
+    runs.start("app:outer", {"n": 4}, "after")
+    for run in ("before", "after"):
+        runs.send(run, "go", 0, id="go")
+        runs.send(f"{run}/inner", "more", 1, id="more")
+    assert ended(runs, "before") == 30
+    assert ended(runs, "after") == 10010
+
+
+def test_a_start_repeated_after_a_deploy_is_the_first_run(there: Cloud, folder: Path) -> None:
+    runs = deployed(small(folder, FLOW))
+    runs.start("app:main", {}, "order-17")
+    runs = deployed(newer(folder))
+    runs.start("app:main", {}, "order-17")
+    runs.send("order-17", "go", "go", id="go")
+    assert ended(runs, "order-17") == ["old", "go", "old", "old flow"]
+
+
+def test_a_canary_gets_about_its_share_of_new_runs(there: Cloud, folder: Path) -> None:
+    source = FLOW.replace('    word = await event("go", str)\n', '    word = ""\n')
+    deployed(small(folder, source))
+    runs = deployed(newer(folder), 20)
+    for number in range(40):
+        runs.start("app:main", {}, f"run-{number}")
+    new = sum(ended(runs, f"run-{n}") == ["new", "", "new", "new flow"] for n in range(40))
+    assert 2 <= new <= 16
+
+
+def test_a_group_that_runs_under_way_still_call_stays(there: Cloud, folder: Path) -> None:
+    runs = deployed(small(folder, GROUPS))
+    runs.start("app:main", {"n": 1}, "waits")
+    place = change(folder, 'group="heavy-lifting", ', "")
+    with pytest.raises(DeployError, match="SitesHeavyLifting any more, and 1 runs"):
+        deployed(place)
+    runs.send("waits", "more", 1, id="more")
+    assert ended(runs, "waits") == 5
+    deployed(place)
