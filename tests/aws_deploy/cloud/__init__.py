@@ -96,7 +96,9 @@ class Cloud:
         if service == "stepfunctions":
             answer = self.states.call(operation, given)
         else:
-            answer = _api_call(client, operation, given)
+            # What CloudFormation asks other services for is not the caller's.
+            with self._invoked(service if service == "cloudformation" else call.by):
+                answer = _api_call(client, operation, given)
         if call.by == DEPLOYER:
             self.after(call)
         return answer
