@@ -28,7 +28,7 @@ from perdure.sites.keep import keep, unkept
 from perdure.sites.site import Host, invoke
 from perdure.sites.state import fields, text
 from perdure.sites.waits import NEVER, Bell, settle
-from perdure.store.match import live_waiters
+from perdure.store.records import partition_of, waiter_record
 from perdure_gcp import forks
 from perdure_gcp.names import key
 
@@ -39,8 +39,10 @@ LONG: Final = 8_000
 
 The variables of an execution have 512 KB together (https://cloud.google.com/workflows/quotas).
 """
+LONGEST_STATE: Final = 40_000
+"""Likewise, of the state itself."""
 ROUND_SECONDS: Final = 30
-LONGEST_ROUND: Final = 3600
+LONGEST_ROUND: Final = 21_600
 """How long a wait listens for a ring before it asks again: a ring may be lost."""
 
 KINDS: Final = (
@@ -98,7 +100,7 @@ def answer(
 
 def _arrived(host: Host, state: Mapping[str, Json]) -> dict[str, Json]:
     """The state that a site works on: the text, and what a native step told."""
-    data: dict[str, Json] = json.loads(text(state["state"]))
+    data = dict(unkept(host.store, json.loads(text(state["state"]))))
     told = state.get("along")
     if not isinstance(told, Mapping):
         return data
@@ -141,7 +143,7 @@ def _answered(host: Host, data: Mapping[str, Json], go: str, *, forked: bool = F
     `forked`: branches that follow are executions of their own, which the sites start.
     """
     given: Answer = {
-        "state": _text(data),
+        "state": _state(host, data),
         "time": _milliseconds(host),
         "go": key(go),
         "late": key(text(data["raised"])) if go == "on" and data.get("raised") else "",
@@ -157,7 +159,7 @@ def _answered(host: Host, data: Mapping[str, Json], go: str, *, forked: bool = F
             given["starts"] = [{"state": _kept(host, fields(start))} for start in starts]
             given["limit"] = operands.get("limit", max(1, len(starts)))
             slim = {name: value for name, value in operands.items() if name != "branches"}
-            given["state"] = _text({**data, "operands": slim})
+            given["state"] = _state(host, {**data, "operands": slim})
     if "value" in data:
         given["value"] = _text(data["value"])
     if "end" in data:
@@ -177,7 +179,7 @@ def _failed(host: Host, ask: Mapping[str, Json], name: str, said: Mapping[str, J
     data = unkept(host.store, fields(unkept(host.store, said)["next"]))
     if name == AGAIN:
         again = fields(data["again"])
-        whole = {"state": _text(data), "time": _milliseconds(host), "go": "again"}
+        whole = {"state": _state(host, data), "time": _milliseconds(host), "go": "again"}
         native = bool(ask.get("native", False))
         return {**whole, "until": again["until"], "native": native, "pause": "again"}
     for kind, prefix in KINDS:
@@ -213,6 +215,12 @@ def _kept(host: Host, data: Mapping[str, Json]) -> str:
     """The text of a state, or of the digest under which it lies in the store."""
     whole = _text(data)
     return whole if len(whole) <= LONG else _text({"kept": keep(host.store, data)})
+
+
+def _state(host: Host, data: Mapping[str, Json]) -> str:
+    """What the next site gets; a long one lies in the store, for variables have little room."""
+    whole = _text(data)
+    return whole if len(whole) <= LONGEST_STATE else _text({"kept": keep(host.store, data)})
 
 
 def _text(value: Json | Mapping[str, Json]) -> str:
@@ -295,7 +303,8 @@ def _decided(
     whole["time"] = _milliseconds(host)
     if bell.again is not None:
         operands = {**fields(data["operands"]), **bell.again}
-        whole.update(state=_text({**data, "operands": operands}), go="again", native=False)
+        state_again = _state(host, {**data, "operands": operands})
+        whole.update(state=state_again, go="again", native=False)
         whole.update(until=bell.again["until"], pause="operands")
     return whole
 
@@ -320,7 +329,9 @@ def _left(
     if "wait" not in event:
         return None
     run = text(fields(data["run"])["id"])
-    waiter = next((w for w in live_waiters(host.store, run) if w.token == bell.token), None)
+    # A wait for time alone stands in no line: it is looked for by its token.
+    waiters = map(waiter_record, host.store.query(partition_of(run), "waiter/"))
+    waiter = next((one for one in waiters if one.token == bell.token), None)
     if waiter is None or waiter.deadline is None:
         return None
     left = waiter.deadline - host.now()

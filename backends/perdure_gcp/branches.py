@@ -5,32 +5,38 @@ from typing import Final
 
 from perdure.codec import Json
 from perdure.ir import Fork, ForkKind
-from perdure.machine.ir import Await, Child, Scope, Sleep, Spawn
+from perdure.machine.ir import Await, Child, ForkNode, Scope, Sleep, Spawn
 from perdure_gcp.routines import NOW, step
 from perdure_gcp.workflows.limits import value_of
 
 __all__ = ["is_forked", "wins_of", "with_branches"]
 
-WINS: Final = {
-    ForkKind.RACE: "race",
-    ForkKind.QUORUM: "quorum",
-    ForkKind.GROUP: "group",
-}
+WINS: Final = {ForkKind.RACE: "race", ForkKind.GROUP: "group"}
 
 
 def wins_of(fork: Fork) -> str | None:
     """What the sites of a branch are told of their fork; None: all branches end."""
     if fork.kind is ForkKind.QUORUM and _is_one(fork.quorum):
         return "first"
+    if fork.kind is ForkKind.QUORUM:
+        return None  # `perdure_gcp.forks` counts, where ties are settled
     if fork.kind is ForkKind.ALL and not _is_false(fork.fail_fast):
         return "fail_fast"
     return WINS.get(fork.kind)
 
 
+def is_early(fork: Fork) -> bool:
+    """Whether it may end before all its branches have."""
+    return fork.kind is ForkKind.QUORUM or wins_of(fork) is not None
+
+
 def is_forked(scope: Scope, state: Spawn) -> bool:
     """Whether the branches are executions: they may be ended, wait in numbers, or lie too deep."""
-    if wins_of(state.fork) is not None or scope.id.count("[") >= value_of("parallel_depth"):
+    if is_early(state.fork) or scope.id.count("[") >= value_of("parallel_depth"):
         return True
+    node = scope.nodes[state.pc]
+    if isinstance(node, ForkNode) and node.timed and state.fork.limit is not None:
+        return True  # which branches have begun when a deadline comes is seen by the flow
     many = state.fork.over is not None or len(state.branches) > value_of("concurrent_branches")
     return many and any(map(_waits, state.branches))
 
@@ -52,7 +58,7 @@ def with_branches(main: dict[str, Json], routines: list[str], flow: str) -> dict
     steps = main["steps"]
     assert isinstance(steps, list), "steps are a list"
     own: Json = {"condition": '${("branch" in input)}', "next": "branch"}
-    first = step("branch", {"assign": [{"one": None}]})
+    first = step("branch", {"assign": [{"finished": None}]})
     begin = step("which", {"switch": [own], "next": "begin"})
     ask: Json = {"flow": flow, "scope": "", "site": "branch_over", "line": "", "over": True}
     told: Json = {
@@ -60,13 +66,13 @@ def with_branches(main: dict[str, Json], routines: list[str], flow: str) -> dict
         "time": NOW,
         "fork": "${input.fork}",
         "index": "${input.index}",
-        "end": "${one.end}",
-        "won": "${one.won}",
+        "end": "${finished.end}",
+        "won": "${finished.won}",
     }
     lost: Json = {"end": '${map.get(e, "end")}', "won": '${map.get(e, "won")}'}
     tried: dict[str, Json] = {
         "try": {"steps": _calls(routines)},
-        "except": {"as": "e", "steps": [step("branch_failed", {"assign": [{"one": lost}]})]},
+        "except": {"as": "e", "steps": [step("branch_failed", {"assign": [{"finished": lost}]})]},
     }
     over: dict[str, Json] = {"call": "site", "args": {"ask": ask, "state": told}, "next": "end"}
     return {
@@ -90,7 +96,7 @@ def _calls(routines: list[str]) -> list[Json]:
         steps.append(
             step(
                 f"branch_{name}",
-                {"call": name, "args": args, "result": "one", "next": "branch_ended"},
+                {"call": name, "args": args, "result": "finished", "next": "branch_ended"},
             )
         )
     return [*steps, step("branch_ended", {"assign": [{"over": True}]})]

@@ -97,6 +97,9 @@ def branch_over(host: "Host", ask: Mapping[str, Json], state: Mapping[str, Json]
         won = json.dumps({"index": number, "name": str(number), **json.loads(end)})
     said: Body = {"end": end, "won": won or None}
     key = _key(run, path)
+    branch = unkept(host.store, data).get("branch")
+    quorum = branch if isinstance(branch, Mapping) and "k" in branch else None
+    said["time"] = host.now()
 
     def note(body: Body) -> Body:
         if body["decided"] is not None:
@@ -107,26 +110,52 @@ def branch_over(host: "Host", ask: Mapping[str, Json], state: Mapping[str, Json]
     host.settle()
     flow = text(ask["flow"])
     before = _body(host, key)
-    after = _change(host, key, _decide)
+    after = _change(host, key, lambda body: _decide(host, body, quorum))
     if after["decided"] is None:
         _start(host, flow, run, path)
     elif before["decided"] is None:
+        if quorum is not None:
+            _keep_ends(host, run, path, after)
         for other in range(_count(after["next"])):
             if str(other) not in fields(after["ended"]):
                 host.executions.stop(flow, _name(run, path, other))
         host.bell.ring(text(after["token"]))
 
 
-def _decide(body: Body) -> Body:
-    """The lowest index wins of those that are there at once; without a winner, the last ends it."""
+def _decide(host: "Host", body: Body, quorum: Mapping[str, Json] | None) -> Body:
+    """Whether that is the end; of branches that end at once the lowest index comes first."""
+    ended = fields(body["ended"])
     if body["decided"] is not None:
         return body
-    ended = fields(body["ended"])
-    for number in sorted(map(int, ended)):
-        won = fields(ended[str(number)])["won"]
-        if won is not None:
-            return {**body, "decided": {"won": won}}
+    if quorum is not None:
+        ends = [_end_of(host, one) for one in _in_order(body)]
+        good, k = sum("value" in end for end in ends), _count(quorum["k"])
+        if good >= k or len(ends) - good > _count(quorum["of"]) - k:
+            return {**body, "decided": {"won": json.dumps({"quorum": k})}}
+        return body
+    wins = [json.loads(text(one["won"])) for one in _in_order(body) if one["won"] is not None]
+    if wins:
+        # A branch that a deadline ended goes behind one that ends by itself at that moment.
+        return {**body, "decided": {"won": json.dumps(min(wins, key=lambda won: "fired" in won))}}
     return {**body, "decided": {"all": True}} if len(ended) == body["count"] else body
+
+
+def _in_order(body: Body) -> list[Mapping[str, Json]]:
+    """How branches ended, in the order of ending; at one moment, of their indices."""
+    ended = fields(body["ended"])
+    found = [{**fields(ended[str(number)]), "index": number} for number in map(int, ended)]
+    return sorted(found, key=lambda one: (float(str(one["time"])), int(str(one["index"]))))
+
+
+def _end_of(host: "Host", one: Mapping[str, Json]) -> Mapping[str, Json]:
+    return unkept(host.store, json.loads(text(one["end"])))
+
+
+def _keep_ends(host: "Host", run: str, path: str, body: Body) -> None:
+    """What `perdure.sites.joins` reads of a quorum that was decided."""
+    ends: list[Json] = [{**_end_of(host, one), "index": one["index"]} for one in _in_order(body)]
+    key = Key(partition_of(run), f"ends/{path}")
+    host.store.put_if_absent(key, {"format": FORMAT, "ended": ends, "decided": True})
 
 
 def is_decided(host: "Host", data: Mapping[str, Json]) -> bool:

@@ -158,7 +158,7 @@ class Test:
         return Response(200, json.dumps(said, ensure_ascii=False).encode())
 
     def _waits(self, host: Host, event: Mapping[str, Json]) -> None:
-        run = text(fields(fields(event["next"])["run"])["id"])
+        run = text(fields(unkept(self.store, fields(event["next"]))["run"])["id"])
         self.waits[run, text(event["scope"]), text(event["wait"])] = (host, event)
 
     def _host(self, flow: str, invocation: Invocation) -> Host:
@@ -188,7 +188,7 @@ class Test:
     def told(self, event: Mapping[str, Json], said: Mapping[str, Json]) -> None:
         """What an invocation reports."""
         said = unkept(self.store, said)
-        run = text(fields(fields(event["next"])["run"])["id"])
+        run = text(fields(unkept(self.store, fields(event["next"]))["run"])["id"])
         records, logs, ended = said.get("records"), said.get("logs"), said.get("ended")
         if isinstance(records, list):
             for record in records:
@@ -265,6 +265,8 @@ class Test:
                 end = End("waiting")
             case "CANCELLED":
                 error, end = asyncio.CancelledError(), End("cancelled")
+            case "FAILED" if _is_a_year_old(execution):
+                end = End("waiting")  # nothing but the engine's own limit ends it
             case "FAILED":
                 error = _error_of(execution)
                 is_cancel = self.cancelled and isinstance(error, asyncio.CancelledError)
@@ -370,6 +372,12 @@ def _log(record: Mapping[str, Json]) -> LogRecord:
         text(record["level"]),
         text(record["text"]),
     )
+
+
+def _is_a_year_old(execution: Execution) -> bool:
+    error = execution.error
+    tags = error.get("tags") if isinstance(error, dict) else None
+    return isinstance(tags, list) and "TimeoutError" in tags
 
 
 def _error_of(execution: Execution) -> BaseException:

@@ -36,13 +36,16 @@ class Invocation:
 
     def sleep(self, seconds: float) -> None:
         """Let the clock move."""
-        self._project.at(self._project.clock + seconds, self._wake)
+        self._sleep_until(self._project.clock + seconds, last=False)
+
+    def _sleep_until(self, time: float, *, last: bool) -> None:
+        self._project.at(time, self._wake, last=last)
         self._theirs.release()
         self._turn.acquire()
 
     def settle(self) -> None:
         """Let everything else go first that is due at this instant."""
-        self.sleep(0)
+        self._sleep_until(self._project.clock, last=True)
 
     def begin(self) -> Response | Later:
         """Run until the answer is there, or until it sleeps."""

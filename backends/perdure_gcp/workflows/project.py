@@ -24,6 +24,7 @@ from perdure_gcp.workflows.waits import Callback, Called, Fork, Pause, Sent, Unt
 
 __all__ = ["START", "Project"]
 
+_LAST: Final = 1 << 60
 START: Final = 1_767_225_600.0
 """2026-01-01T00:00:00Z."""
 
@@ -104,10 +105,14 @@ class Project:
         """Let a Python callable answer requests to URLs that begin with `prefix`."""
         self.router.add(prefix, handler)
 
-    def at(self, time: float, action: Callable[[], None]) -> None:
-        """Do something when the clock comes to `time`, at once when it is past."""
+    def at(self, time: float, action: Callable[[], None], *, last: bool = False) -> None:
+        """Do something when the clock comes to `time`, at once when it is past.
+
+        `last`: after all else that happens at that moment.
+        """
         self._numbers += 1
-        heapq.heappush(self._due, (max(time, self.clock), self._numbers, action))
+        place = self._numbers + (_LAST if last else 0)
+        heapq.heappush(self._due, (max(time, self.clock), place, action))
 
     def start(self, workflow: str, argument: object = None) -> Execution:
         """A new execution, which goes on in `run_all`."""
