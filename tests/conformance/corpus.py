@@ -11,6 +11,7 @@ from tests.cases.sf_22_semaphore import ConditionFailed, RowMissing
 from tests.cases.tp_06_guardrail import GuardrailTripped
 from tests.cases.tp_31_polling import NotReady
 from tests.conformance.case import EVENT, LOOP, SAGA, Case, case_flow
+from tests.conformance.chats import CHATS
 from tests.conformance.forks import FORKS
 from tests.conformance.races import RACES
 
@@ -327,4 +328,4 @@ PLAIN = (
     ),
 )
 
-CORPUS = FORKS + RACES + SAGAS + LOOPS + PLAIN
+CORPUS = FORKS + RACES + SAGAS + LOOPS + PLAIN + CHATS
