@@ -14,7 +14,6 @@ it goes to. The name of a user's exception is no handler's name: it ends the exe
 its error.
 """
 
-import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never, final
@@ -43,7 +42,8 @@ from perdure.sites.error_names import AGAIN, LOST, WON, ended, raised
 from perdure.source import Span
 from perdure_aws import asl_waits as waits
 from perdure_aws import expressions as jsonata
-from perdure_aws.asl_ends import TOGETHER, End, Ending, ending_of, lost_end
+from perdure_aws.asl_ends import TOGETHER, End, Ending, concurrency, ending_of, lost_end
+from perdure_aws.asl_handover import HandOver
 from perdure_aws.asl_waits import INVOKE, LOST_ATTEMPTS, ROUTE_SECONDS
 from perdure_aws.expressions import INPUT, RESULT, expression
 from perdure_aws.names import StateNames
@@ -93,6 +93,7 @@ class Definition:
         emitter = ScopeStates(self, scope, branch, ending, guarded=guarded)
         for state in scope.states:
             emitter.add(state)
+        emitter.hand_over.add()
         return {"StartAt": self.names.of(scope, scope.start.to), "States": emitter.states}
 
 
@@ -130,6 +131,7 @@ class ScopeStates:
         for state in scope.states:
             if isinstance(state, Await | Sleep | Spawn | Child):
                 self.before.setdefault(state.next.to, []).append(state)
+        self.hand_over = HandOver(self)
 
     def add(self, state: State) -> None:
         """Emit a state, and those that only Step Functions needs beside it."""
@@ -189,6 +191,7 @@ class ScopeStates:
         handled = [n.pc for n in self._handled_before(state) if n.on_error.to == state.name]
         if handled:
             asked["handles"] = [*handled]
+        asked |= self.hand_over.asked(state.name)
         return {
             **self.task(state, state.name, INVOKE, group, **asked),
             "TimeoutSeconds": seconds + (MARGIN if isinstance(state, Route) else 0),
@@ -201,6 +204,7 @@ class ScopeStates:
         return [
             *self.raised(state.on_raise),
             *self._ended(state),
+            *self.hand_over.catchers(state.name),
             *waits.overtaken(self, state, self.before.get(state.name, ())),
             self._lost(state.on_error, state.name),
         ]
@@ -355,7 +359,7 @@ class ScopeStates:
                 for number, scope in enumerate(state.branches)
             ]
             return {"Type": "Parallel", "Arguments": branches, "Branches": graphs, **onward}
-        limit = _concurrency(state.fork.limit)
+        limit = concurrency(state.fork.limit)
         return {
             "Type": "Map",
             "Items": branches,
@@ -486,14 +490,3 @@ def _function_of(group: str) -> str:
     """`SitesHeavy` of the group `heavy`: letters and digits alone can be substituted."""
     words = re.split(r"[^A-Za-z0-9]+", group)
     return "Sites" + "".join(word[:1].upper() + word[1:] for word in words)
-
-
-def _concurrency(limit: ast.expr | None) -> dict[str, Json]:
-    """How many iterations run at once: a number where it is written as one."""
-    match limit:
-        case None | ast.Constant(value=None):
-            return {}
-        case ast.Constant(value=int(number)) if number > 0:
-            return {"MaxConcurrency": number}
-        case _:
-            return {"MaxConcurrency": expression(f"{INPUT}.operands.limit")}

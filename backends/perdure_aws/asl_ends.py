@@ -13,10 +13,11 @@ decides fails, and says in the cause what it knows; every other ends with data.
 import ast
 from typing import Literal, NamedTuple
 
+from perdure.codec import Json
 from perdure.ir import Fork, ForkKind
-from perdure_aws.expressions import INPUT
+from perdure_aws.expressions import INPUT, expression
 
-__all__ = ["TOGETHER", "End", "Ending", "ending_of", "lost_end"]
+__all__ = ["TOGETHER", "End", "Ending", "concurrency", "ending_of", "lost_end"]
 
 type End = Literal["data", "fail", "asked"]
 
@@ -65,3 +66,14 @@ def lost_end(ending: Ending, error: str) -> str:
 
 def _is_literal(written: ast.expr | None, value: object) -> bool:
     return isinstance(written, ast.Constant) and written.value is value
+
+
+def concurrency(limit: ast.expr | None) -> dict[str, Json]:
+    """How many iterations run at once: a number where it is written as one."""
+    match limit:
+        case None | ast.Constant(value=None):
+            return {}
+        case ast.Constant(value=int(number)) if number > 0:
+            return {"MaxConcurrency": number}
+        case _:
+            return {"MaxConcurrency": expression(f"{INPUT}.operands.limit")}

@@ -31,7 +31,7 @@ from perdure.machine.ir import (
 from perdure.machine.policies import literal_limit
 from perdure.sites.error_names import AGAIN, CANCELLED, LOST, lingering
 from perdure_aws import expressions as jsonata
-from perdure_aws.expressions import INPUT, expression
+from perdure_aws.expressions import INPUT, RESULT, expression
 
 if TYPE_CHECKING:
     from perdure_aws.asl import ScopeStates
@@ -42,6 +42,7 @@ __all__ = [
     "ROUTE_SECONDS",
     "before_retry",
     "child",
+    "hand_over",
     "overtaken",
     "sleep",
     "wait",
@@ -53,6 +54,16 @@ ROUTE_SECONDS = 60
 LOST_ATTEMPTS = 4
 """Repeats of an attempt that was lost: with the first, five in a row (DESIGN §3)."""
 TOKEN = expression("$states.context.Task.Token")
+
+
+def hand_over(scope: "ScopeStates", head: State, name: str, after: str) -> None:
+    """The Task that starts the next generation, and the one that ends this execution after it."""
+    task = _waiting(scope, head, name, handover=True)
+    onward: dict[str, Json] = {"Output": expression(INPUT), "Next": after}
+    scope.extra(name, head, {**task, **onward})
+    ending = scope.task(head, after, INVOKE, None, handed=True)
+    output = expression(f"{RESULT}.Payload.value")
+    scope.extra(after, head, {**ending, "Output": output, "End": True})
 
 
 def _waiting(scope: "ScopeStates", state: State, name: str, **asked: Json) -> dict[str, Json]:
@@ -211,6 +222,7 @@ def wait(scope: "ScopeStates", state: Await) -> None:
                     **scope.with_error(state.on_error, jsonata.cancelled(), origin=state.pc),
                 },
                 {"ErrorEquals": ["States.Timeout"], **onward("false")},
+                *scope.hand_over.catchers(state.name),
             ],
             **onward("true"),
         },

@@ -167,16 +167,26 @@ class Machines:
         except self._client.exceptions.ExecutionAlreadyExists:
             return  # it has ended since: StartExecution answers for those that run
 
+    def events(self, flow: str, name: str) -> int:
+        """GetExecutionHistory, its last event."""
+        page = self._client.get_execution_history(
+            executionArn=self._execution(flow, name), maxResults=1, reverseOrder=True
+        )
+        return page["events"][0]["id"]
+
     def stop(self, flow: str, name: str) -> None:
         """StopExecution."""
         if flow not in self._arns:
             return  # not ours to stop: the run sees the cancel when it goes on
-        # arn:aws:states:region:account:stateMachine:name[:version]
-        parts = self._arns[flow].split(":")
-        arn = ":".join([*parts[:5], "execution", parts[6], name])
+        arn = self._execution(flow, name)
         try:
             self._client.stop_execution(
                 executionArn=arn, error=CANCELLED, cause="the run was cancelled"
             )
         except self._client.exceptions.ExecutionDoesNotExist:
             return
+
+    def _execution(self, flow: str, name: str) -> str:
+        # arn:aws:states:region:account:stateMachine:name[:version]
+        parts = self._arns[flow].split(":")
+        return ":".join([*parts[:5], "execution", parts[6], name])

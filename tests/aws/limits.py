@@ -77,3 +77,24 @@ async def shared(n: int) -> list[int]:
 @flow
 async def gives(size: int) -> str:
     return await large(size)
+
+
+@flow
+async def naps(times: int) -> int:
+    total = 0
+    for n in range(times):
+        total += await count(n)
+        await sleep("1h")
+    return total
+
+
+@flow
+async def naps_guarded(times: int) -> int:
+    total = 0
+    try:
+        for n in range(times):
+            total += await count(n)
+            await sleep("1h")
+    finally:
+        await count(-1)
+    return total

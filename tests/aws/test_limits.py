@@ -60,16 +60,6 @@ def test_a_large_state_goes_along_with_an_exception() -> None:
     assert len(got.result) == 100_000
 
 
-@pytest.mark.parametrize(("times", "status"), [(100, "done"), (30_000, "failed")])
-def test_a_loop_ends_at_the_history_limit(times: int, status: str) -> None:
-    got = ended("loop", {"times": times}, "count")
-    assert got.status == status
-    if status == "failed":
-        assert isinstance(got.error, LimitExceeded)
-        assert "history_events" in str(got.error)
-        assert f"limits.py:{line_of('total += await count(n)')}" in str(got.error)
-
-
 @pytest.mark.parametrize(("branches", "fits"), [(40, True), (41, False)])
 def test_branches_that_wait_must_all_start(branches: int, fits: bool) -> None:
     got = ended("wide", {"n": branches})

@@ -29,7 +29,6 @@ from perdure.sites.bodies import timed_attempt
 from perdure.sites.cancel import cancel, rested
 from perdure.sites.children import ring_results
 from perdure.sites.error_names import CANCELLED
-from perdure.sites.executions import execution_name
 from perdure.sites.failures import SiteFailure
 from perdure.sites.keep import unkept
 from perdure.sites.operations import Attempt
@@ -138,6 +137,8 @@ class Test:
         self.failure: BaseException | None = None
         self.waits: list[tuple[Host, Mapping[str, Json]]] = []
         """What the sites that registered a wait were told."""
+        self.names = {RUN_ID: RUN_ID}
+        """The run of each execution, by its name."""
         self.prefixes: dict[str, str | None] = {RUN_ID: ""}
         """What stands before the paths of a run in the trace; None: it has a trace of its own."""
         self.cancelled = False
@@ -203,7 +204,7 @@ class Test:
 
     def _ended(self, execution: Execution) -> None:
         """What EventBridge would tell the handler, and the handler does."""
-        run = next(run for run in self.prefixes if execution_name(run) == execution.name)
+        run = self.names[execution.name]
         given: Json = json.dumps({"run": {"id": run}})
         host = self.host(next(iter(self.loaded.tables)), _Outside(self.simulation))
         record_end(
@@ -388,6 +389,10 @@ class Executions:
         """StartExecution; the traces of children lie below their parents'."""
         record = find_run(self.test.store, text(fields(given["run"])["id"]))
         prefixes = self.test.prefixes
+        self.test.names[name] = record.run
+        if record.run in prefixes:
+            self.test.simulation.begin(self.test.definitions[flow], dict(given), name=name)
+            return
         over = [run for run in prefixes if record.run.startswith(f"{run}/")]
         above = max(over, key=len, default="")
         if record.parent is None or prefixes.get(above) is None:
@@ -396,9 +401,13 @@ class Executions:
             prefixes[record.run] = record.run.removeprefix(f"{RUN_ID}/") + "/"
         self.test.simulation.begin(self.test.definitions[flow], dict(given), name=name)
 
+    def events(self, flow: str, name: str) -> int:
+        """The length of a history."""
+        return self.test.simulation.events(name)
+
     def stop(self, flow: str, name: str) -> None:
         """StopExecution: what the run rested in is the last line of its trace."""
-        run = next(run for run in self.test.prefixes if execution_name(run) == name)
+        run = self.test.names[name]
         rest = rested(self.test.store, run)
         if rest is not None:
             self.test.record(

@@ -141,6 +141,10 @@ class Simulation(Protocol):
         """StartExecution, while another one runs; False: there is one of that name already."""
         ...
 
+    def events(self, name: str) -> int:
+        """How many events the history of an execution has."""
+        ...
+
     def when_ended(self, action: Callable[[Execution], None]) -> None:
         """Do `action` with each execution that ends, as a rule on its change of status would."""
         ...

@@ -130,6 +130,10 @@ class SfnxSimulation:
         """Refused."""
         raise EngineCannot("sfnx runs one execution")
 
+    def events(self, name: str) -> int:
+        """None that are counted: sfnx has no limit of them."""
+        return 0
+
     def when_ended(self, action: Callable[[Execution], None]) -> None:
         """Nobody is told: whoever ran it sees its end."""
 

@@ -171,6 +171,11 @@ class MotoSimulation:
         self._begin(definition, execution_input, name)
         return True
 
+    def events(self, name: str) -> int:
+        """How many events the history of an execution has."""
+        worker = self.core.executions[name].worker
+        return len(worker.env.event_manager._history_event_list) if worker and worker.env else 0
+
     def when_ended(self, action: Callable[[Execution], None]) -> None:
         """Do `action` with each execution that ends."""
         self._when_ended.append(action)

@@ -335,6 +335,10 @@ class Executions:
         state = {"state": json.dumps(dict(given))}
         self.test.started[name] = self.test.project.start(flow, state)
 
+    def events(self, flow: str, name: str) -> int:
+        """Nobody asks: executions of Workflows are not handed over by the length of a history."""
+        raise AssertionError("no history is counted")
+
     def stop(self, flow: str, name: str) -> None:
         """Cancel an execution: what the run rested in is the last line of its trace."""
         run = next((run for run in self.test.prefixes if execution_name(run) == name), None)

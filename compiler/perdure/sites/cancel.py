@@ -11,7 +11,7 @@ from typing import Final
 
 from perdure.codec import Json, encode_error
 from perdure.sites.error_names import CANCELLED
-from perdure.sites.executions import Executions, execution_name
+from perdure.sites.executions import Stops, generation_name
 from perdure.sites.waits import Bell
 from perdure.store.match import close, live_waiters
 from perdure.store.protocol import FORMAT, End, Key, RunRecord, RunStore, Status
@@ -42,7 +42,7 @@ def cancel(
     store: RunStore,
     run: str,
     bell: Bell,
-    executions: Executions,
+    executions: Stops,
     *,
     now: float,
     ended: Callable[[RunRecord], None] = lambda record: None,
@@ -68,8 +68,9 @@ def cancel(
             bell.ring(waiter.token)  # the site that comes next knows why
         elif waiter.token is not None:
             cancel_wait(bell, waiter.token)
-    if not waits and _rests(store, run, now):
-        executions.stop(record.flow, execution_name(run))
+    generation = None if waits else _resting_in(store, run, now)
+    if generation is not None:
+        executions.stop(record.flow, generation_name(run, generation))
         error = encode_error(asyncio.CancelledError())
         ended(end_run(store, run, End(Status.CANCELLED, error=error), now))
 
@@ -103,12 +104,19 @@ def _overtaken(run: str) -> Key:
     return Key(partition_of(run), "overtaken")
 
 
-def rest(store: RunStore, run: str, until: float, line: Mapping[str, Json]) -> None:
+def rest(
+    store: RunStore, run: str, generation: int, until: float, line: Mapping[str, Json]
+) -> None:
     """The run goes into a Wait that nothing but StopExecution ends; `line` is what its trace gains
     if that happens.
     """
     key = _resting(run)
-    body: dict[str, Json] = {"format": FORMAT, "until": until, "line": dict(line)}
+    body: dict[str, Json] = {
+        "format": FORMAT,
+        "generation": generation,
+        "until": until,
+        "line": dict(line),
+    }
     while not store.put_if_absent(key, body):
         item = store.get(key)
         if item is not None and store.replace(key, item.version, body):
@@ -121,10 +129,14 @@ def rested(store: RunStore, run: str) -> Mapping[str, Json] | None:
     return None if item is None else item.body
 
 
-def _rests(store: RunStore, run: str, now: float) -> bool:
+def _resting_in(store: RunStore, run: str, now: float) -> int | None:
+    """The generation of the run that rests now."""
     body = rested(store, run)
-    until = None if body is None else body["until"]
-    return isinstance(until, int | float) and now < until
+    if body is None:
+        return None
+    until, generation = body["until"], body["generation"]
+    rests = isinstance(until, int | float) and now < until
+    return int(str(generation)) if rests else None
 
 
 def _resting(run: str) -> Key:

@@ -1,9 +1,22 @@
 """Names of the errors that sites fail with: what catchers match."""
 
-__all__ = ["AGAIN", "CANCELLED", "LOST", "WON", "ended", "limit_named", "lingering", "raised"]
+__all__ = [
+    "AGAIN",
+    "CANCELLED",
+    "HAND_OVER",
+    "LOST",
+    "WON",
+    "ended",
+    "entered",
+    "limit_named",
+    "lingering",
+    "raised",
+]
 
 AGAIN = "perdure.Again"
 """The step failed and its policy wants another attempt, at the time in the cause."""
+HAND_OVER = "perdure.HandOver"
+"""The history is long: the run goes on in another execution."""
 WON = "perdure.Won"
 """A branch of a race has ended: the only way to end a Parallel before all branches have."""
 CANCELLED = "perdure.Cancelled"
@@ -29,6 +42,11 @@ Source: the retry list AWS recommends for lambda:invoke, and how runtimes report
 def ended(origin: str) -> str:
     """The error name of a site that found that the native operation at this pc has failed."""
     return f"perdure.Ended[{origin}]"
+
+
+def entered(head: str) -> str:
+    """The error name of a machine's first state, given a run that goes on at the head of a loop."""
+    return f"perdure.Entered[{head}]"
 
 
 def lingering(origin: str) -> str:

@@ -11,8 +11,10 @@ from typing import Final
 from perdure.codec import Json
 from perdure.store.protocol import RunStore
 
-__all__ = ["CAUSE_CHARACTERS", "keep", "short", "size_of", "small", "unkept"]
+__all__ = ["CAUSE_CHARACTERS", "PAYLOAD_BYTES", "keep", "short", "size_of", "small", "unkept"]
 
+PAYLOAD_BYTES = 245_000
+"""What a site hands on at most: Step Functions takes 262,144 bytes, with what it adds itself."""
 CAUSE_CHARACTERS = 30_000
 """Of a cause; Lambda adds the class name and a stack trace of a few lines."""
 IN_PLACE = ("raised", "decisions", "again", "operands", "error", "end")

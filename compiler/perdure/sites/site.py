@@ -17,7 +17,7 @@ from perdure.runtime.engine import Failed, Outcome
 from perdure.runtime.scope import current
 from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
-from perdure.sites import children, messages, site_waits
+from perdure.sites import children, handover, messages, site_waits
 from perdure.sites.addressed import CancelOther, Message, Send, Start
 from perdure.sites.operands import StepCall
 from perdure.sites.operations import Again, attempt_step, perform_message, trace_line
@@ -29,6 +29,9 @@ __all__ = ["Host", "invoke"]
 
 def invoke(host: Host, event: Mapping[str, Json]) -> Json:
     """Answer one invocation; what it raises fails the Task under the exception's `error_type`."""
+    event = handover.enter(host, event)
+    if not event:
+        return None
     visit = Visit(host, event)
     token = current.set(visit.counts)
     try:
@@ -38,6 +41,13 @@ def invoke(host: Host, event: Mapping[str, Json]) -> Json:
 
 
 def _answer(visit: Visit, event: Mapping[str, Json]) -> Json:
+    if "handover" in event:
+        handover.begin_generation(visit, text(event["token"]))
+        return None
+    if "handed" in event:
+        return handover.handed_over(visit)
+    if "execution" in event:
+        handover.check_history(visit)
     if "wait" in event:
         site_waits.register_wait(visit, text(event["wait"]), text(event["token"]))
         return None

@@ -15,6 +15,7 @@
                "error" "received" "slept" "paused" "outcomes" "won"}
     again      of a step to be tried again: {"attempt", "until", "seconds", "entered", "path"},
                with "usage" what its attempts have spent
+    events     an estimate of the history's length, and the generation: see `handover`
     share      of a branch: the bytes that its end may have
     kept       instead of all that only sites read: the digest of a blob in the run store
 
@@ -58,6 +59,10 @@ class State:
     along: Mapping[str, Json] | None = None
     again: Mapping[str, Json] | None = None
     operands: Mapping[str, Json] | None = None
+    events: int = 0
+    """What the history of the execution may have, where nobody has looked."""
+    generation: int = 1
+    """Which execution of the run this is."""
     share: int = 0
     """Of a branch: bytes that its end may have; what is larger goes by reference."""
     branch: Mapping[str, Json] | None = None
@@ -85,6 +90,8 @@ class State:
             along=_optional(data.get("along")),
             again=_optional(data.get("again")),
             operands=_optional(data.get("operands")),
+            events=_integer(data.get("events", 0)),
+            generation=_integer(data.get("generation", 1)),
             share=_integer(data.get("share", 0)),
             branch=_optional(data.get("branch")),
         )
@@ -104,6 +111,8 @@ class State:
             },
             "slots": self.slots,
             **({"cancelled": True} if self.cancelled else {}),
+            **({"events": self.events} if self.events else {}),
+            **({"generation": self.generation} if self.generation > 1 else {}),
             **({"share": self.share} if self.share else {}),
             **({} if self.branch is None else {"branch": dict(self.branch)}),
             **more,

@@ -37,7 +37,7 @@ from perdure.sites.cancel import is_overtaken, rest
 from perdure.sites.error_names import AGAIN, ended, lingering, raised
 from perdure.sites.executions import Executions
 from perdure.sites.failures import SiteFailure, failure
-from perdure.sites.keep import CAUSE_CHARACTERS, keep, short, size_of, small, unkept
+from perdure.sites.keep import CAUSE_CHARACTERS, PAYLOAD_BYTES, keep, short, size_of, small, unkept
 from perdure.sites.operands import EngineOperands, Prepare, moment, whole_seconds
 from perdure.sites.operations import Again, Records, StepRunner
 from perdure.sites.runs import SiteRun, begin, end_of_run
@@ -48,8 +48,10 @@ from perdure.store.runs import get_run
 
 __all__ = ["Host", "Visit"]
 
-PAYLOAD_BYTES = 245_000
-"""What a site hands on at most: Step Functions takes 262,144 bytes, with what it adds itself."""
+EVENTS_OF_A_SITE = 30
+"""Of a history: a Task's five, and more than the states between two sites have."""
+EVENTS_OF_A_NODE = 8
+"""Likewise, of each node of a branch."""
 PART_BYTES = 70_000
 """Of that, at a fork: the state, what its branches begin with, what they end with."""
 
@@ -114,6 +116,8 @@ class Visit:
         self.prepare = prepare
         self.site = Site(self.scope, self.slots, prepare)
         self.records = Records()
+        if not self.scope_id:
+            state.events += EVENTS_OF_A_SITE
 
     def _arrived(self, data: Mapping[str, Json], entered: float) -> State:
         if "input" not in data:
@@ -316,7 +320,7 @@ class Visit:
         `line`: how the trace shows the step if the run is cancelled before that.
         """
         if self._is_bare(pc):
-            rest(self.host.store, self.state.run, again.until, line)
+            rest(self.host.store, self.state.run, self.state.generation, again.until, line)
         data = dict(unkept(self.host.store, fields(self.event["next"])))
         data.pop("fresh", None)
         deadline = self.next_deadline()
@@ -332,6 +336,10 @@ class Visit:
             "last": again.last.error if isinstance(again.last, Failed) else None,
         }
         return self._fail(AGAIN, {"next": data})
+
+    def hand_over(self, name: str, data: Mapping[str, Json]) -> SiteFailure:
+        """The run goes on in another execution, from this state, which has done nothing yet."""
+        return self._fail(name, {"next": dict(data)})
 
     def lingering(self, origin: str) -> SiteFailure:
         """Children that were overtaken have not ended: this state is entered again when they have.
@@ -439,9 +447,12 @@ class Visit:
         if isinstance(data, dict) and "until" in data and self._is_bare(pc):
             until = datetime.fromisoformat(text(data["until"])).timestamp()
             line = site_waits.sleep_line(fields(data["record"]), None, time=until)
-            rest(self.host.store, self.state.run, until, line)
-        if isinstance(data, dict) and size_of(data.get("branches")) > PART_BYTES:
-            starts = _list(data["branches"])
+            rest(self.host.store, self.state.run, self.state.generation, until, line)
+        starts = _list(data.get("branches")) if isinstance(data, dict) else []
+        if starts and not self.scope_id:
+            nodes = max(len(self.host.table.scopes[id].nodes) for id in self.node(pc).branches)
+            self.state.events += EVENTS_OF_A_NODE * nodes * len(starts)
+        if isinstance(data, dict) and size_of([*starts]) > PART_BYTES:
             return {**data, "branches": [self._kept(fields(start)) for start in starts]}
         return data
 
