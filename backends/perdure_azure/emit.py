@@ -1,12 +1,13 @@
 """Prints the Flow IR back as Python: the structure, names and order that the author wrote.
 
 A `Function` of the Flow IR comes in; the statements of an `async def` go out, in which each
-operation is one call of `__perdure__` (`perdure.runtime.calls`), so that the meaning of a fork or
-a deadline is the one that every engine shares. Trees of the IR are shared and never changed.
+operation is one call: of the step or flow itself, or of `durable` (`perdure.runtime.durable`), so
+that the meaning of a fork or a deadline is the one that every engine shares. Each such call carries
+the number of its site (`perdure_azure.places`). Trees of the IR are shared and never changed.
 
-    Op STEP classify -> kind  kind = await __perdure__.call(__sites__[0], classify, issue)
-    Fork ALL over items       _3 = await __perdure__.gather(__sites__[1], *[... for _2 in items])
-    Deadline in "5m"          async with __perdure__.timeout(__sites__[2], '5m'):
+    Op STEP classify -> kind  kind = await classify(issue)
+    Fork ALL over items       quotes = await durable.gather(*[quote(item) for item in items])
+    Deadline in "5m"          async with durable.timeout('5m'):
 
 A statement that begins with an operation follows a mark (`mark_of`), which the printer of modules
 turns into a comment.
@@ -47,15 +48,17 @@ from perdure.ir import (
 )
 from perdure.source import Span
 from perdure.uses import uses
+from perdure_azure.places import at_site, site_at
+from perdure_azure.tidy import merged_comprehension, without_temporaries
 
-__all__ = ["MARK", "Place", "body_of"]
+__all__ = ["MARK", "Place", "body_of", "is_mark"]
 
 MARK = "perdure.line "
-"""How the string begins that stands before an operation, with its `file:line` after it."""
+"""How the string begins that stands before an operation, with its line after it."""
 
 _OPERANDS: Mapping[OpKind, tuple[str, ...]] = {
-    OpKind.EVENT: ("name", "type", "timeout"),
-    OpKind.SLEEP: ("duration", "result"),
+    OpKind.EVENT: ("name", "type"),
+    OpKind.SLEEP: ("duration",),
     OpKind.PROGRESS: ("value",),
     OpKind.REPLY: ("name", "value"),
     OpKind.START: ("flow",),
@@ -92,12 +95,14 @@ class Place(NamedTuple):
     """By bare name, the functions nested in this one that the IR took apart, printed."""
     whole: Callable[[ast.stmt], ast.stmt]
     """The instrumented form of a statement that the IR kept whole."""
+    durable: str
+    """The name that this module has for the durable operations."""
 
 
 def body_of(function: Function, place: Place) -> list[ast.stmt]:
     """The statements of the function."""
     printer = _Printer(function, place)
-    body = printer.block(function.body)
+    body = without_temporaries(printer.block(function.body), is_mark)
     found = uses(body)
     inner: list[ast.stmt] = [
         printed for name, printed in place.nested.items() if not _defines(body, name)
@@ -136,6 +141,8 @@ class _Printer:
         self._count = 0
         self._before: list[ast.stmt] = []
         """Branch functions that the next statement needs."""
+        self._in_fork = False
+        """Whether what is printed is handed to a fork, which has to see what kind of call it is."""
 
     # Statements
 
@@ -258,10 +265,14 @@ class _Printer:
                 return _given(op.callee, op.span)
             case OpKind.STEP | OpKind.FLOW | OpKind.TABLE:
                 callee = self._name(op.candidates[0]) if op.callee is None else op.callee
+                known = op.kind is not OpKind.TABLE or not self._in_fork
                 if op.options:
                     chosen, named = _arguments(op.options)
                     callee = ast.Call(ast.Attribute(callee, "options", ast.Load()), chosen, named)
                 arguments, keywords = _arguments(op.arguments)
+                if known:
+                    called = ast.Call(callee, arguments, keywords)
+                    return at_site(called, self._place.sites.find(op.label, op.span))
                 return self._form("call", op.label, op.span, callee, *arguments, keywords=keywords)
             case _:
                 arguments, keywords = _arguments(op.arguments, _OPERANDS[op.kind])
@@ -302,20 +313,28 @@ class _Printer:
         target: Expr = _store(params[0])
         if len(params) > 1:
             target = ast.Tuple([_store(name) for name in params], ast.Store())
-        return ast.ListComp(element, [ast.comprehension(target, over, [], 0)])
+        merged = merged_comprehension(element, params, over)
+        return merged or ast.ListComp(element, [ast.comprehension(target, over, [], 0)])
 
     def _branch(self, branch: Branch) -> Expr:
         """The coroutine of a branch: one expression where its body is one operation."""
         value = branch.value.id if isinstance(branch.value, ast.Name) else None
-        return self._entering(self._single(branch.body, value) or self._function_of(branch))
+        outer, self._in_fork = self._in_fork, True
+        single = self._single(branch.body, value)
+        self._in_fork = False
+        element = self._entering(single or self._function_of(branch))
+        self._in_fork = outer
+        return element
 
     def _entering(self, element: Expr) -> Expr:
-        """`__perdure__.branch(helper, x)` of a helper's call: what it is given crosses by value."""
+        """`durable.branch(helper, x)` of a helper's call: what it is given crosses by value."""
         match element:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="__perdure__"))):
                 return element
+            case ast.Call() if site_at(element) is not None:
+                return element
             case ast.Call(func=func, args=args, keywords=keywords):
-                called = ast.Attribute(_load("__perdure__"), "branch", ast.Load())
+                called = ast.Attribute(_load(self._place.durable), "branch", ast.Load())
                 return ast.Call(called, [func, *args], keywords)
             case _:
                 return element
@@ -358,11 +377,14 @@ class _Printer:
         *arguments: Expr,
         keywords: Sequence[ast.keyword] = (),
     ) -> Expr:
-        """`__perdure__.word(__sites__[i], ...)`."""
-        index = ast.Constant(self._place.sites.find(label, span))
-        site = ast.Subscript(_load("__sites__"), index, ast.Load())
-        called = ast.Attribute(_load("__perdure__"), word, ast.Load())
-        return ast.Call(called, [site, *arguments], [*keywords])
+        """`durable.word(...)`; what only run time knows to be an operation names its site."""
+        index = self._place.sites.find(label, span)
+        if word == "call":
+            site = ast.Subscript(_load("__sites__"), ast.Constant(index), ast.Load())
+            called = ast.Attribute(_load("__perdure__"), word, ast.Load())
+            return ast.Call(called, [site, *arguments], [*keywords])
+        called = ast.Attribute(_load(self._place.durable), word, ast.Load())
+        return at_site(ast.Call(called, [*arguments], [*keywords]), index)
 
     def _name(self, ref: Ref) -> Expr:
         return self._place.name_of(ref, self._function)
@@ -425,7 +447,16 @@ def _given(callee: Expr | None, span: Span) -> Expr:
 
 
 def _mark(span: Span) -> ast.stmt:
-    return ast.Expr(ast.Constant(f"{MARK}{span.file}:{span.line}"))
+    return ast.Expr(ast.Constant(f"{MARK}{span.line}"))
+
+
+def is_mark(statement: ast.AST) -> bool:
+    """Whether the statement only says where the next one comes from."""
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return text.startswith(MARK)
+        case _:
+            return False
 
 
 def _kept(target: Slot | None, value: Expr) -> ast.stmt:

@@ -16,20 +16,27 @@ from perdure.frontend import instrument
 from perdure.frontend.analysis import Analysis
 from perdure.ir import Function, Program, Ref
 from perdure.modules import Module, imported_module
+from perdure.runtime.here import Place, map_text
 from perdure.runtime.site import Site
 from perdure.source import Span
-from perdure_azure.emit import MARK, Place, body_of
+from perdure_azure.emit import MARK, body_of, is_mark
+from perdure_azure.emit import Place as Printing
+from perdure_azure.places import places_of
 
 __all__ = ["print_modules"]
 
-HEAD = "from perdure.runtime import calls as __perdure__"
+CALLS = "from perdure.runtime import calls as __perdure__"
+LONGEST = 100
 _MARKED = re.compile(rf"^( *)(?:'|\"\"\"){re.escape(MARK)}(.*?)(?:'|\"\"\")$")
 
 
 def print_modules(program: Program, analysis: Analysis) -> dict[str, str]:
     """The text of each module by its path, in the order of paths."""
     modules = sorted(analysis.modules.values(), key=lambda module: module.source.path)
-    return {module.source.path: _Module(module, program, analysis).text() for module in modules}
+    files: dict[str, str] = {}
+    for module in modules:
+        files |= _Module(module, program, analysis).files()
+    return files
 
 
 @final
@@ -65,6 +72,10 @@ class _Module:
         }
         self._sites = _Sites(analysis.sites.get(module.name, ()))
         self._imported = dict(_imported_names(module))
+        self._durable = "durable"
+        while self._durable in module.source.text:
+            self._durable += "_"
+        self._places: dict[Place, int] = {}
         self._extra: dict[str, str] = {}
         """Import lines for what is called under no name of this module."""
         self._statements = {
@@ -73,38 +84,53 @@ class _Module:
             if isinstance(node, ast.stmt)
         }
 
-    def text(self) -> str:
-        """The module, with what the replaced parts need."""
+    def files(self) -> dict[str, str]:
+        """The module, with what the replaced parts need, and the map of its call sites."""
+        path = self._module.source.path
+        text = self._text()
+        if text is None:
+            return {path: self._module.source.text}
+        sites = self._analysis.sites.get(self._module.name, ())
+        return {path: text, f"{path.removesuffix('.py')}.map.json": map_text(sites, self._places)}
+
+    def _text(self) -> str | None:
         source = self._module.source.text
         tree = self._module.tree
         instrumented = instrument.module(self._module, self._analysis)
         lines = _lines(source)
         parts: list[str] = []
         done = (1, 0)
-        changed = False
-        for node, new in zip(tree.body, instrumented.body, strict=True):
-            printed = self._printed(node, new)
-            if printed is None:
+        printed_nodes: dict[int, ast.stmt] = {}
+        for position, (node, new) in enumerate(zip(tree.body, instrumented.body, strict=True)):
+            replaced = self._printed(node, new)
+            if replaced is None:
                 continue
-            changed = True
+            printed_nodes[position] = replaced
+            printed = _unparse(replaced)
             start = _start(node)
             parts += [_between(lines, done, start), printed]
             done = (
                 node.end_lineno or node.lineno,
                 _column(lines, node.end_lineno, node.end_col_offset),
             )
-        if not changed:
-            return source
+        if not printed_nodes:
+            return None
         parts.append(_between(lines, done, (len(lines) + 1, 0)))
-        return self._with_head("".join(parts))
+        text, head = self._with_head("".join(parts))
+        read = ast.parse(text).body
+        moved = [
+            (new, read[at + (head[1] if at >= head[0] else 0)]) for at, new in printed_nodes.items()
+        ]
+        self._places = places_of(moved, is_mark)
+        return text
 
-    def _printed(self, node: ast.stmt, new: ast.stmt) -> str | None:
-        """The new text of a statement at the top; None if it stays."""
+    def _printed(self, node: ast.stmt, new: ast.stmt) -> ast.stmt | None:
+        """The new form of a statement at the top; None if it stays."""
         info = self._analysis.function(node) if isinstance(node, ast.AsyncFunctionDef) else None
         if info is not None and info.ref in self._functions:
             assert isinstance(node, ast.AsyncFunctionDef)
-            return _unparse(self._function(self._functions[info.ref], node))
-        return None if new is node else _unparse(new)
+            return self._function(self._functions[info.ref], node)
+        return None if new is node else new
 
     def _function(self, function: Function, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
         """The function with the body that the IR has."""
@@ -113,7 +139,7 @@ class _Module:
             for inner in self._functions.values()
             if inner.ref.qualname.rpartition(".")[0] == function.ref.qualname
         }
-        place = Place(self._sites, self._name_of, nested, self._whole)
+        place = Printing(self._sites, self._name_of, nested, self._whole, self._durable)
         body = body_of(function, place)
         documentation = ast.get_docstring(node, clean=False)
         if documentation is not None:
@@ -157,25 +183,35 @@ class _Module:
             self._extra[name] = f"from {ref.module} import {head} as {name}"
         return f"{name}.{rest}" if rest else name
 
-    def _with_head(self, text: str) -> str:
-        """The import of the operations goes before all code, the sites after it."""
+    def _with_head(self, text: str) -> tuple[str, tuple[int, int]]:
+        """The import of the operations goes before all code, the sites after it.
+
+        Comes back with it: before which statement how many more stand now.
+        """
         tree = ast.parse(text)
-        line = next((_start(node)[0] for node in tree.body if not _stays_first(node, tree)), 1)
+        first = next(
+            (at for at, node in enumerate(tree.body) if not _stays_first(node, tree)),
+            len(tree.body),
+        )
+        line = _start(tree.body[first])[0] if first < len(tree.body) else 1
         lines = _lines(text)
         if lines and not lines[-1].endswith("\n"):
             lines[-1] += "\n"
-        lines.insert(line - 1, f"{HEAD}\n")
-        return "".join([*lines, *self._tail()])
+        imports = [f"from perdure.runtime import {_as('durable', self._durable)}\n"]
+        if "__perdure__" in text:
+            imports.append(f"{CALLS}\n")
+        lines[line - 1 : line - 1] = imports
+        return "".join([*lines, *self._tail()]), (first, len(imports))
 
     def _tail(self) -> Iterator[str]:
         yield "\n\n"
         for line in sorted(self._extra.values()):
             yield line + "\n"
-        yield "from perdure.runtime.site import Site as __Site__\n\n"
-        yield "__sites__ = (\n"
-        for site in self._analysis.sites.get(self._module.name, ()):
-            yield f"    __Site__{tuple(site)!r},\n"
-        yield ")\n"
+        yield f"__sites__ = {self._durable}.placed(__file__)\n"
+
+
+def _as(name: str, own: str) -> str:
+    return name if name == own else f"{name} as {own}"
 
 
 def _stays_first(node: ast.stmt, tree: ast.Module) -> bool:
@@ -247,7 +283,20 @@ def _unparse(node: ast.stmt) -> str:
         if isinstance(inner, ast.stmt) and not hasattr(inner, "lineno"):
             inner.lineno = 0  # of nodes made here; `unparse` looks for type comments by line
     out: list[str] = []
+    pending = ""
     for line in ast.unparse(node).split("\n"):
         marked = _MARKED.match(line)
-        out.append(f"{marked[1]}# {marked[2]}" if marked else line)
+        if marked:
+            pending = f"  # line {marked[2]}"
+            continue
+        if pending and not _takes_comment(line, pending):
+            out.append(" " * (len(line) - len(line.lstrip())) + pending.lstrip())
+            pending = ""
+        out.append(line + pending)
+        pending = ""
     return "\n".join(out)
+
+
+def _takes_comment(line: str, comment: str) -> bool:
+    """Not within a text of several lines, nor where the line would grow too long."""
+    return len(line) + len(comment) <= LONGEST and '"""' not in line and "'''" not in line

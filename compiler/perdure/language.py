@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from perdure.durations import Duration
     from perdure.operations import Handle
+    from perdure.runtime.site import Site
     from perdure.triggers import Trigger
 
 __all__ = ["DEFAULT_TIMEOUT", "Flow", "Retry", "Step", "flow", "step"]
@@ -144,7 +145,11 @@ class Step[**P, R]:
         return self._signature
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, object, R]:
-        """The function's coroutine; in a run the front end has replaced the call."""
+        """The function's coroutine; in a run the call is an operation."""
+        site = _site_of_call()
+        if site is not None:
+            done: Coroutine[object, object, R] = _operation(site, self, args, kwargs)
+            return done
         return _plain(self.__wrapped__, *args, **kwargs)
 
     def options(
@@ -168,6 +173,18 @@ class Step[**P, R]:
 
     def __repr__(self) -> str:
         return f"<step {self.__perdure_ref__}>"
+
+
+def _site_of_call() -> "Site | None":
+    """Where a step or flow is called from, in a module whose call sites are found by place."""
+    here = sys.modules.get("perdure.runtime.here")
+    return None if here is None else here.site_of(sys._getframe(2))  # pyright: ignore[reportPrivateUsage]  # no other way
+
+
+def _operation(site: "Site", callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    from perdure.runtime.calls import call
+
+    return call(site, callee, *args, **kwargs)
 
 
 def policy_of(step: Step[..., Any]) -> tuple[Any, ...] | None:
@@ -225,7 +242,11 @@ class Flow[**P, R]:
         return self._signature
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, object, R]:
-        """The function's coroutine; in a run the front end has replaced the call."""
+        """The function's coroutine; in a run the call is an operation."""
+        site = _site_of_call()
+        if site is not None:
+            done: Coroutine[object, object, R] = _operation(site, self, args, kwargs)
+            return done
         return self.__wrapped__(*args, **kwargs)
 
     async def start(
