@@ -5,6 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast examples are made says something about the machine, nothing about the project.
+settings.register_profile("perdure", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("perdure")
 
 # Commands that perdure prints begin with `perdure` where a shell would find it, as it does here.
 TOOLS = str(Path(sys.executable).parent)

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 TRIAGE = ROOT / "examples" / "triage.py"
 OUTSIDE = {
     "perdure_aws.target": "compiling needs it, and asks for it by attribute",
+    "perdure.deployment": "reaching other environments by name needs it, and no site does",
     "boto3": "Lambda's runtime brings it",
 }
 """What modules of a bundle import though it is not in there."""

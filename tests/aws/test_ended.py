@@ -51,12 +51,17 @@ def _host(store: SqliteStore, bells: Bells) -> Host:
         retry = None
 
     made = object.__new__(Host)
-    for name, value in {
+
+    def flow_named(_: str) -> Nothing:
+        return Nothing()
+
+    parts: dict[str, object] = {
         "store": store,
         "bell": bells,
-        "flow_named": lambda ref: Nothing(),
+        "flow_named": flow_named,
         "now": lambda: 7.0,
-    }.items():
+    }
+    for name, value in parts.items():
         object.__setattr__(made, name, value)
     return made
 

@@ -63,7 +63,9 @@ def test_an_interrupt_leaves_a_run_that_ends_when_resumed(wait: float, root: Pat
         assert err.startswith("run r is interrupted; go on with:\n")
         assert command(root, "resume", "r") == "190\n"
     else:
-        assert (process.returncode, out) == (0, "190\n")
+        # The run was over; the interrupt may still find an interpreter that shuts down.
+        assert process.returncode in (0, -signal.SIGINT)
+        assert out == "190\n"
 
 
 def test_an_interrupt_before_the_run_leaves_nothing(root: Path) -> None:
