@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.differential.flows import (
+    awkward,
     concurrent,
     contests,
     control,
@@ -28,9 +29,12 @@ PROGRAMS = (
     *coroutines.PROGRAMS,
     *stars.PROGRAMS,
     *managers.PROGRAMS,
+    *awkward.PROGRAMS,
 )
 
-OPEN: Mapping[tuple[str, str], str] = {}
+OPEN: Mapping[tuple[str, str], str] = {
+    ("h_stop_iteration", "aws/moto"): "StopIteration becomes RuntimeError where a helper is left",
+}
 """(program, engine): why it is not the same yet. The test fails when one of them is."""
 
 LIMITED: Mapping[tuple[str, str], str] = {}

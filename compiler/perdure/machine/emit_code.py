@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from typing import Literal, assert_never, final
 
-from perdure.ir import Argument, Op, Ref, Slot
+from perdure.ir import Argument, Branch, Op, OpKind, Ref, Slot
 from perdure.machine import ir
 from perdure.machine.effects import Effects, effects
 from perdure.machine.escapes import raising
@@ -425,7 +425,14 @@ class Body:
             return _mapping([(one.name, self._operands(one.op)) for one in node.alternatives])
         if node.rows is not None:
             return _mapping([("group", f"{self.s}[{node.rows!r}]")])
-        return _mapping([(n, expression(value)) for n, value in fork_operands(node.fork)])
+        operands = [(n, expression(value)) for n, value in fork_operands(node.fork)]
+        match node.fork.branches:
+            case (Branch(body=(Op(kind=OpKind.VALUE), *_)),) if node.fork.over is not None:
+                checked = f"{self.names.sites}.awaitables"
+                operands = [(n, f"{checked}({v})" if n == "over" else v) for n, v in operands]
+            case _:
+                pass
+        return _mapping(operands)
 
 
 def _target(target: ast.expr) -> str:

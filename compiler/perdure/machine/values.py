@@ -57,6 +57,11 @@ def lower_value(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: Conte
     first = draft.fresh()
     begin: list[ir.Code] = [ir.Use(slot, "ask", (op.callee,), op.facts._replace(may_raise=True))]
     ways = _ways(low, op)
+    if not ways:
+        # No coroutine is kept anywhere: whatever comes here, awaiting it raises.
+        never = ir.Use(None, "kind_of", (slot, ast.Tuple([], ast.Load())), op.facts)
+        draft.block(entry, (*begin, never), next, context, op.span)
+        return
     if len(ways) == 1:
         draft.block(entry, tuple(begin), first, context, op.span)
         _way(low, op, ways[0], value, facts, first, next, context)
@@ -75,8 +80,6 @@ def lower_value(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: Conte
 
 
 def _problem(low: "Lowering", op: Op) -> str | None:
-    if not op.candidates and not op.natives:
-        return "awaiting a value whose operation is not known"
     for native in op.natives:
         if native not in _NATIVES:
             return f"a `{native}` that is not awaited where it is written"

@@ -7,7 +7,7 @@ of a flow and the table `FLOW`; it imports this package as `sites`.
 import builtins
 
 from perdure.runtime.site import Site as CallSite
-from perdure.sites.awaited import ask, kind_of, value_of
+from perdure.sites.awaited import ask, awaitables, kind_of, value_of
 from perdure.sites.cursor import Cursor, cursor, enumerated, from_the_end, zipped
 from perdure.sites.deadlines import (
     DEADLINES,
@@ -81,6 +81,7 @@ __all__ = [
     "Stop",
     "again_star",
     "ask",
+    "awaitables",
     "begin_deadline",
     "begin_group",
     "begin_star",

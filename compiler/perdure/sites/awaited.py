@@ -12,7 +12,7 @@ from perdure.runtime.entering import HelperCall
 from perdure.runtime.lazy import Lazy
 from perdure.sites.groups import GroupTask
 
-__all__ = ["ask", "kind_of", "value_of"]
+__all__ = ["ask", "awaitables", "kind_of", "value_of"]
 
 
 def ask(slots: Mapping[str, object], value: object) -> object:
@@ -23,6 +23,15 @@ def ask(slots: Mapping[str, object], value: object) -> object:
         return value
     kind = type(value).__name__
     raise TypeError(f"object {kind} can't be used in 'await' expression")
+
+
+def awaitables(values: list[Any]) -> list[Any]:
+    """What a fork is given: coroutine values all of them, or pairs of a name and one."""
+    for one in values:
+        value = one[1] if isinstance(one, tuple) else one
+        if not isinstance(value, Lazy | HelperCall | GroupTask):
+            raise TypeError("An asyncio.Future, a coroutine or an awaitable is required")
+    return values
 
 
 def kind_of(slots: Mapping[str, object], asked: object, known: tuple[str, ...]) -> str:
