@@ -179,7 +179,9 @@ def test_a_killed_process_is_replaced_and_its_runs_taken_over(root: Path) -> Non
         (pid,) = owners(root)
         os.kill(pid, signal.SIGKILL)
         until(lambda: set(statuses(root).values()) == {"completed"})
-    assert all(effects(root)[f"end j{n} {part}"] == 1 for n in range(4) for part in range(2))
+    # What had run and was not recorded yet runs once more; nothing else does.
+    assert all(1 <= effects(root)[f"end j{n} {part}"] <= 2 for n in range(4) for part in range(2))
+    assert all(effects(root)[f"end j{n} 1"] == 1 for n in range(4))
 
 
 def test_when_the_worker_is_killed_its_processes_stop_and_another_takes_over(root: Path) -> None:
@@ -192,7 +194,7 @@ def test_when_the_worker_is_killed_its_processes_stop_and_another_takes_over(roo
     with worker(root):
         until(lambda: waiting(root) == 2)
         assert pid not in owners(root)
-    assert all(effects(root)[f"end j{n} {part}"] == 1 for n in range(2) for part in range(2))
+    assert all(1 <= effects(root)[f"end j{n} {part}"] <= 2 for n in range(2) for part in range(2))
 
 
 def test_two_workers_share_a_store_and_do_nothing_twice(root: Path) -> None:

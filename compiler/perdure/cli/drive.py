@@ -164,6 +164,7 @@ class Driver:
             with self._program.active():
                 if not self._interrupted:
                     loop.run_forever()
+                self._engine.rest()
         except LostLease as lost:
             say(f"{lost}; this one stops")
             self._engine.failure = lost

@@ -109,6 +109,7 @@ class Engine:
         """The runs at the top that are driven, the one that moved last at the end."""
         self._no_hooks()
         self.failure: BaseException | None = None
+        self._rests = False
         self.draining = False
         """No attempt begins any more: this process is about to let go."""
         self.polls = False
@@ -392,6 +393,21 @@ class Engine:
             self._watchers[watched] = [each for each in watchers if each[0] not in tree.runs]
         self.trees.pop(tree.root, None)
 
+    def rest(self) -> None:
+        """Let all come to rest that needs no step and nobody else: then it is known what waits."""
+        if self.failure is not None or self.loop.is_closed():
+            return
+        self.draining = True
+        self.loop.on_idle = self._stop_at_rest
+        self.loop.run_forever()
+        self._rests = self.failure is None
+
+    def _stop_at_rest(self) -> bool:
+        moved = self.recorder.write() or self._release_settled() or self._deliver_cancellations()
+        if not moved:
+            self.loop.stop()
+        return True
+
     def close(self) -> None:
         """Let go of everything in an orderly way: the runs can be resumed at once."""
         self.loop.on_idle = self.loop.on_busy = _stay_quiet
@@ -401,7 +417,8 @@ class Engine:
 
             def write() -> None:
                 for tree in self.trees.values():
-                    due = self.timers.next_due(tree.names) if tree.is_quiet else self.now()
+                    waits = self._rests and tree.is_quiet
+                    due = self.timers.next_due(tree.names) if waits else self.now()
                     if not self.wakes.is_rung(tree.root):
                         self.wakes.wait(tree.root, due)
 

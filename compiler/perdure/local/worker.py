@@ -66,6 +66,7 @@ class Worker:
         self._engine.start_polling()
         self._engine.loop.call_soon(self._take)
         self._engine.loop.run_forever()
+        self._engine.rest()
 
     def stop(self, grace: float = GRACE) -> None:
         """Begin nothing any more; let steps under way end for some seconds, then let go."""
@@ -76,7 +77,7 @@ class Worker:
         self._engine.loop.call_later(grace, self._engine.loop.stop)
 
     def _look(self) -> None:
-        if os.getppid() != self._parent:
+        if os.getppid() != self._parent and not self._engine.draining:
             # Whoever started this process is gone: another one may work on the store by now.
             self.stop()
         now = self._engine.now()
