@@ -131,7 +131,10 @@ def _decide(host: "Host", body: Body, quorum: Mapping[str, Json] | None) -> Body
         ends = [_end_of(host, one) for one in _in_order(body)]
         good, k = sum("value" in end for end in ends), _count(quorum["k"])
         if good >= k or len(ends) - good > _count(quorum["of"]) - k:
-            return {**body, "decided": {"won": json.dumps({"quorum": k})}}
+            # A deadline that ended branches ends the quorum.
+            fired = [number for end in ends for number in _numbers(end.get("fired"))]
+            won: Body = {"quorum": k, **({"fired": [*fired]} if fired and good < k else {})}
+            return {**body, "decided": {"won": json.dumps(won)}}
         return body
     wins = [json.loads(text(one["won"])) for one in _in_order(body) if one["won"] is not None]
     if wins:
@@ -215,6 +218,10 @@ def _short(host: "Host", state: Mapping[str, Json]) -> str:
     if len(whole) <= 8_000:
         return whole
     return json.dumps({"kept": keep(host.store, state), "run": state["run"]})
+
+
+def _numbers(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _count(value: Json) -> int:

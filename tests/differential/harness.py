@@ -24,8 +24,8 @@ from perdure.trace import compare
 __all__ = ["ALL", "ENGINES", "HEADER", "Program", "Verdict", "judge", "source_of"]
 
 ENGINES = ("local", "aws/moto")
-ALL = (*ENGINES, "azure/memory")
-"""With the engine that runs the same Python as the reference: in the sweeps alone."""
+ALL = (*ENGINES, "azure/memory", "gcp/workflows")
+"""With those that share most of their code with another one: in the sweeps alone."""
 
 HEADER = '''\
 import asyncio

@@ -12,7 +12,7 @@ import pytest
 from perdure.cli.main import run
 from tests.docs.pages import ROOT, kept
 
-TARGETS = ("aws", "azure")
+TARGETS = ("aws", "azure", "gcp")
 HEADER = """import asyncio
 from contextlib import asynccontextmanager
 from perdure import event, flow, gather, progress, quorum, race, reply, sleep, step
@@ -112,7 +112,7 @@ def _named(diagnostics: list[dict[str, str]], target: str) -> Iterator[str]:
 def test_the_table_of_targets_is_what_they_take(
     refusals: Mapping[str, Mapping[str, str]], update: bool
 ) -> None:
-    lines = ["| form | local | aws | azure |", "|---|---|---|---|"]
+    lines = ["| form | local | aws | azure | gcp |", "|---|---|---|---|---|"]
     for form, by_target in refusals.items():
         marks = (f"no: {by_target[t]}" if by_target[t] else "yes" for t in TARGETS)
         lines.append(f"| {form} | yes | {' | '.join(marks)} |")
