@@ -45,6 +45,7 @@ from perdure_aws import expressions as jsonata
 from perdure_aws.asl_ends import TOGETHER, End, Ending, concurrency, ending_of, lost_end
 from perdure_aws.asl_handover import HandOver
 from perdure_aws.asl_waits import INVOKE, LOST_ATTEMPTS, ROUTE_SECONDS
+from perdure_aws.asl_wide import Wide
 from perdure_aws.expressions import INPUT, RESULT, expression
 from perdure_aws.names import StateNames
 
@@ -94,6 +95,7 @@ class Definition:
         for state in scope.states:
             emitter.add(state)
         emitter.hand_over.add()
+        emitter.wide.add()
         return {"StartAt": self.names.of(scope, scope.start.to), "States": emitter.states}
 
 
@@ -132,6 +134,7 @@ class ScopeStates:
             if isinstance(state, Await | Sleep | Spawn | Child):
                 self.before.setdefault(state.next.to, []).append(state)
         self.hand_over = HandOver(self)
+        self.wide = Wide(self)
 
     def add(self, state: State) -> None:
         """Emit a state, and those that only Step Functions needs beside it."""
@@ -205,6 +208,7 @@ class ScopeStates:
             *self.raised(state.on_raise),
             *self._ended(state),
             *self.hand_over.catchers(state.name),
+            *self.wide.catchers(state),
             *waits.overtaken(self, state, self.before.get(state.name, ())),
             self._lost(state.on_error, state.name),
         ]

@@ -46,6 +46,7 @@ __all__ = [
     "overtaken",
     "sleep",
     "wait",
+    "waiting",
 ]
 
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -58,7 +59,7 @@ TOKEN = expression("$states.context.Task.Token")
 
 def hand_over(scope: "ScopeStates", head: State, name: str, after: str) -> None:
     """The Task that starts the next generation, and the one that ends this execution after it."""
-    task = _waiting(scope, head, name, handover=True)
+    task = waiting(scope, head, name, handover=True)
     onward: dict[str, Json] = {"Output": expression(INPUT), "Next": after}
     scope.extra(name, head, {**task, **onward})
     ending = scope.task(head, after, INVOKE, None, handed=True)
@@ -66,7 +67,7 @@ def hand_over(scope: "ScopeStates", head: State, name: str, after: str) -> None:
     scope.extra(after, head, {**ending, "Output": output, "End": True})
 
 
-def _waiting(scope: "ScopeStates", state: State, name: str, **asked: Json) -> dict[str, Json]:
+def waiting(scope: "ScopeStates", state: State, name: str, **asked: Json) -> dict[str, Json]:
     """A Task that waits under a token; a registration that was lost is made again."""
     again: dict[str, Json] = {
         "ErrorEquals": [error for error in LOST if error != "States.Timeout"],
@@ -88,7 +89,7 @@ def sleep(scope: "ScopeStates", state: Sleep) -> None:
     scope.put(
         state,
         {
-            **_waiting(scope, state, state.name, pause="operands"),
+            **waiting(scope, state, state.name, pause="operands"),
             "TimeoutSeconds": expression(f"{INPUT}.operands.seconds"),
             "Catch": [
                 {
@@ -129,7 +130,7 @@ def child(scope: "ScopeStates", state: Child) -> None:
     scope.put(
         state,
         {
-            **_waiting(scope, state, state.name, child=state.pc),
+            **waiting(scope, state, state.name, child=state.pc),
             **limit,
             **({"Catch": catchers} if catchers else {}),
             "Output": jsonata.along(edge.at, edge.bind, "ended", "true", origin=state.pc),
@@ -156,7 +157,7 @@ def overtaken(
 def _overtaken(scope: "ScopeStates", native: Child | Spawn, after: Run | Route) -> dict[str, Json]:
     """Where it leads, a Task waits for the children, and goes back to the site."""
     name = scope.whole.names.extra(f"end of {native.name}")
-    task = _waiting(scope, native, name, lingering=native.pc)
+    task = waiting(scope, native, name, lingering=native.pc)
     onward: dict[str, Json] = {"Output": expression(INPUT), "Next": scope.name(after.name)}
     scope.extra(name, native, {**task, **onward})
     return {
@@ -192,7 +193,7 @@ def before_retry(
         name,
         state,
         {
-            **_waiting(scope, state, name, pause=timing),
+            **waiting(scope, state, name, pause=timing),
             "TimeoutSeconds": expression(f"{INPUT}.{timing}.seconds"),
             "Catch": [{"ErrorEquals": [CANCELLED, "States.Timeout"], **onward}],
             **onward,
@@ -213,7 +214,7 @@ def wait(scope: "ScopeStates", state: Await) -> None:
     scope.put(
         state,
         {
-            **_waiting(scope, state, state.name, wait=state.pc),
+            **waiting(scope, state, state.name, wait=state.pc),
             **_time_limit(state),
             "Catch": [
                 *scope.raised(state.on_raise),
@@ -223,6 +224,7 @@ def wait(scope: "ScopeStates", state: Await) -> None:
                 },
                 {"ErrorEquals": ["States.Timeout"], **onward("false")},
                 *scope.hand_over.catchers(state.name),
+                *scope.wide.catchers(state),
             ],
             **onward("true"),
         },

@@ -92,6 +92,7 @@ def _host(flow: str) -> Host:
         flow_named=flow_named,
         versions=Versions(about["perdure"], about["python"], about["codec"], about["source"]),
         target="aws",
+        wide=True,
         now=time.time,
         sleep=time.sleep,
         functions=ModuleFunctions({module.__name__: module for module in modules.values()}),

@@ -36,7 +36,7 @@ def check_written(scope: ir.Scope, report: Report) -> None:
                 _wait(op, report)
                 _name(op, report)
         if isinstance(node, ir.ForkNode):
-            _branches(node, report)
+            _branches(node, report, is_root=not scope.id)
 
 
 def _operations(node: ir.Operation | ir.ForkNode) -> Iterator[Op]:
@@ -117,13 +117,19 @@ def _is(argument: Argument, name: str) -> bool:
     return argument.name == name and argument.star is None
 
 
-def _branches(node: ir.ForkNode, report: Report) -> None:
-    """A map over what the source counts: `range(100)`, or a list as it stands."""
+def _branches(node: ir.ForkNode, report: Report, *, is_root: bool) -> None:
+    """A map over what the source counts: `range(100)`, or a list as it stands.
+
+    At the root of a flow it is taken apart, unless a branch may end it, or a limit has to hold.
+    """
     fork = node.fork
     if fork.over is None or fork.kind is not ForkKind.ALL:
         return
     count = _length(fork.over)
     if count is None:
+        return
+    has_limit = not _is_none(fork.limit) and _waits(node.branches[0])
+    if is_root and _is_none(fork.fail_fast) and not has_limit:
         return
     most = value_of("history_events") // EVENTS_OF_A_STEP
     if _waits(node.branches[0]):
@@ -137,6 +143,10 @@ def _branches(node: ir.ForkNode, report: Report) -> None:
         most = value_of("inline_map_concurrency")
     if count > most:
         report.error(rules.TOO_MANY_BRANCHES, node.span, value=count, limit=most, target="aws")
+
+
+def _is_none(written: ast.expr | None) -> bool:
+    return written is None or (isinstance(written, ast.Constant) and not written.value)
 
 
 def _waits(branch: ir.Scope) -> bool:

@@ -1,6 +1,6 @@
 """Flows that come to the limits of Step Functions."""
 
-from perdure import event, flow, gather, sleep, step
+from perdure import event, flow, gather, sleep, step, this_run
 
 
 @step
@@ -98,3 +98,34 @@ async def naps_guarded(times: int) -> int:
     finally:
         await count(-1)
     return total
+
+
+@flow
+async def approvals(n: int) -> int:
+    results = await gather(*[approves(k, n) for k in range(n)])
+    return len(results)
+
+
+async def approves(k: int, of: int) -> int:
+    if k:
+        await sleep(k)
+        await approvals.run(this_run().id).send(f"go_{k - 1}", k)
+    if k < of - 1:
+        await event(f"go_{k}", int)
+    return await count(k)
+
+
+@flow
+async def many(n: int) -> int:
+    return sum(await gather(*[count(k) for k in range(n)]))
+
+
+@flow
+async def limited(n: int) -> int:
+    return sum(await gather(*[count(k) for k in range(n)], limit=7))
+
+
+@flow
+async def tolerant(n: int) -> list[str]:
+    results = await gather(*[count(k) for k in range(n)], return_exceptions=True)
+    return [str(r) for r in results if isinstance(r, BaseException)]

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from perdure.errors import LimitExceeded
-from perdure.testing import Result, run
+from perdure.testing import Result, after, run
+from perdure.trace import compare
 
 FLOWS = Path(__file__).parent / "limits.py"
 
@@ -60,14 +61,52 @@ def test_a_large_state_goes_along_with_an_exception() -> None:
     assert len(got.result) == 100_000
 
 
-@pytest.mark.parametrize(("branches", "fits"), [(40, True), (41, False)])
-def test_branches_that_wait_must_all_start(branches: int, fits: bool) -> None:
-    got = ended("wide", {"n": branches})
-    if fits:
-        assert got.result == 40
-    else:
-        assert isinstance(got.error, LimitExceeded), got.result
-        assert "inline_map_concurrency" in str(got.error)
+@pytest.mark.parametrize("branches", [40, 41, 100])
+def test_branches_that_wait_are_all_under_way(branches: int) -> None:
+    assert ended("wide", {"n": branches}).result == branches
+
+
+def test_the_first_of_a_hundred_may_wait_for_the_last() -> None:
+    got = ended("approvals", {"n": 100}, "count")
+    assert got.result == 100
+    assert got.status == "done"
+
+
+@pytest.mark.parametrize("steps", [700, 701, 1_500])
+def test_a_gather_has_any_number_of_steps(steps: int) -> None:
+    assert ended("many", {"n": steps}, "count").result == steps
+
+
+def test_a_wide_gather_with_a_limit_keeps_to_it() -> None:
+    running, most = 0, 0
+
+    def work(n: int) -> object:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        running -= 1
+        return after("10s", 1)
+
+    got = run(f"{FLOWS}:limited", {"n": 800}, target="aws", steps={"count": work})
+    assert got.result == 800
+
+
+def test_a_wide_gather_has_the_trace_of_the_reference() -> None:
+    def fail(n: int) -> int:
+        if n == 750:
+            raise ValueError(n)
+        return 1
+
+    expected, got = (
+        run(f"{FLOWS}:tolerant", {"n": 800}, target=target, steps={"count": fail})
+        for target in ("reference", "aws")
+    )
+    assert compare(expected.whole_trace, got.whole_trace) == []
+
+
+@pytest.mark.slow
+def test_a_gather_of_five_thousand_steps() -> None:
+    assert ended("many", {"n": 5_000}, "count").result == 5_000
 
 
 @pytest.mark.parametrize(("days", "fits"), [(364, True), (366, False)])

@@ -195,6 +195,7 @@ class Test:
             flow_named=self.loaded.flows.__getitem__,
             versions=Versions("test", "3.13", 1, table.digest),
             target="aws",
+            wide=True,
             now=lambda: context.now().timestamp(),
             sleep=context.sleep,
             functions=self.loaded.functions,

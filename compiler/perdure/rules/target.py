@@ -42,7 +42,7 @@ LITERAL_TOO_LARGE = Rule(
 TOO_MANY_BRANCHES = Rule(
     "PDR307",
     "this starts {value} branches, and {target} runs {limit}",
-    "gather the items in groups of at most {limit}",
+    "gather them in the flow itself without `fail_fast`, or in groups of at most {limit}",
     "Engines limit how many branches one execution may start.",
 )
 NOT_LOWERED = Rule(

@@ -3,6 +3,7 @@
 __all__ = [
     "AGAIN",
     "CANCELLED",
+    "CHUNK",
     "HAND_OVER",
     "LOST",
     "WON",
@@ -11,6 +12,7 @@ __all__ = [
     "limit_named",
     "lingering",
     "raised",
+    "wide",
 ]
 
 AGAIN = "perdure.Again"
@@ -19,6 +21,8 @@ HAND_OVER = "perdure.HandOver"
 """The history is long: the run goes on in another execution."""
 WON = "perdure.Won"
 """A branch of a race has ended: the only way to end a Parallel before all branches have."""
+CHUNK = "perdure.Chunk"
+"""The branches of a chunk of a wide gather have ended, and this execution with them."""
 CANCELLED = "perdure.Cancelled"
 """The run was cancelled while it waited; the cause carries the CancelledError."""
 
@@ -52,6 +56,11 @@ def entered(head: str) -> str:
 def lingering(origin: str) -> str:
     """The error name of a site that found children, overtaken at this pc, that have not ended."""
     return f"perdure.Lingering[{origin}]"
+
+
+def wide(origin: str) -> str:
+    """The error name of a site that found the gather at this pc too wide for one execution."""
+    return f"perdure.Wide[{origin}]"
 
 
 def limit_named(error: str | None, cause: str) -> str | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeGuard, final
+from typing import TypeGuard, final
 
 from perdure.codec import Json, UncodableError, encode, encode_slots
 from perdure.codec.descriptors import to_json
@@ -37,6 +37,7 @@ from perdure.sites import (
     group_of,
 )
 from perdure.sites.addressed import Send, start, to_other, to_own
+from perdure.sites.fork_rules import decides_of, waits
 from perdure.sites.operation_values import flow_of, operands_of, site_of, step_of
 from perdure.sites.state import State, fields, text
 from perdure.sites.waits import NEVER, Contestant, earlier, first_due, limit
@@ -124,7 +125,10 @@ class Prepare:
         now: Callable[[], float],
         cancelled: Callable[[], bool],
         waiting_branches: int,
+        wide: bool = False,
     ) -> None:
+        """`wide`: a gather at the root of a flow may have any number of branches."""
+        self._wide = wide
         self._waiting_branches = waiting_branches
         self._cancelled = cancelled
         self._table = table
@@ -256,7 +260,7 @@ class Prepare:
             if items is None
             else _rows(branches["*"], _list(items), named=node.fork == "race")
         )
-        decides = _decides(node, operands, len(rows))
+        decides = decides_of(node, operands, len(rows))
         path = self._counts.enter(node.label)
         if node.fork == "quorum":
             decides["fork"] = path
@@ -271,9 +275,12 @@ class Prepare:
             for index, (scope, name, row) in enumerate(rows)
         ]
         most = operands.get("limit")
-        if items is not None:
-            self._all_start(branches["*"], len(starts), most)
         ready: dict[str, Json] = {"branches": starts, "path": path}
+        waits_limited = isinstance(most, int) and waits(branches.get("*"))
+        if self._wide and items is not None and node.fork == "all" and not decides:
+            ready["wide"] = not waits_limited
+        if items is not None and not ready.get("wide"):
+            self._all_start(branches["*"], len(starts), most)
         if isinstance(most, int):
             ready["limit"] = most
         if operands.get("return_exceptions"):
@@ -301,8 +308,7 @@ class Prepare:
     def _all_start(self, branch: Scope, count: int, most: object) -> None:
         """Branches that wait must all be under way at once; only those of steps may queue."""
         at_once = min(count, most) if isinstance(most, int) else count
-        waits = any(isinstance(n, Operation) and n.kind != "run" for n in branch.nodes.values())
-        if waits and at_once > self._waiting_branches:
+        if waits(branch) and at_once > self._waiting_branches:
             self.passed = (
                 f"inline_map_concurrency: {at_once} branches that wait, and Step Functions runs"
                 f" {self._waiting_branches} at once"
@@ -342,27 +348,6 @@ class Prepare:
         if decides:
             state.branch = decides
         return state.write(fresh=True)
-
-
-def _decides(node: Operation, operands: Mapping[str, object], count: int) -> dict[str, Json]:
-    """What branches must know to decide about their fork; raises what the fork itself would."""
-    most: Any = operands.get("limit")  # what the flow gives; comparing it may raise
-    if most is not None and most < 1:
-        raise ValueError("limit must be at least 1")
-    if node.fork == "race":
-        if not count:
-            raise ValueError("race() needs at least one branch")
-        return {"race": True}
-    if node.fork == "quorum":
-        k: Any = operands["quorum"]
-        if not 1 <= k <= count:
-            raise ValueError(f"a quorum of {k} is out of reach with {count} branches")
-        return {"k": k, "of": count}
-    if operands.get("fail_fast"):
-        if operands.get("return_exceptions"):
-            raise ValueError("fail_fast and return_exceptions exclude each other")
-        return {"fast": True}
-    return {"fast": False} if "fail_fast" in operands else {}
 
 
 def _rows(

@@ -17,7 +17,7 @@ from perdure.runtime.engine import Failed, Outcome
 from perdure.runtime.scope import current
 from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
-from perdure.sites import children, handover, messages, site_waits
+from perdure.sites import children, handover, messages, site_waits, wide
 from perdure.sites.addressed import CancelOther, Message, Send, Start
 from perdure.sites.operands import StepCall
 from perdure.sites.operations import Again, attempt_step, perform_message, trace_line
@@ -48,6 +48,11 @@ def _answer(visit: Visit, event: Mapping[str, Json]) -> Json:
         return handover.handed_over(visit)
     if "execution" in event:
         handover.check_history(visit)
+    if visit.state.chunk is not None:
+        wide.end_chunk(visit, visit.state.chunk)
+    if "wide" in event:
+        wide.begin_chunks(visit, text(event["token"]))
+        return None
     if "wait" in event:
         site_waits.register_wait(visit, text(event["wait"]), text(event["token"]))
         return None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from perdure.codec import Json
-from perdure.sites import children, deadlines_of, joins
+from perdure.sites import children, deadlines_of, joins, wide
 from perdure.sites.keep import CAUSE_CHARACTERS, keep, size_of, unkept
 from perdure.sites.state import fields, text
 
@@ -26,7 +26,8 @@ def joined(visit: "Visit", along: Mapping[str, Json]) -> object:
     if "won" in along:
         return _won(visit, along, operands, kind)
     store = visit.host.store
-    outcomes: list[Json] = [dict(unkept(store, fields(o))) for o in _list(along["outcomes"])]
+    ends = wide.outcomes_of(visit) if "chunks" in along else _list(along["outcomes"])
+    outcomes: list[Json] = [dict(unkept(store, fields(end))) for end in ends]
     if kind == "group":
         return _tasks(visit, outcomes)
     if visit.is_cancelled():

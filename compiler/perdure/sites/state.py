@@ -63,6 +63,8 @@ class State:
     """What the history of the execution may have, where nobody has looked."""
     generation: int = 1
     """Which execution of the run this is."""
+    chunk: Mapping[str, Json] | None = None
+    """Of a chunk of a wide gather: see `wide`."""
     share: int = 0
     """Of a branch: bytes that its end may have; what is larger goes by reference."""
     branch: Mapping[str, Json] | None = None
@@ -92,6 +94,7 @@ class State:
             operands=_optional(data.get("operands")),
             events=_integer(data.get("events", 0)),
             generation=_integer(data.get("generation", 1)),
+            chunk=_optional(data.get("chunk")),
             share=_integer(data.get("share", 0)),
             branch=_optional(data.get("branch")),
         )

@@ -32,9 +32,11 @@ from perdure.sites import (
     site_forks,
     site_waits,
     waits,
+    wide,
 )
 from perdure.sites.cancel import is_overtaken, rest
 from perdure.sites.error_names import AGAIN, ended, lingering, raised
+from perdure.sites.error_names import wide as wide_name
 from perdure.sites.executions import Executions
 from perdure.sites.failures import SiteFailure, failure
 from perdure.sites.keep import CAUSE_CHARACTERS, PAYLOAD_BYTES, keep, short, size_of, small, unkept
@@ -50,8 +52,6 @@ __all__ = ["Host", "Visit"]
 
 EVENTS_OF_A_SITE = 30
 """Of a history: a Task's five, and more than the states between two sites have."""
-EVENTS_OF_A_NODE = 8
-"""Likewise, of each node of a branch."""
 PART_BYTES = 70_000
 """Of that, at a fork: the state, what its branches begin with, what they end with."""
 
@@ -79,6 +79,8 @@ class Host:
     """Told of a payload that does not fit the wait that took it: in tests alone."""
     waiting_branches: int = 40
     """Branches that wait, and that one fork may have: of an inline Map, where nobody says more."""
+    wide: bool = False
+    """Whether the target takes a wide gather apart."""
     settle: Callable[[], None] = lambda: None
     """Lets everything else go first that happens at this instant: only a virtual clock has such."""
 
@@ -112,6 +114,7 @@ class Visit:
             now=lambda: self.run.time,
             cancelled=lambda: self.state.cancelled,
             waiting_branches=host.waiting_branches,
+            wide=host.wide and not self.scope_id,
         )
         self.prepare = prepare
         self.site = Site(self.scope, self.slots, prepare)
@@ -285,6 +288,8 @@ class Visit:
         if size_of({"next": state, **rest}) > PAYLOAD_BYTES:
             rest = {"kept": keep(self.host.store, rest)}
         state = self._carried(state)
+        if self._is_wide(state):
+            raise self._fail(wide_name(stop.at), {"next": state, **rest})
         size = size_of({"next": state, **rest})
         if size > PAYLOAD_BYTES:
             raise self._limit(
@@ -312,7 +317,14 @@ class Visit:
         handler = stop.raised or ""
         is_end = not handler and not self.scope_id
         name = type(stop.error).__name__ if is_end else raised(handler)
-        return self._fail(name, {"next": self._next(stop), **self._rest()})
+        state = self._next(stop)
+        name = wide_name(stop.at) if self._is_wide(state) else name
+        return self._fail(name, {"next": state, **self._rest()})
+
+    @staticmethod
+    def _is_wide(state: Mapping[str, Json]) -> bool:
+        operands = state.get("operands")
+        return isinstance(operands, Mapping) and "wide" in operands
 
     def again(self, again: Again, pc: str, line: Mapping[str, Json]) -> SiteFailure:
         """Another attempt: the same state, entered once more at its time.
@@ -448,10 +460,9 @@ class Visit:
             until = datetime.fromisoformat(text(data["until"])).timestamp()
             line = site_waits.sleep_line(fields(data["record"]), None, time=until)
             rest(self.host.store, self.state.run, self.state.generation, until, line)
+        if isinstance(data, dict) and "branches" in data:
+            data = wide.prepared(self, pc, data)
         starts = _list(data.get("branches")) if isinstance(data, dict) else []
-        if starts and not self.scope_id:
-            nodes = max(len(self.host.table.scopes[id].nodes) for id in self.node(pc).branches)
-            self.state.events += EVENTS_OF_A_NODE * nodes * len(starts)
         if isinstance(data, dict) and size_of([*starts]) > PART_BYTES:
             return {**data, "branches": [self._kept(fields(start)) for start in starts]}
         return data
