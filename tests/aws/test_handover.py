@@ -14,6 +14,10 @@ HERE = Path(__file__).parent
 LOOPS = [name for name, case in CASES.items() if "loop" in case.kinds and not case.cancel]
 
 
+def slowly(n: int) -> object:
+    return after("10s", 1)
+
+
 @pytest.mark.parametrize("name", LOOPS)
 def test_every_loop_hands_over_at_every_turn(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[name]
@@ -42,7 +46,7 @@ def test_a_cancel_reaches_the_execution_that_runs(
             f"{HERE / 'limits.py'}:{flow}",
             {"times": 60},
             target=target,
-            steps={"count": lambda n: after("10s", 1)},
+            steps={"count": slowly},
             cancel=when,
         )
         for target in ("reference", "aws")
