@@ -14,6 +14,7 @@ from tests.differential.flows import (
     deadlines,
     groups,
     managers,
+    methods,
     stars,
     values,
 )
@@ -30,6 +31,7 @@ PROGRAMS = (
     *stars.PROGRAMS,
     *managers.PROGRAMS,
     *awkward.PROGRAMS,
+    *methods.PROGRAMS,
 )
 
 OPEN: Mapping[tuple[str, str], str] = {

@@ -1,6 +1,7 @@
 """Functions that lie somewhere in a module-level value that is no plain table of them.
 
     TOOLS = {"weather": (str, weather), "time": (int, time_in)}
+    FIRST = functools.partial(fetch, 1)
 
 Whoever reads such a name may take them out and call them.
 """
@@ -26,7 +27,7 @@ def functions_in(
     """The steps, flows and helpers in the value, with the places that name them."""
     scope = Scope(value.module, None, {})
     for binding in value.bindings:
-        if not isinstance(binding.value, ast.Dict | ast.List | ast.Tuple):
+        if not isinstance(binding.value, ast.Dict | ast.List | ast.Tuple | ast.Call):
             continue
         for inner in ast.walk(binding.value):
             if isinstance(inner, ast.Name | ast.Attribute):

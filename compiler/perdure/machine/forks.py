@@ -11,7 +11,7 @@ from perdure.ir import Branch, Fork, ForkKind, Op, OpKind, Ref
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context
 from perdure.machine.trees import fork_operands
-from perdure.machine.values import is_plain, lower_value
+from perdure.machine.values import called_as_value, is_plain, lower_value, value_of_call
 
 if TYPE_CHECKING:
     from perdure.machine.ir import Pc
@@ -22,6 +22,8 @@ __all__ = ["lower_fork", "lower_operation"]
 
 def lower_operation(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: Context) -> None:
     """One operation outside of forks."""
+    if called_as_value(low.frames, op) and not op.options:
+        op = value_of_call(op)
     if op.kind is OpKind.VALUE and not (op.label and is_plain(low.frames, op)):
         lower_value(low, op, entry, next, context)
         return

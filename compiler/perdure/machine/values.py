@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from perdure.machine.ir import Pc
     from perdure.machine.lower import Lowering
 
-__all__ = ["helpers_of", "is_plain", "lower_value"]
+__all__ = ["called_as_value", "helpers_of", "is_plain", "lower_value", "value_of_call"]
 
 _NATIVES = {"event": "event", "sleep": "sleep", "create_task": "task"}
 
@@ -34,8 +34,32 @@ def is_plain(frames: "Frames", op: Op) -> bool:
     return all(map(frames.is_step, op.candidates)) or all(map(frames.is_flow, op.candidates))
 
 
+def called_as_value(frames: "Frames", op: Op) -> bool:
+    """Whether it is a table's member of several kinds: called first, then awaited as a value."""
+    return op.kind is OpKind.TABLE and bool(op.candidates) and not is_plain(frames, op)
+
+
+def value_of_call(op: Op) -> Op:
+    """`T[k](x)` of a table, as a value: what its call makes of it."""
+    assert op.callee is not None, "a table is looked into"
+    span = op.span
+    places = (span.line, span.column, span.end_line, span.end_column)
+    site = ast.Tuple([ast.Constant(one) for one in (op.label, span.file, *places)], ast.Load())
+    made = ast.Call(ast.Attribute(ast.Name("__perdure__", ast.Load()), "call", ast.Load()), [], [])
+    made.args = [site, op.callee]
+    for argument in op.arguments:
+        starred = ast.Starred(argument.value, ast.Load())
+        if argument.star == "*" or (argument.star is None and argument.name is None):
+            made.args.append(starred if argument.star else argument.value)
+        else:
+            made.keywords.append(ast.keyword(argument.name, argument.value))
+    return op._replace(kind=OpKind.VALUE, label="", callee=made, arguments=())
+
+
 def helpers_of(frames: "Frames", op: Op) -> list[Ref]:
     """The helpers that the value may be a call of."""
+    if called_as_value(frames, op):
+        op = value_of_call(op)
     if op.kind is not OpKind.VALUE or is_plain(frames, op):
         return []
     found = [ref for ref in op.candidates if not frames.is_step(ref) and not frames.is_flow(ref)]

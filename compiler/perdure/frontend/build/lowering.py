@@ -33,9 +33,11 @@ slot.
 class NotYetError(Exception):
     """What the builder cannot take apart yet; the statement becomes `Unlowered`."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, machines: bool = False) -> None:
         super().__init__(what)
         self.what = what
+        self.machines = machines
+        """Machines take it apart (`Lowering.machines`), code targets keep the statement."""
 
 
 def located[N: ast.expr | ast.stmt | ast.keyword | ast.pattern](
@@ -90,6 +92,8 @@ class Lowering:
         self.bound: set[str] | None = set(info.parameters)
         """Names surely bound here; None where control cannot come."""
         self.temporaries: set[Slot] = set()
+        self.machines = False
+        """Write what only machines take apart."""
         self.groups: list[Slot] = []
         """Names of the task groups around this place."""
         self._names = self.marks.names | info.locals | info.free

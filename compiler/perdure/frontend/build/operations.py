@@ -181,21 +181,46 @@ def _prepare_helper(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bo
         return _prepare_value(low, node, hold=hold)
     info = low.analysis.functions.get(fact.refs[0]) if fact.refs else None
     nested = info is not None and info.parent is not None
-    method = info is not None and info.owner is not None
-    if method:
-        raise NotYetError("a coroutine method of the project's own class")
+    receiver = None
+    if info is not None and info.owner is not None:
+        what = "a coroutine method of the project's own class"
+        receiver = _receiver(low, node, info)
+        if receiver is None or not low.machines:
+            raise NotYetError(what, machines=receiver is not None)
     if nested and not _is_defined(low, node.func, info):
         raise NotYetError("a nested coroutine function that may not be defined yet")
-    nodes = argument_nodes(node)
+    nodes = [*([] if receiver is None else [receiver]), *argument_nodes(node)]
     operands(low, nodes, hold=hold)
 
     def emit(target: "Slot | None") -> None:
         arguments = arguments_of(low, node)
+        if receiver is not None:
+            arguments = (Argument(low.pure(receiver)), *arguments)
         facts = low.facts(nodes, [argument.value for argument in arguments])
         low.add(Call(fact.refs[0], fact.label, target, arguments, facts, low.span(node)))
         low.bind([target])
 
     return emit
+
+
+def _receiver(low: Lowering, node: ast.Call, info: "FunctionInfo") -> ast.expr | None:
+    """`self` of a method's call, where it surely is that method and no other of the name."""
+    func, name = node.func, info.qualname.rpartition(".")[2]
+    others = [
+        other
+        for other in low.analysis.functions.values()
+        if other.owner is not None and other.qualname.rpartition(".")[2] == name
+    ]
+    decorated = isinstance(info.node, ast.AsyncFunctionDef) and bool(info.node.decorator_list)
+    if not isinstance(func, ast.Attribute) or decorated or len(others) != 1:
+        return None
+    match func.value:
+        case ast.Call(func=ast.Name(id="super")):
+            return None
+        case ast.Name(id=known) if not low.is_slot(known):
+            return None  # the class itself, or a value of the module
+        case receiver:
+            return receiver
 
 
 def _is_defined(low: Lowering, called: ast.expr, info: "FunctionInfo | None") -> bool:

@@ -9,6 +9,7 @@ from perdure.frontend.build.lowering import Lowering, NotYetError, located
 from perdure.ir import (
     YIELD,
     Argument,
+    Block,
     Call,
     Exit,
     ExitKind,
@@ -52,16 +53,37 @@ def _spell(low: Lowering, node: ast.stmt) -> None:
     """Write one statement; what cannot be taken apart stays whole, and takes back what was
     begun.
     """
-    length = len(low.out)
+    length, replaced = len(low.out), dict(low.replaced)
+    bound = None if low.bound is None else set(low.bound)
     try:
         _statement(low, node)
     except NotYetError as problem:
         del low.out[length:]
-        low.add(Unlowered(problem.what, (node,), low.span(node)))
+        low.replaced.clear()
+        low.replaced.update(replaced)
+        low.bound = bound
+        lowered = _for_machines(low, node) if problem.machines else ()
+        low.add(Unlowered(problem.what, (node,), low.span(node), lowered))
         found = uses([node])
         if found.binds is None:
             low.bound = None
         low.bind(found.binds or ())
+
+
+def _for_machines(low: Lowering, node: ast.stmt) -> Block:
+    """The statement as machines take it apart, () where they cannot either."""
+    replaced = dict(low.replaced)
+    low.machines = True
+    try:
+        with low.block() as lowered:
+            _statement(low, node)
+    except NotYetError:
+        return ()
+    finally:
+        low.machines = False
+        low.replaced.clear()
+        low.replaced.update(replaced)
+    return tuple(lowered)
 
 
 def _statement(low: Lowering, node: ast.stmt) -> None:
