@@ -158,10 +158,14 @@ def _environment(error: Exception) -> int | None:
         return _output_lost(streams.lost(error))
     sqlite = sys.modules.get("sqlite3")
     if sqlite is not None and isinstance(error, sqlite.Error):
-        streams.say(
-            f"error: the store of runs cannot be used: {error}; nothing that was recorded is lost "
-            "by that, and runs can be resumed"
+        is_passing = isinstance(error, sqlite.OperationalError)
+        what_now = (
+            "nothing that was recorded is lost by that, and runs can be resumed"
+            if is_passing
+            else "the file is damaged and was left as it is: put a copy of it back, or name another"
+            " one with PERDURE_STORE"
         )
+        streams.say(f"error: the store of runs cannot be used: {error}; {what_now}")
         return exits.ENVIRONMENT
     return None
 

@@ -61,9 +61,12 @@ class EventLog:
         """Return the entries of a run past a sequence number, in order."""
         query = "SELECT entry FROM log WHERE run = ? AND sequence > ? ORDER BY sequence"
         rows = self._store.connection.execute(query, (run, after)).fetchall()
-        # Many small texts are parsed several times faster as one.
-        bodies: list[dict[str, Json]] = json.loads(f"[{','.join(row[0] for row in rows)}]")
-        return [_entry(body) for body in bodies]
+        try:
+            # Many small texts are parsed several times faster as one.
+            bodies: list[dict[str, Json]] = json.loads(f"[{','.join(row[0] for row in rows)}]")
+            return [_entry(body) for body in bodies]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise sqlite3.DatabaseError(f"the event log of run {run} is damaged") from None
 
     def write(self, entries: Sequence[tuple[str, int, Entry]]) -> None:
         """Append entries (run, sequence, entry), within the transaction of the caller."""
