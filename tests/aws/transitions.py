@@ -32,4 +32,12 @@ EXCESS: Final[Mapping[str, Excess]] = {
     "re-06-paid": Excess(6, _HANDLER),
     "re-06-escalated": Excess(9, _HANDLER),
     "sf-16": Excess(5, _LOOP),
+    "tp-09": Excess(5, _DECIDES),
+    "ta-01-confirmed": Excess(7, _DECIDES),
+    "ta-01-ended": Excess(4, _DECIDES),
+    "re-12-refunded": Excess(8, _DECIDES),
+    "re-12-no-money": Excess(4, _DECIDES),
+    "dt-04": Excess(
+        3, "each run begins the next one, as it would a child, and hands on its result"
+    ),
 }
