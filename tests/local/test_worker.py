@@ -231,3 +231,30 @@ def test_a_program_that_cannot_be_loaded_keeps_no_other_from_running(
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=30)
     assert "the process of app:waits left with 1; again in" in said
+
+
+def test_a_run_of_a_flow_in_another_file_is_found(tmp_path: Path) -> None:
+    other = """
+from perdure import event, flow
+
+
+@flow
+async def later(n: int) -> int:
+    return n + await event("go", int)
+"""
+    first = """
+from other import later
+from perdure import flow
+
+
+@flow
+async def first(n: int) -> int:
+    await later.start(n, id="l")
+    return await later(n)
+"""
+    root = write_project(tmp_path, app=first, other=other)
+    command(root, "run", "app.py", "n=1", "--id", "a", "--detach", code=4)
+    assert json.loads(command(root, "send", "l", "go", "--payload", "5")) == 6
+    command(root, "send", "a/later", "go", "--payload", "6", "--no-drive")
+    command(root, "worker", "--once")
+    assert statuses(root) == {"l": "completed", "a": "completed"}

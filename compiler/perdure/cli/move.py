@@ -59,14 +59,13 @@ def move_run(place: Place, record: "RunRecord") -> "tuple[RunRecord, Program]":
 
 def _newest(place: Place, record: "RunRecord") -> "Program | str":
     """The flow as its source is now, or why it cannot be loaded."""
-    from perdure.driver import FlowName
     from perdure.frontend.loader import UserImportError
-    from perdure.local.program import Refused, WrongPython, load_program, read_copy
+    from perdure.local.program import Refused, WrongPython, flow_name, load_program, read_copy
 
     copy = read_copy(place.store, record)
-    name = FlowName(place.project.root / copy.file, record.flow.partition(":")[2])
+    name = flow_name(copy, place.project.root, record.flow)
     if not name.path.exists():
-        return f"there is no file `{copy.file}` any more"
+        return f"there is no file `{name.path.name}` any more"
     try:
         return load_program(name)
     except Refused as refused:

@@ -37,6 +37,7 @@ __all__ = [
     "WrongPython",
     "check_id",
     "check_program",
+    "flow_name",
     "load_copied",
     "load_program",
     "load_stored",
@@ -255,8 +256,18 @@ def load_copied(
     if changed:
         root = folder / record.versions.source[:16]
         _write_copy(copy, root)
-    name = FlowName(root / copy.file, record.flow.partition(":")[2])
-    return load_program(name), changed
+    return load_program(flow_name(copy, root, record.flow)), changed
+
+
+def flow_name(copy: SourceCopy, root: Path, reference: str) -> FlowName:
+    """Where a flow (`module:qualname`) of these files lies below a root.
+
+    A child, or a run that another one started, may be of a flow in another file.
+    """
+    module, _, name = reference.partition(":")
+    place = module.replace(".", "/")
+    found = [file for file in (f"{place}.py", f"{place}/__init__.py") if file in copy.files]
+    return FlowName(root / (found[0] if found else copy.file), name)
 
 
 def _write_copy(copy: SourceCopy, root: Path) -> None:
