@@ -79,9 +79,13 @@ class Durable:
         self.loop.advance_to(utc(self.context).timestamp())
         self._collect()
 
-    def close(self) -> bool:
-        """Give up waiting, so that what comes from now on is kept; False if work is under way."""
-        return len(self._pending) == 1 and bool(self._pending.pop()[0].cancel())
+    def is_idle(self) -> bool:
+        """Whether nothing is under way but the wait for messages."""
+        return len(self._pending) == 1
+
+    def close(self) -> None:
+        """Give up waiting, so that the engine keeps what comes from now on."""
+        self._pending.pop()[0].cancel()
 
     async def _instant_over(self) -> None:
         if self._quiet == self.changes or len(self._pending) <= 1:

@@ -19,13 +19,11 @@ from typing import NamedTuple, Protocol, assert_never, final
 
 from perdure.diagnostics import InternalError
 from perdure.ir import (
-    Argument,
     Block,
     Branch,
     Call,
     Deadline,
     Exit,
-    ExitKind,
     Expr,
     For,
     Fork,
@@ -48,13 +46,24 @@ from perdure.ir import (
 )
 from perdure.source import Span
 from perdure.uses import uses
+from perdure_azure.forms import (
+    arguments_of,
+    assign,
+    both,
+    exit_of,
+    given,
+    is_mark,
+    kept,
+    load,
+    mark,
+    store,
+    target_of,
+)
+from perdure_azure.handover import Head, labels_in, loop_heads
 from perdure_azure.places import at_site, site_at
 from perdure_azure.tidy import merged_comprehension, without_temporaries
 
-__all__ = ["MARK", "Place", "body_of", "is_mark"]
-
-MARK = "perdure.line "
-"""How the string begins that stands before an operation, with its line after it."""
+__all__ = ["Place", "body_of"]
 
 _OPERANDS: Mapping[OpKind, tuple[str, ...]] = {
     OpKind.EVENT: ("name", "type"),
@@ -102,7 +111,7 @@ class Place(NamedTuple):
 def body_of(function: Function, place: Place) -> list[ast.stmt]:
     """The statements of the function."""
     printer = _Printer(function, place)
-    body = without_temporaries(printer.block(function.body), is_mark)
+    body = without_temporaries(printer.entered(function.body), is_mark)
     found = uses(body)
     inner: list[ast.stmt] = [
         printed for name, printed in place.nested.items() if not _defines(body, name)
@@ -141,6 +150,9 @@ class _Printer:
         self._count = 0
         self._before: list[ast.stmt] = []
         """Branch functions that the next statement needs."""
+        self._loops: dict[int, Head] = {}
+        if function.kind == "flow" and not place.nested:
+            self._loops = loop_heads(function)
         self._in_fork = False
         """Whether what is printed is handed to a fork, which has to see what kind of call it is."""
 
@@ -155,6 +167,51 @@ class _Printer:
             self._before = outer
         return found
 
+    def entered(self, block: Block) -> list[ast.stmt]:
+        """A block that a later generation of the run may enter at one of its loops."""
+        found: list[ast.stmt] = []
+        for statement in block:
+            head = self._loops.get(id(statement))
+            inside = labels_in(statement, self._loops)
+            if head is not None:
+                found = self._skipped(head, found)
+            elif inside and found:
+                elsewhere = self._plain("resumes", *map(ast.Constant, inside))
+                found = [ast.If(ast.UnaryOp(ast.Not(), elsewhere), found, [])]
+            found += self.block((statement,))
+        return found
+
+    def _skipped(self, head: Head, before: list[ast.stmt]) -> list[ast.stmt]:
+        """`if (handed := durable.handed_over("while")) is None:` what stands before the loop."""
+        handed = self._plain("handed_over", ast.Constant(head.label))
+        if not head.live and not before:
+            return [ast.Expr(handed)]
+        if not head.live:
+            return [ast.If(ast.Compare(handed, [ast.Is()], [ast.Constant(None)]), before, [])]
+        name = "handed" if "handed" not in self._function.slots else self._fresh("_handed")
+        test = ast.Compare(ast.NamedExpr(store(name), handed), [ast.Is()], [ast.Constant(None)])
+        target = ast.Tuple([store(slot) for slot in head.live], ast.Store())
+        restored: list[ast.stmt] = [ast.Assign([target], load(name))]
+        if not before:
+            test.ops[0] = ast.IsNot()
+            return [ast.If(test, restored, [])]
+        return [ast.If(test, before, restored)]
+
+    def _plain(self, word: str, *arguments: Expr) -> Expr:
+        called = ast.Attribute(load(self._place.durable), word, ast.Load())
+        return ast.Call(called, [*arguments], [])
+
+    def _turns(self, head: Head, iterable: Expr) -> Expr:
+        live = ast.Tuple([load(slot) for slot in head.live], ast.Load())
+        nothing = ast.arguments([], [], None, [], [], None, [])
+        over, needed = (ast.Lambda(nothing, value) for value in (iterable, live))
+        return self._plain("turns", ast.Constant(head.label), over, needed)
+
+    def _turn(self, head: Head | None) -> Expr | None:
+        if head is None:
+            return None
+        return ast.Await(self._plain("turn", ast.Constant(head.label), *map(load, head.live)))
+
     def _body(self, block: Block) -> list[ast.stmt]:
         return self.block(block) or [ast.Pass()]
 
@@ -164,11 +221,11 @@ class _Printer:
                 return [*code]
             case Op() | Call() | Fork():
                 value = ast.Await(self._coroutine(statement))
-                return [_mark(statement.span), _kept(statement.target, value)]
+                return [mark(statement.span), kept(statement.target, value)]
             case Task():
-                return [_mark(statement.span), self._task(statement)]
+                return [mark(statement.span), self._task(statement)]
             case Group() | Deadline():
-                return [_mark(statement.span), *self._context(statement)]
+                return [mark(statement.span), *self._context(statement)]
             case Try():
                 return [self._try(statement)]
             case If(test=test, then=then, orelse=orelse):
@@ -179,20 +236,23 @@ class _Printer:
                 return self._while(statement)
             case For(target=target, iterable=iterable):
                 inner, after = self._body(statement.body), self.block(statement.orelse)
-                return [ast.For(target, iterable, inner, after)]
+                head = self._loops.get(id(statement))
+                if head is None:
+                    return [ast.For(target, iterable, inner, after)]
+                return [ast.AsyncFor(target, self._turns(head, iterable), inner, after)]
             case Exit():
-                return [_exit(statement)]
+                return [exit_of(statement)]
             case With():
                 return [self._with(statement)]
             case Unlowered(code=code):
-                return [_mark(statement.span), *map(self._place.whole, code)]
+                return [mark(statement.span), *map(self._place.whole, code)]
             case _:
                 assert_never(statement)
 
     def _task(self, task: Task) -> ast.stmt:
-        create = ast.Attribute(_load(task.group), "create_task", ast.Load())
+        create = ast.Attribute(load(task.group), "create_task", ast.Load())
         named = [] if task.named is None else [ast.keyword("name", task.named)]
-        return _kept(task.target, ast.Call(create, [self._branch(task.branch)], named))
+        return kept(task.target, ast.Call(create, [self._branch(task.branch)], named))
 
     def _context(self, node: Group | Deadline) -> list[ast.stmt]:
         if isinstance(node, Group):
@@ -200,11 +260,11 @@ class _Printer:
             name = None if node.name is None else ast.Name(node.name, ast.Store())
             return [ast.AsyncWith([ast.withitem(manager, name)], self._body(node.body))]
         if node.wait_for:
-            target = _target_of(node.body)
-            return [_kept(target, ast.Await(self._wait_for(node, target)))]
+            target = target_of(node.body)
+            return [kept(target, ast.Await(self._wait_for(node, target)))]
         word = "timeout_at" if node.absolute else "timeout"
         manager = self._form(word, node.label, node.span, node.delay)
-        name = None if node.name is None else _store(node.name)
+        name = None if node.name is None else store(node.name)
         return [ast.AsyncWith([ast.withitem(manager, name)], self._body(node.body))]
 
     def _try(self, node: Try) -> ast.stmt:
@@ -214,7 +274,10 @@ class _Printer:
         ]
         made = ast.TryStar if node.star else ast.Try
         return made(
-            self._body(node.body), handlers, self.block(node.orelse), self.block(node.final)
+            self.entered(node.body) or [ast.Pass()],
+            handlers,
+            self.block(node.orelse),
+            self.block(node.final),
         )
 
     def _match(self, node: Match) -> ast.stmt:
@@ -225,19 +288,21 @@ class _Printer:
 
     def _while(self, node: While) -> list[ast.stmt]:
         """Operations of the test run before each test; `else` of such a loop needs a flag."""
+        turn = self._turn(self._loops.get(id(node)))
         if not node.before:
-            return [ast.While(node.test, self._body(node.body), self.block(node.orelse))]
+            test = both(turn, node.test)
+            return [ast.While(test, self._body(node.body), self.block(node.orelse))]
         before, body, orelse = map(self.block, (node.before, node.body, node.orelse))
         leave: list[ast.stmt] = [ast.Break()]
         after: list[ast.stmt] = []
         first: list[ast.stmt] = []
         if orelse:
             flag = self._fresh("_ended")
-            first = [_assign(flag, ast.Constant(False))]
-            leave = [_assign(flag, ast.Constant(True)), *leave]
-            after = [ast.If(_load(flag), orelse, [])]
-        test = ast.If(ast.UnaryOp(ast.Not(), node.test), leave, [])
-        loop = ast.While(ast.Constant(True), [*before, test, *body], [])
+            first = [assign(flag, ast.Constant(False))]
+            leave = [assign(flag, ast.Constant(True)), *leave]
+            after = [ast.If(load(flag), orelse, [])]
+        stop = ast.If(ast.UnaryOp(ast.Not(), node.test), leave, [])
+        loop = ast.While(turn or ast.Constant(True), [*before, stop, *body], [])
         return [*first, loop, *after]
 
     def _with(self, node: With) -> ast.stmt:
@@ -252,7 +317,7 @@ class _Printer:
             case Op():
                 return self._operation(node)
             case Call(helper=helper):
-                arguments, keywords = _arguments(node.arguments)
+                arguments, keywords = arguments_of(node.arguments)
                 return ast.Call(self._name(helper), arguments, keywords)
             case Fork():
                 return self._fork(node)
@@ -262,20 +327,20 @@ class _Printer:
     def _operation(self, op: Op) -> Expr:
         match op.kind:
             case OpKind.VALUE:
-                return _given(op.callee, op.span)
+                return given(op.callee, op.span)
             case OpKind.STEP | OpKind.FLOW | OpKind.TABLE:
                 callee = self._name(op.candidates[0]) if op.callee is None else op.callee
                 known = op.kind is not OpKind.TABLE or not self._in_fork
                 if op.options:
-                    chosen, named = _arguments(op.options)
+                    chosen, named = arguments_of(op.options)
                     callee = ast.Call(ast.Attribute(callee, "options", ast.Load()), chosen, named)
-                arguments, keywords = _arguments(op.arguments)
+                arguments, keywords = arguments_of(op.arguments)
                 if known:
                     called = ast.Call(callee, arguments, keywords)
                     return at_site(called, self._place.sites.find(op.label, op.span))
                 return self._form("call", op.label, op.span, callee, *arguments, keywords=keywords)
             case _:
-                arguments, keywords = _arguments(op.arguments, _OPERANDS[op.kind])
+                arguments, keywords = arguments_of(op.arguments, _OPERANDS[op.kind])
                 if op.kind is OpKind.START and op.candidates:
                     arguments = [self._name(op.candidates[0]), *arguments]
                 return self._form(op.kind.value, op.label, op.span, *arguments, keywords=keywords)
@@ -304,15 +369,15 @@ class _Printer:
         """`[quote(_1) for _1 in over]`; just `over` where it holds the coroutines."""
         element = self._branch(branch)
         if fork.kind is ForkKind.RACE:
-            pair = ast.Tuple([_store(name) for name in branch.params], ast.Store())
+            pair = ast.Tuple([store(name) for name in branch.params], ast.Store())
             items = ast.comprehension(pair, over, [], 0)
-            return ast.DictComp(_load(branch.params[0]), element, [items])
+            return ast.DictComp(load(branch.params[0]), element, [items])
         params = branch.params or (self._fresh("_item"),)
         if isinstance(element, ast.Name) and (element.id,) == params:
             return over
-        target: Expr = _store(params[0])
+        target: Expr = store(params[0])
         if len(params) > 1:
-            target = ast.Tuple([_store(name) for name in params], ast.Store())
+            target = ast.Tuple([store(name) for name in params], ast.Store())
         merged = merged_comprehension(element, params, over)
         return merged or ast.ListComp(element, [ast.comprehension(target, over, [], 0)])
 
@@ -334,7 +399,7 @@ class _Printer:
             case ast.Call() if site_at(element) is not None:
                 return element
             case ast.Call(func=func, args=args, keywords=keywords):
-                called = ast.Attribute(_load(self._place.durable), "branch", ast.Load())
+                called = ast.Attribute(load(self._place.durable), "branch", ast.Load())
                 return ast.Call(called, [func, *args], keywords)
             case _:
                 return element
@@ -365,7 +430,7 @@ class _Printer:
             body.append(ast.Return(branch.value))
         args = ast.arguments([], [ast.arg(each) for each in given], None, [], [], None, [])
         self._before.append(ast.AsyncFunctionDef(name, args, body, [], type_params=[]))
-        return ast.Call(_load(name), [_load(each) for each in given], [])
+        return ast.Call(load(name), [load(each) for each in given], [])
 
     # Parts
 
@@ -380,10 +445,10 @@ class _Printer:
         """`durable.word(...)`; what only run time knows to be an operation names its site."""
         index = self._place.sites.find(label, span)
         if word == "call":
-            site = ast.Subscript(_load("__sites__"), ast.Constant(index), ast.Load())
-            called = ast.Attribute(_load("__perdure__"), word, ast.Load())
+            site = ast.Subscript(load("__sites__"), ast.Constant(index), ast.Load())
+            called = ast.Attribute(load("__perdure__"), word, ast.Load())
             return ast.Call(called, [site, *arguments], [*keywords])
-        called = ast.Attribute(_load(self._place.durable), word, ast.Load())
+        called = ast.Attribute(load(self._place.durable), word, ast.Load())
         return at_site(ast.Call(called, [*arguments], [*keywords]), index)
 
     def _name(self, ref: Ref) -> Expr:
@@ -395,81 +460,3 @@ class _Printer:
             slot = f"{name}_{self._count}"
             if slot not in self._function.slots | self._function.captures:
                 return slot
-
-
-def _arguments(
-    arguments: Sequence[Argument], by_position: Sequence[str] = ()
-) -> tuple[list[Expr], list[ast.keyword]]:
-    """Positional and keyword arguments; operands of natives are named in the IR."""
-    positional: list[Expr] = []
-    keywords: list[ast.keyword] = []
-    for argument in arguments:
-        at = len(positional)
-        if argument.star == "*":
-            positional.append(ast.Starred(argument.value, ast.Load()))
-        elif (argument.name is None and argument.star is None) or (
-            not keywords and by_position[at : at + 1] == (argument.name,)
-        ):
-            positional.append(argument.value)
-        else:
-            keywords.append(ast.keyword(argument.name, argument.value))
-    return positional, keywords
-
-
-def _exit(node: Exit) -> ast.stmt:
-    match node.kind:
-        case ExitKind.RETURN:
-            return ast.Return(node.value)
-        case ExitKind.BREAK:
-            return ast.Break()
-        case ExitKind.CONTINUE:
-            return ast.Continue()
-        case ExitKind.RAISE:
-            return ast.Raise(node.value, node.cause)
-        case _:
-            assert_never(node.kind)
-
-
-def _target_of(block: Block) -> Slot | None:
-    match block:
-        case (Op() | Call() | Fork() as node,):
-            return node.target
-        case (Deadline() as node,):
-            return _target_of(node.body)
-        case _:
-            return None
-
-
-def _given(callee: Expr | None, span: Span) -> Expr:
-    if callee is None:
-        raise InternalError(f"a value awaited at line {span.line} is missing", during="print")
-    return callee
-
-
-def _mark(span: Span) -> ast.stmt:
-    return ast.Expr(ast.Constant(f"{MARK}{span.line}"))
-
-
-def is_mark(statement: ast.AST) -> bool:
-    """Whether the statement only says where the next one comes from."""
-    match statement:
-        case ast.Expr(value=ast.Constant(value=str(text))):
-            return text.startswith(MARK)
-        case _:
-            return False
-
-
-def _kept(target: Slot | None, value: Expr) -> ast.stmt:
-    return ast.Expr(value) if target is None else _assign(target, value)
-
-
-def _assign(target: Slot, value: Expr) -> ast.stmt:
-    return ast.Assign([_store(target)], value)
-
-
-def _load(name: Slot) -> ast.Name:
-    return ast.Name(name, ast.Load())
-
-
-def _store(name: Slot) -> ast.Name:
-    return ast.Name(name, ast.Store())

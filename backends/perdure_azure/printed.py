@@ -19,8 +19,9 @@ from perdure.modules import Module, imported_module
 from perdure.runtime.here import Place, map_text
 from perdure.runtime.site import Site
 from perdure.source import Span
-from perdure_azure.emit import MARK, body_of, is_mark
 from perdure_azure.emit import Place as Printing
+from perdure_azure.emit import body_of
+from perdure_azure.forms import MARK, is_mark
 from perdure_azure.places import places_of
 
 __all__ = ["print_modules"]

@@ -3,13 +3,14 @@
     _1 = await post(text)          return await post(text)
     return _1
 
-A temporary goes if it is read once, in the next statement, before anything else happens there.
+A temporary goes if it is read once, in the next statement, where that reads it whatever happens:
+then it is an await of that very statement, which the Flow IR has taken out.
 """
 
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Final, final
 
@@ -46,16 +47,31 @@ def _block(
 ) -> list[ast.stmt]:
     done: list[ast.stmt] = []
     for statement in body:
-        last = done[-1] if done else None
-        match last:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in once:
-                if _first(_evaluated(statement)) == name:
-                    done[-1] = _inner(_replaced(statement, name, value), once, is_mark)
-                    continue
-            case _:
-                pass
-        done.append(_inner(statement, once, is_mark))
+        value, whole = _evaluated(statement), statement
+        wanted = [] if value is None else [name for name in _reads(value) if name in once]
+        places = [at for at, each in enumerate(done) if not is_mark(each)][-len(wanted) :]
+        given = [done[at] for at in places] if wanted else []
+        if wanted and [_target(each) for each in given] == wanted:
+            for each in given:
+                whole = _folded(whole, each)
+            first = places[0] - 1 if places[0] and is_mark(done[places[0] - 1]) else places[0]
+            kept = done[first : first + 1] if is_mark(done[first]) else []
+            done[first:] = kept
+        done.append(_inner(whole, once, is_mark))
     return done
+
+
+def _target(statement: ast.stmt) -> str | None:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+        case _:
+            return None
+
+
+def _folded(statement: ast.stmt, temporary: ast.stmt) -> ast.stmt:
+    assert isinstance(temporary, ast.Assign)
+    return _replaced(statement, _target(temporary) or "", temporary.value)
 
 
 def _inner(statement: ast.stmt, once: set[str], is_mark: Callable[[ast.AST], bool]) -> ast.stmt:
@@ -82,27 +98,35 @@ def _evaluated(statement: ast.stmt) -> ast.expr | None:
             return None
 
 
-def _first(expr: ast.expr | None) -> str | None:
-    """The name that an expression reads before it does anything."""
+def _reads(expr: ast.expr) -> Iterator[str]:
+    """The names that an expression reads whatever happens, in order."""
+    parts: Iterable[ast.AST]
     match expr:
         case ast.Name(id=name):
-            return name
+            yield name
+            return
+        case ast.BoolOp(values=[first, *_]) | ast.IfExp(test=first):
+            parts = [first]
+        case ast.Compare(left=first, comparators=[second, *_]):
+            parts = [first, second]
+        case ast.Lambda():
+            return
         case (
-            ast.Attribute(value=inner)
-            | ast.Subscript(value=inner)
-            | ast.BinOp(left=inner)
-            | ast.Compare(left=inner)
-            | ast.UnaryOp(operand=inner)
-            | ast.BoolOp(values=[inner, *_])
-            | ast.IfExp(test=inner)
-            | ast.Tuple(elts=[inner, *_])
-            | ast.List(elts=[inner, *_])
-            | ast.Starred(value=inner)
-            | ast.Call(func=(ast.Attribute() | ast.Call()) as inner)
+            ast.ListComp(generators=[first, *_])
+            | ast.SetComp(generators=[first, *_])
+            | ast.DictComp(generators=[first, *_])
+            | ast.GeneratorExp(generators=[first, *_])
         ):
-            return _first(inner)
+            parts = [first.iter]
+        case ast.Dict(keys=keys, values=values):
+            pairs = zip(keys, values, strict=True)
+            parts = [each for pair in pairs for each in pair if each is not None]
         case _:
-            return None
+            parts = ast.iter_child_nodes(expr)
+    for part in parts:
+        inner = part.value if isinstance(part, ast.keyword) else part
+        if isinstance(inner, ast.expr):
+            yield from _reads(inner)
 
 
 def _replaced[N: ast.AST](node: N, name: str, value: ast.expr) -> N:

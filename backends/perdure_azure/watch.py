@@ -19,6 +19,11 @@ __all__ = ["Watcher", "watcher"]
 class Watcher(Protocol):
     """Told of each episode; gives the answers of scripted steps."""
 
+    @property
+    def longest(self) -> int:
+        """Events after which a run hands over."""
+        ...
+
     def began(self, episode: "Episode") -> None:
         """An orchestrator function was entered: for the first time, or to be replayed."""
         ...

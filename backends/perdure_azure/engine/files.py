@@ -20,6 +20,9 @@ def imported_from(
     """Modules of a project written into a folder, while they are the ones that `import` finds."""
     names = _written(files, folder)
     hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    finders = sys.meta_path[:]
+    # A test runner's own finder would rewrite `assert` in a module that is called like a test.
+    sys.meta_path[:] = [each for each in finders if not type(each).__module__.startswith("_pytest")]
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
@@ -29,6 +32,7 @@ def imported_from(
         yield found
     finally:
         sys.path.remove(str(folder))
+        sys.meta_path[:] = finders
         for name in names:
             sys.modules.pop(name, None)
         sys.modules.update(hidden)

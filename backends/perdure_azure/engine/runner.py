@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["run_flow"]
 
+LONGEST_IN_TESTS = 40
+"""Events after which a run hands over: few, so that tests see it happen."""
+
 
 def run_flow(request: Request) -> Result:
     """Compile the flow of the request for Azure, and run it."""
@@ -75,6 +78,14 @@ def _run(module: ModuleType, flow: "Flow[..., Any]", name: str, request: Request
         drive.close()
 
 
+def _hands_over(response: pb.OrchestratorResponse) -> bool:
+    return any(
+        action.completeOrchestration.orchestrationStatus == pb.ORCHESTRATION_STATUS_CONTINUED_AS_NEW
+        for action in response.actions
+        if action.HasField("completeOrchestration")
+    )
+
+
 class _Seen(NamedTuple):
     """What was seen of an orchestration last."""
 
@@ -94,6 +105,9 @@ class _Drive:
         self._failure: BaseException | None = None
         self._episode: Episode | None = None
         self._seen: dict[str, _Seen] = {}
+        self._over: list[_Seen] = []
+        """The last of generations that handed over."""
+        self.longest = LONGEST_IN_TESTS
 
     def run(self, name: str, data: Json) -> Result:
         """Until the orchestration has ended, or nothing can ever happen."""
@@ -122,7 +136,7 @@ class _Drive:
         if item.HasField("orchestratorRequest"):
             response = self._app.orchestrate(item.orchestratorRequest)
             response.completionToken = item.completionToken
-            self._end_episode(item.orchestratorRequest.instanceId)
+            self._end_episode(item.orchestratorRequest.instanceId, response)
             self._backend.complete_orchestrator(response)
         else:
             self._attempt(item.activityRequest, item.completionToken)
@@ -186,7 +200,7 @@ class _Drive:
 
     # The end.
 
-    def _end_episode(self, instance: str) -> None:
+    def _end_episode(self, instance: str, response: pb.OrchestratorResponse) -> None:
         """An episode repeats what the one before it did, and goes on from there."""
         episode, self._episode = self._episode, None
         if episode is None:
@@ -198,7 +212,12 @@ class _Drive:
             done = [entry._replace(outcome=None) for entry in episode.entries]
             if done[: len(known)] != known:
                 raise AssertionError(f"replayed differently: {done} after {known}")
-        self._seen[instance] = _Seen(episode)
+        seen = _Seen(episode)
+        if _hands_over(response):
+            self._over.append(seen)
+            self._seen.pop(instance, None)
+        else:
+            self._seen[instance] = seen
 
     def _result(self) -> Result:
         outcome, status = self._outcome()
@@ -214,15 +233,16 @@ class _Drive:
                 value = result_of(outcome, self._functions)
             except BaseException as raised_by_flow:
                 error = raised_by_flow
-        seen = [each.episode for each in self._seen.values() if each.episode.tree == RUN_ID]
+        every = [each.episode for each in (*self._over, *self._seen.values())]
+        seen = [each for each in every if each.tree == RUN_ID]
         entries = sorted((e for each in seen for e in each.entries), key=lambda entry: entry.time)
         return Result(
             Trace(tuple(entries), end, frozenset().union(*(each.branches for each in seen))),
             result=value,
             error=error,
             history=tuple(self._backend.instance(RUN_ID).history),
-            logs=tuple(log for each in self._seen.values() for log in each.episode.logs),
-            progress=self._seen[RUN_ID].episode.progress if seen else None,
+            logs=tuple(log for each in every for log in each.logs),
+            progress=next((e.progress for e in reversed(seen) if e.progress is not None), None),
         )
 
     def _outcome(self) -> tuple[Outcome | None, str]:

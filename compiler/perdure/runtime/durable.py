@@ -2,6 +2,7 @@
 
 from perdure.runtime import calls
 from perdure.runtime.calls import branch
+from perdure.runtime.generations import handed_over, resumes, turn, turns
 from perdure.runtime.here import operation, placed
 
 __all__ = [
@@ -10,18 +11,22 @@ __all__ = [
     "cancel",
     "event",
     "gather",
+    "handed_over",
     "placed",
     "progress",
     "quorum",
     "race",
     "reply",
     "result",
+    "resumes",
     "send",
     "sleep",
     "start",
     "task_group",
     "timeout",
     "timeout_at",
+    "turn",
+    "turns",
     "wait_for",
 ]
 

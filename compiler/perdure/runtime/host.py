@@ -67,6 +67,10 @@ class Host(Protocol):
         """Engine time."""
         ...
 
+    def is_full(self) -> bool:
+        """Whether the history is so long that the run had better begin a new one, and may."""
+        ...
+
     def refused(self) -> None:
         """Something was asked although it is over."""
         ...

@@ -65,6 +65,10 @@ class HostedRun:
         self._attempts: dict[str, int] = {}
         self._usage: dict[str, tuple[Usage, ...]] = {}
         self._answers: dict[str, asyncio.Future[Outcome | None]] = {}
+        self.handed: Mapping[str, Json] | None = None
+        """At which loop this generation begins, and with what; None for the first."""
+        self.next: dict[str, Json] | None = None
+        """The same for the next generation, once this one stops for it."""
         self._cancelling = False
         self._task: asyncio.Task[None] | None = None
         self.end: End | None = None
@@ -86,8 +90,19 @@ class HostedRun:
         """Names nested functions of the flow's files."""
         return self._host.functions
 
-    def execute(self, flow: "Flow[..., Any]", arguments: Mapping[str, Json]) -> None:
-        """Start the flow's body."""
+    def execute(
+        self,
+        flow: "Flow[..., Any]",
+        arguments: Mapping[str, Json],
+        handed: Mapping[str, Json] | None = None,
+    ) -> None:
+        """Start the flow's body, where the generation before this one stopped."""
+        if handed is not None:
+            self.handed = handed
+            self._cancelling = bool(handed["cancelling"])
+            mailbox = handed["mailbox"]
+            assert isinstance(mailbox, dict)
+            self.mailbox.restore(mailbox)
         self._task = self._host.loop.create_task(self._execute(flow, arguments))
 
     def deliver(self, message: Mapping[str, Json]) -> None:
@@ -414,6 +429,17 @@ class HostedRun:
         self._end(begun, Completed(None))
 
     # What leaves no trace.
+
+    def is_full(self) -> bool:
+        """Whether the history is long, and nothing is under way."""
+        return self._host.is_full()
+
+    async def hand_over(self, state: Mapping[str, Json]) -> None:
+        """Stop here for good: the next generation goes on."""
+        await self._alive()
+        mailbox = self.mailbox.saved()
+        self.next = {**state, "cancelling": self._cancelling, "mailbox": mailbox}
+        await self._host.loop.create_future()
 
     async def progress(self, message: Message) -> None:
         """Publish what the run is at."""
