@@ -13,6 +13,7 @@ from perdure.codec.text import Json
 from perdure.durations import due
 from perdure.errors import InvalidInput, StepLost, Unanswered
 from perdure.runtime.bodies import run_flow
+from perdure.runtime.conversation import Conversation
 from perdure.runtime.engine import (
     CANCEL_RUN,
     Completed,
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HostedRun"]
 
-UNHEARD = 60.0
-"""Seconds after which a sender looks whether the run it wrote to has ended meanwhile."""
-
 
 class _Begun(NamedTuple):
     """An operation that has started and has no trace entry yet."""
@@ -64,7 +62,7 @@ class HostedRun:
         self._places: dict[str, int] = {}
         self._attempts: dict[str, int] = {}
         self._usage: dict[str, tuple[Usage, ...]] = {}
-        self._answers: dict[str, asyncio.Future[Outcome | None]] = {}
+        self._conversation = Conversation(host, identity.run)
         self.handed: Mapping[str, Json] | None = None
         """At which loop this generation begins, and with what; None for the first."""
         self.next: dict[str, Json] | None = None
@@ -111,9 +109,7 @@ class HostedRun:
             case {"cancel": str(how)}:
                 self._cancel(how)
             case {"reply": str(id), **rest}:
-                answer = self._answers.get(id)
-                if answer is not None and not answer.done():
-                    answer.set_result(_outcome(rest))
+                self._conversation.heard(id, rest)
             case {"event": str(name), **rest}:
                 self._receive(name, rest)
             case _:
@@ -367,39 +363,12 @@ class HostedRun:
             if found is None:
                 outcome = failed(LookupError(f"no run {message.run!r}"))
             elif found == "running" or asks:
-                outcome = await self._told(message, found, asks=asks)
+                outcome = await self._conversation.tell(message, found, asks=asks)
         except asyncio.CancelledError:
             self._end(begun, None)
             raise
         self._end(begun, outcome)
         return outcome
-
-    async def _told(self, message: Message, found: str, *, asks: bool) -> Outcome:
-        """What the other run says: that it heard, then the answer if this asks for one."""
-        id = f"{self.id}/{message.op.path}"
-        heard: asyncio.Future[Outcome | None] = self._host.loop.create_future()
-        answer: asyncio.Future[Outcome | None] = self._host.loop.create_future()
-        self._answers |= {f"{id}~heard": heard, id: answer}
-        try:
-            if found == "running":
-                told: dict[str, Json] = {"event": message.name, "payload": message.payload}
-                self._host.tell(message.run, {**told, "from": self.id, "id": id, "asks": asks})
-            while found == "running" and not heard.done() and not answer.done():
-                unheard = self._host.loop.create_task(self._pause(UNHEARD))
-                try:
-                    first: list[asyncio.Future[Any]] = [heard, answer, unheard]
-                    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-                    if unheard.done():
-                        found = await self._host.find(message.run) or "ended"
-                finally:
-                    unheard.cancel()
-            if answer.done():
-                return answer.result() or Completed(None)
-            if not heard.done() and asks:
-                return failed(Unanswered(f"run {message.run} ended before it answered"))
-            return (await answer if asks else None) or Completed(None)
-        finally:
-            del self._answers[f"{id}~heard"], self._answers[id]
 
     async def cancel(self, op: Operation, run: str) -> None:
         """Ask another run to cancel."""
@@ -510,7 +479,3 @@ class HostedRun:
             self._usage.get(path, ()),
         )
         self._places[path] = self._host.ended(entry)
-
-
-def _outcome(message: Mapping[str, Json]) -> Outcome:
-    return Failed(message["error"]) if "error" in message else Completed(message.get("value"))
