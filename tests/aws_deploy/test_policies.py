@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false
+# (the stubs know `client` by the names of all services, also of those that are not installed)
 """An independent look at the roles: what was requested in runs, against what is allowed.
 
 Every request that a function made is allowed by its role on that resource; every action that a

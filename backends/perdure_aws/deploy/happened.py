@@ -66,7 +66,7 @@ class _History:
     def take(self, event: Event) -> None:
         """One event more."""
         kind, number = str(event["type"]), _number(event, "id")
-        before = _number(event, "previousEventId")
+        before = _number(event, "previousEventId") or number - 1
         time = _time(event)
         match kind:
             case _ if kind.endswith("StateEntered"):
@@ -118,7 +118,7 @@ class _History:
             "began": self._began[path],
             "time": None,
             "outcome": None,
-            "line": payload.get("line"),
+            "line": self._places.get(state.name),
             "failures": self._failures.get(path, []),
         }
 
@@ -177,7 +177,7 @@ class _History:
             **record,
             "path": path,
             "began": self._entries.get(label, began) if own else began,
-            "line": self._places[label] if own else state.payload.get("line"),
+            "line": self._places.get(label if own else state.name),
             "failures": self._failures.pop(path, []),
         }
 

@@ -1,0 +1,155 @@
+# pyright: reportUnknownMemberType=false
+# (the stubs know `client` by the names of all services, also of those that are not installed)
+"""Whole deployments into ministack: stacks, functions in processes of their own, runs to their end.
+
+What is deployed is what `compile` wrote, but for what `ministack_faults` mends in the requests.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import click
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from perdure.cli.histories import DeployedHistory
+from perdure.cli.tree import draw
+from perdure.codec import Json
+from perdure.deployment import Place, Runs
+from perdure.runtime.engine import Completed, Failed, Outcome
+from perdure.store.match import live_waiters
+from perdure.store.runs import find_run
+from perdure_aws.deploy import stacks
+from perdure_aws.deploy.verbs import AwsDeployer
+from tests.aws_deploy.ministack import ACCOUNT, ministack
+from tests.aws_deploy.ministack_faults import MISSING, without_missing_types
+from tests.aws_deploy.projects import change, examples, small, text_of
+from tests.aws_deploy.test_versions import FLOW
+
+PATIENCE = 90.0
+_api_call: Any = vars(BaseClient)["_make_api_call"]
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    def call(self: BaseClient, operation_name: str, api_params: Mapping[str, Any]) -> Any:
+        given = {**api_params}
+        if "TemplateBody" in given and operation_name != "ValidateTemplate":
+            given["TemplateBody"] = without_missing_types(given["TemplateBody"])
+        return _api_call(self, operation_name, given)
+
+    with (
+        ministack(tmp_path_factory.mktemp("ministack")) as variables,
+        patch.dict(os.environ, variables),
+        patch.object(BaseClient, "_make_api_call", call),
+        patch.object(stacks, "POLL_SECONDS", 0.2),
+    ):
+        yield
+
+
+def here(place: Place) -> Place:
+    return place._replace(environment=place.environment._replace(account=ACCOUNT))
+
+
+def deployed(place: Place) -> Runs:
+    AwsDeployer().deploy(place, lambda line: None)
+    return AwsDeployer().connect(place)
+
+
+def outcome(runs: Runs, run: str) -> Outcome:
+    end = time.monotonic() + PATIENCE
+    while (found := runs.outcome(run)) is None:
+        assert time.monotonic() < end, f"{run} takes too long"
+        time.sleep(0.2)
+    return found
+
+
+def waits(runs: Runs, run: str) -> None:
+    """Until the run waits for an event."""
+    end = time.monotonic() + PATIENCE
+    while not live_waiters(runs.store, run):
+        assert time.monotonic() < end, f"{run} does not wait"
+        time.sleep(0.2)
+
+
+def test_the_examples_run_to_their_ends(there: None, folder: Path) -> None:
+    place = here(examples(folder))
+    runs = deployed(place)
+    order: Json = {"id": "o-1", "items": ["tea", "cup"], "card": "4242"}
+    declined: Json = {"id": "o-2", "items": ["tea", "cup"], "card": "0000"}
+    runs.start("examples.triage:triage", {"issue": {"number": 1, "title": "it crashes"}}, "triage")
+    runs.start("examples.agent:agent", {"question": "What is the weather in Oslo?"}, "agent")
+    runs.start("examples.research:research", {"topic": "tea"}, "research")
+    runs.start("examples.saga:saga", {"order": order}, "saga")
+    runs.start("examples.saga:saga", {"order": declined}, "declined")
+    waits(runs, "saga")
+    runs.send("saga", "shipped", None, id="shipped")
+    waits(runs, "triage")
+    runs.send("triage", "approval", {"approved": True}, id="approved")
+    assert outcome(runs, "triage") == Completed("https://issues.example/1#reply")
+    assert outcome(runs, "agent") == Completed("Oslo: 7 degrees, rain; 42")
+    assert isinstance(outcome(runs, "research"), Completed)
+    assert isinstance(outcome(runs, "saga"), Completed)
+    assert isinstance(outcome(runs, "declined"), Failed)
+    record = find_run(runs.store, "triage")
+    tree = click.unstyle("\n".join(draw(DeployedHistory(runs), record, time.time())))
+    assert "✓ classify(" in tree
+    assert "✓ post(" in tree
+    destroyed = AwsDeployer().destroy(
+        place, lambda line: None, flow=None, with_runs=True, with_data=True
+    )
+    assert destroyed.done
+    assert boto3.client("lambda").list_functions()["Functions"] == []
+    assert boto3.client("dynamodb").list_tables()["TableNames"] == []
+    assert boto3.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_run_that_waits_through_a_deploy_ends_on_its_old_code(there: None, folder: Path) -> None:
+    runs = deployed(here(small(folder, FLOW)))
+    runs.start("app:main", {}, "before")
+    waits(runs, "before")
+    runs = deployed(here(change(folder, 'return "old"', 'return "new"')))
+    runs.start("app:main", {}, "after")
+    waits(runs, "after")
+    for run in ("before", "after"):
+        runs.send(run, "go", "go", id=run)
+    assert outcome(runs, "before") == Completed(["old", "go", "old", "old flow"])
+    assert outcome(runs, "after") == Completed(["new", "go", "new", "old flow"])
+
+
+# --- faults of ministack -------------------------------------------------------------------------
+
+
+def test_ministack_takes_no_template_with_versions_and_aliases_of_machines(
+    there: None, folder: Path
+) -> None:
+    template = text_of(small(folder).project.root / "app.py", "template.json")
+    assert all(kind in template for kind in MISSING)
+    client = boto3.client("cloudformation")
+    names = ("Table", "CodeBucket", "CodeKey", "Artifacts")
+    parameters = [{"ParameterKey": name, "ParameterValue": "x"} for name in names]
+    with pytest.raises(ClientError, match="Unrecognized resource types") as refused:
+        _api_call(
+            client,
+            "CreateStack",
+            {"StackName": "plain", "TemplateBody": template, "Parameters": parameters},
+        )
+    assert all(kind in str(refused.value) for kind in MISSING)
+
+
+def test_mending_takes_nothing_else_out_of_a_template(folder: Path) -> None:
+    template = text_of(small(folder).project.root / "app.py", "template.json")
+    mended = json.loads(without_missing_types(template))
+    before = json.loads(template)["Resources"]
+    gone = {before[name]["Type"] for name in set(before) - set(mended["Resources"])}
+    assert gone == set(MISSING)
+    assert all(
+        mended["Resources"][name]["Type"] == before[name]["Type"] for name in mended["Resources"]
+    )
