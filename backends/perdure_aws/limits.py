@@ -27,31 +27,31 @@ _BOTO: Final = "botocore service model stepfunctions-2016-11-23"
 LIMITS: Final = (
     Limit(
         "payload_bytes", 262_144, "bytes of UTF-8", _QUOTAS,
-        "values above the flow's threshold are carried by reference; the flow is refused when "
-        "its fixed parts alone come near",
+        "states, branches and what they end with go by reference above a threshold",
     ),
     Limit(
         "variable_bytes", 262_144, "bytes of UTF-8",
         "step-functions/latest/dg/workflow-variables.html",
-        "live slots above the threshold are carried by reference",
+        "no variables are emitted",
     ),
     Limit(
         "assign_bytes", 262_144, "bytes of UTF-8",
         "step-functions/latest/dg/workflow-variables.html",
-        "one Assign holds one envelope, whose size the threshold bounds",
+        "no Assign is emitted",
     ),
     Limit(
         "variables_bytes", 10_485_760, "bytes of UTF-8",
         "step-functions/latest/dg/workflow-variables.html",
-        "bounded by threshold times branches alive at once; refused above",
+        "no variables are emitted",
     ),
     Limit(
         "history_events", 25_000, "events", _QUOTAS,
-        "loops are handed over to a new chunk before their events can reach it",
+        "loops are handed over to another execution before their events can reach it, wide "
+        "gathers go to several",
     ),
     Limit(
         "execution_seconds", 31_536_000, "seconds", _QUOTAS,
-        "the root is replaced before a year; the run's identity is in the run store",
+        "a longer wait is refused where it is written, else the run ends with LimitExceeded",
     ),
     Limit(
         "definition_bytes", 1_048_576, "bytes", _BOTO + " (Definition)",
@@ -69,11 +69,11 @@ LIMITS: Final = (
     Limit(
         "wait_seconds", 99_999_999, "seconds",
         "measured: sfnx 3.1.0 docs/design.md (literal Seconds)",
-        "longer sleeps are due times, handed over before the year",
+        "waits are due times",
     ),
     Limit(
         "timeout_seconds", 99_999_999, "seconds", "step-functions/latest/dg/state-task.html",
-        "longer timeouts are due times, handed over before the year",
+        "longer timeouts are due times: the site behind looks again",
     ),
     Limit(
         "retry_attempts", 99_999_999, "attempts",
@@ -88,7 +88,7 @@ LIMITS: Final = (
     Limit(
         "inline_map_concurrency", 40, "iterations",
         "step-functions/latest/dg/state-map-inline.html",
-        "branches that wait and must all start become child executions above it",
+        "branches that wait, above it, go to several executions",
     ),
     Limit(
         "expression_depth", 100, "nested evaluations",
