@@ -18,7 +18,7 @@ STEP_TOO_LONG = Rule(
 WAIT_TOO_LONG = Rule(
     "PDR303",
     "this waits {value}, and one wait on {target} lasts at most {limit}",
-    "wait in a loop of shorter waits",
+    "wait for a part of it, and `start` another run that waits for the rest",
     "An engine keeps an execution for a limited time.",
 )
 DEFINITION_TOO_LARGE = Rule(
