@@ -64,7 +64,9 @@ def encode_arguments(
     callee: Callee, arguments: Mapping[str, object], functions: "FunctionTable | None" = None
 ) -> dict[str, Json]:
     """Bound arguments, converted to their declared types (an int for a float), encoded."""
-    types = _parameter_types(callee)
+    types, unfit = _parameter_types(callee), _unfit_defaults(callee)
+    if unfit:
+        types = {name: one for name, one in types.items() if not _is_kept(unfit, name, arguments)}
     return encode_slots(conform_slots(arguments, types), functions=functions)
 
 
@@ -88,15 +90,14 @@ def encode_input(flow: "Flow[..., Any]", data: Mapping[str, object]) -> dict[str
     unknown = [name for name in data if name not in parameters]
     if unknown:
         raise InvalidInput(f"`{unknown[0]}`: {flow.name} has no parameter of this name")
-    types = _parameter_types(flow)
-    values: dict[str, object] = {}
-    for name, parameter in parameters.items():
-        if name in data:
-            values[name] = _checked(data[name], types.get(name), name)
-        elif parameter.default is not Parameter.empty:
-            values[name] = parameter.default
-        else:
+    types, unfit = _parameter_types(flow), _unfit_defaults(flow)
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    values = {name: data.get(name, default) for name, default in defaults.items()}
+    for name, value in values.items():
+        if value is Parameter.empty:
             raise InvalidInput(f"`{name}`: missing")
+        if not _is_kept(unfit, name, values):
+            values[name] = _checked(value, types.get(name), name)
     return encode_slots(values)
 
 
@@ -167,6 +168,25 @@ def _parameter_types(callee: Callee) -> dict[str, Descriptor]:
         for name, parameter in callee.signature.parameters.items()
         if name in hints and parameter.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
     }
+
+
+@lru_cache(maxsize=512)
+def _unfit_defaults(callee: Callee) -> dict[str, object]:
+    """Defaults that are not of their declared type (`note: str = None`): Python takes them."""
+    unfit: dict[str, object] = {}
+    for name, declared in _parameter_types(callee).items():
+        default = callee.signature.parameters[name].default
+        try:
+            if default is not Parameter.empty:
+                conform(default, declared, name)
+        except InvalidValue:
+            unfit[name] = default
+    return unfit
+
+
+def _is_kept(unfit: Mapping[str, object], name: str, values: Mapping[str, object]) -> bool:
+    """Whether a value is such a default, which stays as it is."""
+    return name in unfit and values.get(name) is unfit[name]
 
 
 def _hints(callee: Callee) -> dict[str, Any]:
