@@ -82,7 +82,7 @@ class AwsTarget:
             "codec": CODEC_VERSION,
             "state": STATE_VERSION,
         }
-        files = bundle_files(sources, sites, about)
+        files = bundle_files({**sources, **dict(program.recorded)}, sites, about)
         inner = [
             (f"{folder_of(one.machine.ref, machines)}/{name}", text)
             for one, its_document in others

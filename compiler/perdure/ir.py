@@ -466,6 +466,9 @@ class Program(NamedTuple):
     managers: tuple[Function, ...] = ()
     """Generator functions under `contextmanager` or `asynccontextmanager`: machines take them
     apart, with a call of `YIELD` for their `yield`."""
+    recorded: tuple[tuple[str, str], ...] = ()
+    """Those of `sources` that sites import in another form: what flows call of them reads clocks
+    and logs through the engine."""
     triggers: tuple[Trigger, ...] = ()
     """What starts the entry flow from outside, in source order."""
     secrets: tuple[str, ...] = ()

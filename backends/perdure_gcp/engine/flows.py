@@ -99,7 +99,7 @@ def compiled(
     if analysis is None or program is None or machines is None or not report.ok:
         raise Refused(report)
     artifacts = target.lower(machines, program, analysis.project)
-    sources = Imported(analysis.project).sources(program.sources)
+    sources = Imported(analysis.project).sources(program.sources) | dict(program.recorded)
     return program, machines, artifacts, zip_of_sources(sources, sites_of(machines, program))
 
 

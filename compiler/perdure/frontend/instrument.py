@@ -12,7 +12,7 @@ no replaced call is shared with the original tree. Same analysis, same tree.
 """
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast, final
 
 from perdure.frontend import known
@@ -20,7 +20,7 @@ from perdure.frontend.analysis import Analysis, CallFact, CallKind, FunctionKind
 from perdure.frontend.depth import PASSES, room
 from perdure.modules import Module
 
-__all__ = ["expression", "module", "statements"]
+__all__ = ["changed", "expression", "module", "statements"]
 
 PERDURE = "__perdure__"
 SITES = "__sites__"
@@ -51,6 +51,40 @@ def module(source: Module, analysis: Analysis) -> ast.Module:
     with room(PASSES):
         body = [copier.top(node) for node in source.tree.body]
     return ast.Module(body, source.tree.type_ignores)
+
+
+def changed(source: Module, analysis: Analysis) -> Iterator[tuple[ast.stmt, ast.stmt]]:
+    """The statements that differ, of classes their members; flows and helpers with operations are
+    left out.
+    """
+    copier = _Copier(analysis, {})
+    for node in source.tree.body:
+        info = analysis.function(node) if isinstance(node, ast.AsyncFunctionDef) else None
+        if info is None or info.kind not in (FunctionKind.FLOW, FunctionKind.HELPER):
+            yield from _differing(node, copier.top(node))
+
+
+def _differing(node: ast.stmt, new: ast.stmt) -> Iterator[tuple[ast.stmt, ast.stmt]]:
+    """The innermost ones: what stands around a function that differs is as it was."""
+    inner = list(zip(_inside(node), _inside(new), strict=True))
+    for member, copied in inner:
+        yield from _differing(member, copied)
+    if new is not node and not inner:
+        yield node, new
+
+
+def _inside(node: ast.stmt) -> list[ast.stmt]:
+    """The statements in a class or a block at the top; none of a function."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return []
+    handlers: list[ast.ExceptHandler] = getattr(node, "handlers", [])
+    blocks: list[list[ast.stmt]] = [
+        getattr(node, "body", []),
+        *(handler.body for handler in handlers),
+        getattr(node, "orelse", []),
+        getattr(node, "finalbody", []),
+    ]
+    return [child for block in blocks for child in block]
 
 
 @final

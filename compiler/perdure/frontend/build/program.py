@@ -11,6 +11,7 @@ from perdure.frontend.analysis import CallKind, FunctionKind
 from perdure.frontend.build import statements
 from perdure.frontend.build.effects import Effects
 from perdure.frontend.build.lowering import Lowering
+from perdure.frontend.build.recorded import recorded_sources
 from perdure.ir import Function, Parameter, Program, StepInfo
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def build(analysis: "Analysis") -> Program:
             for info in analysis.functions.values()
             if info.kind is FunctionKind.MANAGER
         ),
+        recorded=recorded_sources(analysis),
         triggers=analysis.triggers,
         secrets=analysis.secrets,
     )
