@@ -42,7 +42,9 @@ def statements(role: str) -> Iterator[Mapping[str, Any]]:
 
 
 def role_of(function: str) -> str:
-    return boto3.client("lambda").get_function(FunctionName=function)["Configuration"]["Role"]
+    found: Any = boto3.client("lambda").get_function(FunctionName=function)
+    role: str = found["Configuration"]["Role"]
+    return role
 
 
 def action(call: Call) -> str:
