@@ -133,3 +133,21 @@ def test_from_the_command_line(
     ]
     assert [one["at"] for one in shown["operations"]][2] == "examples/triage.py:52"
     assert perdure(capsys, "cancel", "r", "--on", "prod")[0] == 2
+
+
+def test_the_tree_is_that_of_a_local_run(
+    there: Cloud, place: Place, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--input", json.dumps({"issue": FIELDS}), "--id", "r", "--detach"]
+    seen: list[Any] = []
+    for on in ((), ("--on", "prod")):
+        assert perdure(capsys, "run", "examples/triage.py", *given, *on)[0] == 4
+        assert perdure(capsys, "send", "r", "approval", "approved=false", "note=no", *on)[0] == 0
+        seen.append(json.loads(perdure(capsys, "show", "r", "--json", *on)[1]))
+    local, deployed = seen
+    same = ("path", "kind", "name", "arguments", "attempts", "value", "at", "failures", "usage")
+    assert [{name: one.get(name) for name in same} for one in local["operations"]] == [
+        {name: one.get(name) for name in same} for one in deployed["operations"]
+    ]
+    whole = ("run", "flow", "status", "input", "result", "error", "progress", "usage")
+    assert {name: local[name] for name in whole} == {name: deployed[name] for name in whole}
