@@ -114,7 +114,9 @@ def tasks_ended(outcomes: Sequence[Json]) -> list[tuple[int, str, object]]:
 def group_failed(store: RunStore, run: str, fork: str, won: Mapping[str, Json]) -> BaseException:
     """What a group raises whose task failed; it says what became of the others."""
     error = decode_error(won["error"])
-    raised = BaseExceptionGroup("unhandled errors in a TaskGroup", [error])
+    raised = error  # asyncio raises what ends a process as it is
+    if is_returned(error):
+        raised = BaseExceptionGroup("unhandled errors in a TaskGroup", [error])
     raised.__suppress_context__ = True
     first = (_index(won), "error", error)
     prefix = f"ends/{fork}/"
