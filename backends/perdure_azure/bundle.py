@@ -34,7 +34,6 @@ TARGET = (
     "names",
     "neighbours",
     "orchestration",
-    "sdk",
     "watch",
 )
 """Modules of `perdure_azure` that run in an app."""

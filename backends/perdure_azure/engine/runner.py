@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run_flow"]
 
+CANCELS = "run"
+"""How a test cancels: "now" would leave no time for cleanup."""
 LONGEST_IN_TESTS = 40
 """Events after which a run hands over: few, so that tests see it happen."""
 
@@ -116,7 +118,7 @@ class _Drive:
             message: dict[str, Json] = {"event": event.name, "payload": payload, "plain": True}
             self._sends(event.after, {**message, "id": f"test-{number}"})
         if self._request.cancel is not None:
-            self._sends(self._request.cancel, {"cancel": "run"})
+            self._sends(self._request.cancel, {"cancel": CANCELS})
         self._backend.start_instance(name, RUN_ID, json.dumps(data))
         while not self._backend.has_ended(RUN_ID):
             if not self._work() and not self._backend.advance():
