@@ -1,4 +1,4 @@
-"""The four examples on every engine, and whether their traces are equal: `python -m tests.table`."""
+"""The four examples on every engine, with their traces compared: `python -m tests.table`."""
 
 import sys
 from contextlib import redirect_stdout
