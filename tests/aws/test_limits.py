@@ -117,3 +117,35 @@ def test_a_sleep_lasts_no_longer_than_an_execution(days: int, fits: bool) -> Non
     else:
         assert isinstance(got.error, LimitExceeded), got.result
         assert "execution_seconds" in str(got.error)
+
+
+ERRORS = """
+from perdure import flow, step
+
+@step
+def shout(size: int) -> None:
+    raise ValueError("x" * size)
+
+@flow
+async def caught(size: int) -> int:
+    try:
+        await shout(size)
+    except ValueError as error:
+        return len(str(error))
+    return 0
+
+@flow
+async def main(size: int) -> None:
+    await shout(size)
+"""
+
+
+@pytest.mark.parametrize("size", [100, 28_000, 33_000, 300_000])
+def test_an_error_of_any_length_is_caught_and_ends_a_run_whole(tmp_path: Path, size: int) -> None:
+    (tmp_path / "flows.py").write_text(ERRORS)
+    file = str(tmp_path / "flows.py")
+    caught = run(f"{file}:caught", {"size": size}, target="aws", unscripted="run")
+    assert caught.result == size
+    ended = run(f"{file}:main", {"size": size}, target="aws", unscripted="run")
+    assert ended.status == "failed"
+    assert repr(ended.error) == repr(ValueError("x" * size))

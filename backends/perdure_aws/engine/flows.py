@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import final
 
-from perdure.codec import Json, decode, decode_slots, encode
+from perdure.codec import Json, decode, decode_error, decode_slots, encode
 from perdure.diagnostics import Refused, Report
 from perdure.driver import FlowName, build_machines, build_program, check_flow
 from perdure.errors import InvalidInput
@@ -283,6 +283,13 @@ class Test:
 
     # --- the end --------------------------------------------------------------------------------
 
+    def _recorded_error(self) -> BaseException | None:
+        """How the run failed, if a site has recorded that: whole, however long its text is."""
+        recorded = find_run(self.store, RUN_ID).end
+        if recorded is None or recorded.error is None:
+            return None
+        return decode_error(recorded.error)
+
     def result(self, execution: Execution, spans: Spans) -> Result:
         """The result of the run, with the trace that its sites reported."""
         if self.failure is not None:
@@ -304,7 +311,9 @@ class Test:
                 error, end = asyncio.CancelledError(), End("cancelled")
             case _:
                 place = spans.place(execution.states[-1]) if execution.states else None
-                error = error_of(execution.status, execution.error, execution.cause, place)
+                error = self._recorded_error() or error_of(
+                    execution.status, execution.error, execution.cause, place
+                )
                 is_cancel = self.cancelled and isinstance(error, asyncio.CancelledError)
                 end = (
                     End("cancelled")

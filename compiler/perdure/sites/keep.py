@@ -21,6 +21,7 @@ IN_PLACE = ("raised", "decisions", "again", "operands", "error", "end")
 """Members of a state that Step Functions itself reads."""
 PARTLY: Final[Mapping[str, tuple[str, ...]]] = {
     "again": ("until", "seconds"),
+    "error": ("@", "type", "mro"),
     "operands": ("until", "seconds", "record", "timeout", "branches", "limit", "wide"),
 }
 """Of those, what it reads of them."""
