@@ -1,51 +1,19 @@
 """The bundle: all that the sites function needs, as one reproducible zip.
 
-    perdure/...            the parts that run in a bundle: language, codec, runtime, sites, store
-    perdure_aws/...        the handler and the store's DynamoDB form
-    <project sources>      as they were compiled, under their paths from the project root
-    perdure_sites/<flow>.py   the emitted sites of the flow
-    perdure_bundle.json    what is in it: format, versions, flow, digests
-
-Equal input gives equal bytes: entries are sorted, stored uncompressed, with one time and one
-mode.
+perdure/...            what runs in every bundle (`perdure.bundling`)
+perdure_aws/...        the handler and the store's DynamoDB form
 """
 
-import io
-import json
-import zipfile
-from collections.abc import Iterator, Mapping
-from hashlib import sha256
+from collections.abc import Mapping
 from pathlib import Path
 
-import perdure
 import perdure_aws
+from perdure import bundling
+from perdure.bundling import FORMAT, zip_of
 from perdure.codec import Json
 
 __all__ = ["FORMAT", "bundle_files", "zip_of"]
 
-FORMAT = 1
-"""Version of the bundle's layout."""
-
-RUNTIME = (
-    "__init__",
-    "cron",
-    "durations",
-    "errors",
-    "language",
-    "operations",
-    "plain",
-    "secrets",
-    "trace",
-    "triggers",
-    "webhooks",
-    "codec",
-    "runtime",
-    "sites",
-    "store",
-)
-"""Modules and packages of `perdure` that run in a bundle."""
-LEFT_OUT = frozenset({"store/sqlite.py"})
-"""Of these packages: what only this machine's own engine uses."""
 TARGET = ("__init__", "dynamodb", "ended", "handler")
 """Modules of `perdure_aws` that run in a bundle."""
 
@@ -54,35 +22,5 @@ def bundle_files(
     sources: Mapping[str, str], sites: Mapping[str, str], about: Mapping[str, Json]
 ) -> dict[str, bytes]:
     """Content by path: runtime, handler, project sources, emitted sites, description."""
-    files: dict[str, bytes] = {}
-    files.update(_python(Path(perdure.__file__).parent, "perdure", RUNTIME))
-    files.update(_python(Path(perdure_aws.__file__).parent, "perdure_aws", TARGET))
-    files.update({path: text.encode() for path, text in sources.items()})
-    files["perdure_sites/__init__.py"] = b""
-    files.update({f"perdure_sites/{name}.py": text.encode() for name, text in sites.items()})
-    digests = {path: sha256(content).hexdigest() for path, content in sorted(files.items())}
-    description = {"format": FORMAT, **about, "files": digests}
-    files["perdure_bundle.json"] = (json.dumps(description, indent=1) + "\n").encode()
-    return files
-
-
-def zip_of(files: Mapping[str, bytes]) -> bytes:
-    """The files as a zip whose bytes hang on nothing but the files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(files):
-            entry = zipfile.ZipInfo(path, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3
-            entry.external_attr = 0o100644 << 16
-            archive.writestr(entry, files[path])
-    return buffer.getvalue()
-
-
-def _python(folder: Path, package: str, names: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-    for name in names:
-        root = folder / name
-        files = sorted(root.rglob("*.py")) if root.is_dir() else [root.with_suffix(".py")]
-        for file in files:
-            inside = file.relative_to(folder).as_posix()
-            if inside not in LEFT_OUT:
-                yield f"{package}/{inside}", file.read_bytes().replace(b"\r\n", b"\n")
+    own = bundling.python_files(Path(perdure_aws.__file__).parent, "perdure_aws", TARGET)
+    return bundling.bundle_files(dict(own), sources, sites, about)

@@ -30,7 +30,7 @@ from perdure.sites.state import fields, text
 from perdure.sites.waits import NEVER, Bell, settle
 from perdure.store.records import partition_of, waiter_record
 from perdure_gcp import forks
-from perdure_gcp.names import key
+from perdure_gcp.keys import key
 
 __all__ = ["Reported", "answer"]
 

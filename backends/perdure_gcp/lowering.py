@@ -39,7 +39,8 @@ from perdure.machine.policies import MARGIN, Policies
 from perdure.sites import branch_name
 from perdure.source import Span
 from perdure_gcp.branches import is_forked, wins_of, with_branches
-from perdure_gcp.names import Names, key, routine_name
+from perdure_gcp.keys import key
+from perdure_gcp.names import Names, routine_name
 from perdure_gcp.routines import NOW, RUNNING, step
 
 __all__ = ["Workflow", "workflow"]

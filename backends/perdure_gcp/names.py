@@ -7,7 +7,7 @@ from typing import Final, final
 
 from perdure.machine.ir import Scope
 
-__all__ = ["Names", "key", "routine_name"]
+__all__ = ["Names", "routine_name"]
 
 LONGEST: Final = 60
 """Characters; no page gives a limit, so names stay readable."""
@@ -49,13 +49,3 @@ def _plain(wanted: str) -> str:
     if len(plain) > LONGEST:
         plain = f"{plain[: LONGEST - 9]}_{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
     return plain
-
-
-def key(text: str) -> str:
-    """A text as it stands in an expression: itself where that is short and plain, else a digest.
-
-    An expression has at most 400 characters; sites and workflow agree on this form.
-    """
-    if len(text) <= 80 and text.isascii() and text.isprintable() and not {'"', "\\"} & set(text):
-        return text
-    return f"~{hashlib.sha256(text.encode()).hexdigest()[:16]}"

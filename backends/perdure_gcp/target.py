@@ -5,21 +5,27 @@
 <flow>/sites.py           the Python that its steps call, to read
 <flow>/source-map.json    step -> file, line, column
 <flow>/flows/<other>/...  the same of each flow that it awaits or starts
+<flow>/bundle.zip         all that the sites' service needs: `python main.py`
 """
 
 import json
 from collections.abc import Mapping
 from typing import ClassVar, Literal, final
 
-from perdure import rules
+from perdure import __version__, rules
 from perdure.backend import Artifacts, Limit, Limits
+from perdure.bundling import zip_of
+from perdure.codec import VERSION as CODEC_VERSION
 from perdure.codec import Json
 from perdure.diagnostics import Report
+from perdure.imported import Imported
 from perdure.ir import Program, Ref
 from perdure.machine.emit import emit, module_name
 from perdure.machine.ir import Machines
 from perdure.machine.policies import Policies
 from perdure.project import Project
+from perdure.sites.state import VERSION as STATE_VERSION
+from perdure_gcp.bundle import bundle_files
 from perdure_gcp.checks import INVOCATION_SECONDS, check
 from perdure_gcp.lowering import Workflow, workflow
 from perdure_gcp.workflows.limits import LIMITS, value_of
@@ -39,6 +45,9 @@ class GcpTarget:
     limits: ClassVar[Limits] = {
         row.name: Limit(row.value, row.unit, row.source, row.remedy) for row in LIMITS
     }
+
+    def __init__(self) -> None:
+        self._imported: Imported | None = None
 
     def check(self, machines: Machines, report: Report) -> None:
         """Report what Workflows cannot take, at its line."""
@@ -65,7 +74,23 @@ class GcpTarget:
             for one in others
             for name, text in _readable(one, program).items()
         }
-        return {**_readable(entry, program), **inner}
+        about: dict[str, Json] = {
+            "perdure": __version__,
+            "python": project.minor,
+            "flow": str(entry.machine.ref),
+            "flows": {str(one.ref): module_name(one.ref) for one in machines.machines},
+            "source": program.digest,
+            "codec": CODEC_VERSION,
+            "state": STATE_VERSION,
+        }
+        files = bundle_files(self._sources(program, project), sites_of(machines, program), about)
+        return {**_readable(entry, program), **inner, "bundle.zip": zip_of(files)}
+
+    def _sources(self, program: Program, project: Project) -> dict[str, str]:
+        """The files of one project are read once for all flows of a compile."""
+        if self._imported is None or self._imported.project is not project:
+            self._imported = Imported(project)
+        return self._imported.sources(program.sources) | dict(program.recorded)
 
 
 def _workflows(machines: Machines) -> list[Workflow]:

@@ -14,7 +14,7 @@ from perdure.codec import Json
 from perdure.diagnostics import Refused
 from perdure.driver import FlowName
 from perdure_gcp.engine.flows import compiled
-from perdure_gcp.names import key
+from perdure_gcp.keys import key
 from perdure_gcp.workflows import problems_of
 from perdure_gcp.workflows.checker import load
 from perdure_gcp.workflows.limits import value_of

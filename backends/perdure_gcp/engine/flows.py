@@ -16,7 +16,6 @@ from perdure.codec import Json, decode, decode_error, decode_slots, encode
 from perdure.diagnostics import Refused, Report
 from perdure.driver import FlowName, build_machines, build_program, check_flow
 from perdure.errors import InvalidInput, LimitExceeded
-from perdure.imported import Imported
 from perdure.ir import Program
 from perdure.machine.ir import Machines
 from perdure.runtime.bodies import Attempted, raised
@@ -39,7 +38,7 @@ from perdure.store.protocol import RunRecord, RunStore, Versions
 from perdure.store.runs import find_run
 from perdure.store.sqlite import SqliteStore
 from perdure.testing.answers import answered
-from perdure.testing.bundles import Loaded, active_bundle, zip_of_sources
+from perdure.testing.bundles import Loaded, active_bundle
 from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedEvent
 from perdure.testing.scripts import Attempt as ScriptedAttempt
 from perdure.testing.scripts import RunsBody, ScriptError
@@ -60,7 +59,9 @@ SITES = "https://sites.example"
 
 def run_flow(request: Request) -> Result:
     """Compile the flow of the request and run it on the Workflows engine."""
-    program, machines, artifacts, bundle = compiled(FlowName(request.file, request.flow))
+    program, machines, artifacts = compiled(FlowName(request.file, request.flow))
+    bundle = artifacts["bundle.zip"]
+    assert isinstance(bundle, bytes), "the bundle is a zip"
     request.scripts.check_names(step.name for step in program.steps)
     with active_bundle(bundle, list(sites_of(machines, program))) as loaded:
         try:
@@ -87,8 +88,8 @@ def _path_of(number: int, machines: Machines) -> str:
 
 def compiled(
     name: FlowName,
-) -> tuple[Program, Machines, Mapping[str, bytes | str], bytes]:
-    """Flow IR, Machine IR, artifacts, bundle of one flow; `Refused` where this target says no."""
+) -> tuple[Program, Machines, Mapping[str, bytes | str]]:
+    """Flow IR, Machine IR and artifacts of one flow; `Refused` where this target says no."""
     report = Report()
     target = GcpTarget()
     analysis = check_flow(name, report)
@@ -98,9 +99,7 @@ def compiled(
         target.check(machines, report)
     if analysis is None or program is None or machines is None or not report.ok:
         raise Refused(report)
-    artifacts = target.lower(machines, program, analysis.project)
-    sources = Imported(analysis.project).sources(program.sources) | dict(program.recorded)
-    return program, machines, artifacts, zip_of_sources(sources, sites_of(machines, program))
+    return program, machines, target.lower(machines, program, analysis.project)
 
 
 @final

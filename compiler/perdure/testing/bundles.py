@@ -9,7 +9,7 @@ import importlib
 import sys
 import tempfile
 import zipfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
@@ -21,7 +21,7 @@ from perdure.runtime.functions import ModuleFunctions
 from perdure.sites import Flow
 from perdure.sites.bodies import flow_named
 
-__all__ = ["Loaded", "active_bundle", "zip_of_sources"]
+__all__ = ["Loaded", "active_bundle"]
 
 KEPT_OUT = ("perdure", "perdure_aws", "perdure_gcp")
 """Packages of the bundle that this process has already: the same code."""
@@ -71,20 +71,8 @@ def _owned(bundle: bytes) -> frozenset[str]:
     """The top-level names that the bundle brings itself."""
     with zipfile.ZipFile(BytesIO(bundle)) as archive:
         tops = {name.partition("/")[0].removesuffix(".py") for name in archive.namelist()}
-    return frozenset(tops - {*KEPT_OUT, "perdure_bundle.json"})
+    return frozenset(tops - {*KEPT_OUT, "perdure_bundle.json", "main"})
 
 
 def _is_owned(module: str, owned: frozenset[str]) -> bool:
     return module.partition(".")[0] in owned
-
-
-def zip_of_sources(sources: Mapping[str, str], sites: Mapping[str, str]) -> bytes:
-    """What a test imports of a flow: the project's files, and the emitted sites."""
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path, content in sources.items():
-            archive.writestr(path, content)
-        archive.writestr("perdure_sites/__init__.py", "")
-        for name, content in sites.items():
-            archive.writestr(f"perdure_sites/{name}.py", content)
-    return buffer.getvalue()

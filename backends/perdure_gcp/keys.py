@@ -1,0 +1,15 @@
+"""Texts as they stand in expressions: what workflow and sites must spell alike."""
+
+import hashlib
+
+__all__ = ["key"]
+
+
+def key(text: str) -> str:
+    """A text as it stands in an expression: itself where that is short and plain, else a digest.
+
+    An expression has at most 400 characters; sites and workflow agree on this form.
+    """
+    if len(text) <= 80 and text.isascii() and text.isprintable() and not {'"', "\\"} & set(text):
+        return text
+    return f"~{hashlib.sha256(text.encode()).hexdigest()[:16]}"
