@@ -10,10 +10,18 @@ import asyncio
 import logging
 import random
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from perdure.codec.text import Json
-from perdure.runtime.engine import Completed, Failed, FlowCall, LogRecord, Outcome, StepCall
+from perdure.runtime.engine import (
+    Completed,
+    Failed,
+    FlowCall,
+    LogRecord,
+    Operation,
+    Outcome,
+    StepCall,
+)
 from perdure.runtime.host import Attempt, Identity, LostError
 from perdure.runtime.hosted import HostedRun
 from perdure.runtime.usage import Usage
@@ -28,6 +36,7 @@ from perdure_azure.watch import watcher
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
     from perdure.language import Flow
+    from perdure.runtime.site import Site
     from perdure_azure.sdk import Context, DurableTask
 
 __all__ = ["Episode", "FlowFailed", "flow_input", "orchestrate"]
@@ -39,6 +48,14 @@ MOST_CALLBACKS = 10_000
 LONGEST = 300
 """Events after which a run hands over; replaying one costs 23 to 48 us (azure-functions-durable
 2.0.0rc3, measured), and each comes with a replay of all before it."""
+
+
+class Asked(NamedTuple):
+    """An activity that was scheduled, and the operation that started last before it."""
+
+    name: str
+    input: Json
+    site: "Site | None"
 
 
 class FlowFailed(Exception):  # noqa: N818  # it is shown in the portal as what happened
@@ -75,6 +92,10 @@ class Episode:
         """Branches that ended by themselves."""
         self.logs: list[LogRecord] = []
         self.progress: Json = None
+        self.at: Site | None = None
+        """The operation that started last."""
+        self.asked: list[Asked] = []
+        """The activities that were scheduled, in order."""
         self._refusals = 0
         watching = watcher.get()
         self.longest = LONGEST if watching is None else watching.longest
@@ -146,6 +167,10 @@ class Episode:
             level = logging.getLevelNamesMapping().get(record.level.upper(), logging.INFO)
             logging.getLogger(record.logger or "perdure").log(level, "%s", record.text.rstrip("\n"))
 
+    def begun(self, op: Operation) -> None:
+        """Kept for tests."""
+        self.at = op.site
+
     def ended(self, entry: TraceEntry) -> int:
         """Kept for tests."""
         self.entries.append(entry)
@@ -188,6 +213,7 @@ class Episode:
         self.loop.close()
 
     async def _activity(self, name: str, request: Json) -> object:
+        self.asked.append(Asked(name, request, self.at))
         return await self.durable.value(self.context.call_activity(name, input=request))
 
     async def _sure(self, name: str, request: Mapping[str, Json]) -> object:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from perdure.codec.text import Json
-from perdure.runtime.engine import FlowCall, LogRecord, Outcome, StepCall
+from perdure.runtime.engine import FlowCall, LogRecord, Operation, Outcome, StepCall
 from perdure.runtime.reads import child_seed
 from perdure.runtime.usage import Usage
 from perdure.trace import TraceEntry
@@ -115,6 +115,10 @@ class Host(Protocol):
 
     def log(self, record: LogRecord) -> None:
         """Show a record, once."""
+        ...
+
+    def begun(self, op: Operation) -> None:
+        """An operation starts."""
         ...
 
     def ended(self, entry: TraceEntry) -> int:

@@ -461,6 +461,7 @@ class HostedRun:
         self, op: Operation, kind: str, name: str, arguments: Mapping[str, Json]
     ) -> _Begun:
         await self._alive()
+        self._host.begun(op)
         return _Begun(op, kind, name, dict(arguments))
 
     def _end(self, begun: _Begun, outcome: Outcome | None) -> None:

@@ -1,0 +1,67 @@
+"""Histories of runs under way, executed again with other code."""
+
+from pathlib import Path
+
+import pytest
+
+from perdure.testing import run
+
+pytest.importorskip("azure.durable_functions", reason="version 2 needs Python 3.13")
+
+from perdure_azure.engine.against import Verdict, check_history, history_text
+from perdure_azure.engine.compiled import compiled
+
+OLD = """from perdure import event, flow, sleep, step
+
+@step
+async def work(name: str) -> str:
+    return name
+
+@step
+async def other(name: str) -> str:
+    return name
+
+@flow
+async def main(n: int) -> str:
+    first = await work("a")
+    await sleep("1h")
+    second = await work(first + "b")
+    await event("go")
+    return await other(second)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("return await other(second)", "return await other(second + '!')", None),
+        ("    await event", "    # a comment\n    await event", None),
+        ('work("a")', 'other("a")', 13),
+        ('work("a")', 'work("z")', 13),
+        ('    await sleep("1h")\n', "", 14),
+        ('    await event("go")\n', '    await other("x")\n    await event("go")\n', None),
+        ('work(first + "b")', 'work(first + "c")', 15),
+    ],
+)
+def test_a_run_goes_on_under_new_code_or_the_line_is_named(
+    old: str, new: str, line: int | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "flows.py"
+    file.write_text(OLD)
+    waiting = run(f"{file}:main", {"n": 1}, target="azure", unscripted="run")
+    assert waiting.status == "waiting"
+    text = history_text("run", waiting.history)
+    file.write_text(OLD.replace(old, new))
+    verdict = check_history(compiled(file, "main").files, text)
+    assert (verdict.problem is None) == (line is None), verdict
+    assert (verdict.site.line if verdict.site else None) == line
+
+
+def test_a_run_that_has_ended_is_safe(tmp_path: Path) -> None:
+    file = tmp_path / "flows.py"
+    file.write_text(OLD)
+    ended = run(
+        f"{file}:main", {"n": 1}, target="azure", unscripted="run", events=[("2h", "go", 0)]
+    )
+    text = history_text("run", ended.history)
+    assert check_history(compiled(file, "main").files, text) == Verdict("run", None, None)
