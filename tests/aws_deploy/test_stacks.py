@@ -72,7 +72,7 @@ def apply(client: Any) -> bool:
             ["continue_update_rollback", "update_stack"],
         ),
     ],
-    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+    ids=[str(number) for number in range(8)],
 )
 def test_a_stack_is_brought_on_from_where_it_is(states: tuple[str, ...], asked: list[str]) -> None:
     client = Scripted(*states)

@@ -6,6 +6,7 @@ import pytest
 
 from perdure.deployment import DeployError, Place, Runs
 from perdure.runtime.engine import Completed
+from perdure_aws.deploy import retiring
 from perdure_aws.deploy.verbs import AwsDeployer
 from tests.aws_deploy.cloud import Cloud
 from tests.aws_deploy.projects import CHILDREN, GROUPS, change, small
@@ -111,3 +112,21 @@ def test_a_group_that_runs_under_way_still_call_stays(there: Cloud, folder: Path
     runs.send("waits", "more", 1, id="more")
     assert ended(runs, "waits") == 5
     deployed(place)
+
+
+def test_old_releases_retire_but_those_that_runs_are_on(
+    there: Cloud, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retiring, "KEPT", 2)
+    runs = deployed(small(folder, FLOW))
+    runs.start("app:main", {}, "waits")
+    text = 'return "old"'
+    for number in range(4):
+        runs = deployed(change(folder, text, text := f'return "{number}"'))
+    (machine,) = there.states.machines.values()
+    assert sorted(machine.versions) == [1, 4, 5], "the newest two, and that of the run"
+    assert len(machine.aliases) == 4, "theirs, and `live`"
+    runs.send("waits", "go", "go", id="go")
+    assert ended(runs, "waits") == ["old", "go", "old", "old flow"]
+    deployed(change(folder, text, 'return "5"'))
+    assert sorted(machine.versions) == [5, 6]

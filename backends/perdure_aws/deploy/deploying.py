@@ -1,8 +1,8 @@
 """`perdure deploy` and `rollback`.
 
-In order: the environment's stack, uploads, the flows' stacks. Each is found as it was left and
-brought on; what is there already costs a look. A flow that the project no longer has is named,
-and left: runs may be under way in it.
+In order: the environment's stack, uploads, the flows' stacks, releases that retire. Each is found
+as it was left and brought on; what is there already costs a look. A flow that the project no
+longer has is named, and left: runs may be under way in it.
 """
 
 import json
@@ -15,6 +15,7 @@ from perdure_aws.deploy.machines import number_of
 from perdure_aws.deploy.names import flow_stack, store_stack, tags
 from perdure_aws.deploy.packages import Package, package
 from perdure_aws.deploy.releases import Release, read_releases
+from perdure_aws.deploy.retiring import retire
 from perdure_aws.deploy.stacks import Stack
 
 __all__ = [
@@ -58,6 +59,8 @@ def deploy(place: Place, say: Say, weight: int) -> Answer:
         environment.store.put_blob(one.release.source)
     _refuse_lost_functions(environment, prepared)
     done += [_deploy_flow(environment, one, weight) for one in prepared]
+    for flow in environment.flows():
+        retire(environment, flow)
     left = _left_over(environment, prepared)
     rows = [{"name": n, "stack": s, "changed": c} for n, s, c in done]
     lines = [f"{name}: {'deployed' if changed else 'unchanged'}" for name, _, changed in done[1:]]

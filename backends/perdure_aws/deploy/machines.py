@@ -52,6 +52,29 @@ class Machines:
                 return tuple(sorted(found, key=number_of, reverse=True))
             asked["nextToken"] = page["nextToken"]
 
+    def aliases(self, machine: str) -> tuple[str, ...]:
+        """The ARNs of all aliases."""
+        found: list[str] = []
+        asked = {"stateMachineArn": machine}
+        while True:
+            page = self._client.list_state_machine_aliases(**asked)  # type: ignore[arg-type]
+            found += [one["stateMachineAliasArn"] for one in page["stateMachineAliases"]]
+            if "nextToken" not in page:
+                return tuple(found)
+            asked["nextToken"] = page["nextToken"]
+
+    def remove_alias(self, alias: str) -> None:
+        """One that is gone is gone."""
+        try:
+            self._client.delete_state_machine_alias(stateMachineAliasArn=alias)
+        except ClientError as error:
+            if code_of(error) not in MISSING:
+                raise
+
+    def remove_version(self, version: str) -> None:
+        """DeleteStateMachineVersion, which answers alike for one that is gone."""
+        self._client.delete_state_machine_version(stateMachineVersionArn=version)
+
     def definition(self, version: str) -> Mapping[str, Json]:
         """What a version does."""
         found: dict[str, Json] = json.loads(

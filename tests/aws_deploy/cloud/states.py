@@ -108,6 +108,9 @@ class States:
             "DescribeStateMachine": self._describe_state_machine,
             "DescribeStateMachineAlias": self._describe_state_machine_alias,
             "ListStateMachineVersions": self._list_state_machine_versions,
+            "ListStateMachineAliases": self._list_state_machine_aliases,
+            "DeleteStateMachineAlias": self._delete_state_machine_alias,
+            "DeleteStateMachineVersion": self._delete_state_machine_version,
             "ListExecutions": self._list_executions,
             "StartExecution": self._start_execution,
             "DescribeExecution": self._describe_execution,
@@ -139,6 +142,26 @@ class States:
             for number in sorted(machine.versions, reverse=True)
         ]
         return {"stateMachineVersions": listed}
+
+    def _list_state_machine_aliases(self, given: Mapping[str, Any]) -> Answer:
+        machine, _ = self._version(given["stateMachineArn"])
+        listed = [{"stateMachineAliasArn": f"{machine.arn}:{name}"} for name in machine.aliases]
+        return {"stateMachineAliases": listed}
+
+    def _delete_state_machine_alias(self, given: Mapping[str, Any]) -> Answer:
+        base, _, name = given["stateMachineAliasArn"].rpartition(":")
+        if self.machines[base].aliases.pop(name, None) is None:
+            raise self._refused("ResourceNotFound", name)
+        return {}
+
+    def _delete_state_machine_version(self, given: Mapping[str, Any]) -> Answer:
+        arn = given["stateMachineVersionArn"]
+        machine, number = self._version(arn)
+        shares = [one for routing in machine.aliases.values() for one in routing]
+        if any(one["stateMachineVersionArn"] == arn for one in shares):
+            raise self._refused("ConflictException", "an alias refers to the version")
+        machine.versions.pop(number or 0, None)
+        return {}
 
     def _list_executions(self, given: Mapping[str, Any]) -> Answer:
         machine, _ = self._version(given["stateMachineArn"])
