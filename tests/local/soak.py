@@ -119,7 +119,7 @@ class Soak:
         """Start, send and kill for some seconds, then wait for the end, and check everything."""
         began = time.monotonic()
         next_kill = began + 3
-        while time.monotonic() < began + seconds:
+        while time.monotonic() < began + seconds or not self._kills + self._worker_kills:
             self._keep_working()
             share = (time.monotonic() - began) / (seconds * 0.7)
             self._start(min(self._runs, int(self._runs * share) + 1))
