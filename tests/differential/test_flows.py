@@ -15,6 +15,7 @@ from tests.differential.flows import (
     groups,
     managers,
     methods,
+    mixed,
     stars,
     values,
 )
@@ -32,11 +33,10 @@ PROGRAMS = (
     *managers.PROGRAMS,
     *awkward.PROGRAMS,
     *methods.PROGRAMS,
+    *mixed.PROGRAMS,
 )
 
-OPEN: Mapping[tuple[str, str], str] = {
-    ("h_stop_iteration", "aws/moto"): "StopIteration becomes RuntimeError where a helper is left",
-}
+OPEN: Mapping[tuple[str, str], str] = {}
 """(program, engine): why it is not the same yet. The test fails when one of them is."""
 
 LIMITED: Mapping[tuple[str, str], str] = {}

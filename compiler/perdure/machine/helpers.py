@@ -14,6 +14,7 @@ from perdure.machine.context import NO_FACTS, Context, Leave
 from perdure.machine.draft import unique
 from perdure.machine.reads import inner_blocks
 from perdure.machine.values import helpers_of
+from perdure.passes.blocks import code_in
 
 if TYPE_CHECKING:
     from perdure.machine.ir import Pc
@@ -118,11 +119,23 @@ class Helpers:
         draft.block(entry, (self._enter(call, function),), body, context, call.span)
         leave = self._leave(target, next)
         frame = self._low.frames.frame(function.ref)
-        inside = Context(
-            frame, context.handler, None, None, None, leave, context.copied, context.timed
-        )
+        handler = self._left(function, context, call.span)
+        inside = Context(frame, handler, None, None, None, leave, context.copied, context.timed)
         self._low.block(function.body, body, last, inside)
         leave(last, None, NO_FACTS, inside, function.span)
+
+    def _left(self, function: Function, context: Context, span: "Span") -> "Pc | None":
+        """The handler of what the helper raises: a StopIteration does not leave a coroutine."""
+        if context.handler is None or not _may_stop(function):
+            return context.handler
+        draft = self._low.draft
+        catch, change, again = draft.fresh(), draft.fresh(), draft.fresh()
+        error = draft.slot("error")
+        draft.add(ir.Catch(catch, error, change, span), f"error in {function.ref.qualname}")
+        left = ir.Use(error, "left_coroutine", (error,), NO_FACTS)
+        draft.block(change, (left,), again, context, span)
+        draft.add(ir.Reraise(again, error, context.handler, span), "raise again")
+        return catch
 
     def _leave(self, target: Slot | None, next: "Pc") -> Leave:
         """`return value` in the helper: bound to the caller's target."""
@@ -206,6 +219,20 @@ class Helpers:
         span = function.span
         node = ir.Decision(shared.back, switch, tuple(back), None, frame, span)
         draft.add(node, f"return from {name}")
-        draft.add(ir.Catch(shared.catch, shared.error, again, span), f"error in {name}")
+        caught = again
+        if _may_stop(function):
+            caught = draft.fresh()
+            left = ir.Use(shared.error, "left_coroutine", (shared.error,), NO_FACTS)
+            draft.add(ir.Block(caught, (left,), again, None, frame, span))
+        draft.add(ir.Catch(shared.catch, shared.error, caught, span), f"error in {name}")
         node = ir.Decision(again, switch, tuple(fails), None, frame, span)
         draft.add(node, f"raise from {name}")
+
+
+def _may_stop(function: Function) -> bool:
+    """Whether it may raise StopIteration: by name, or by `next`."""
+    return any(
+        isinstance(node, ast.Name) and node.id in {"StopIteration", "next"}
+        for code in code_in(function.body)
+        for node in ast.walk(code)
+    )

@@ -86,13 +86,13 @@ def lower_value(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: Conte
         never = ir.Use(None, "kind_of", (slot, ast.Tuple([], ast.Load())), op.facts)
         draft.block(entry, (*begin, never), next, context, op.span)
         return
+    known = ast.Tuple([ast.Constant(way) for way in ways], ast.Load())
+    kind = draft.slot("kind")
+    begin.append(ir.Use(kind, "kind_of", (slot, known), NO_FACTS))
     if len(ways) == 1:
         draft.block(entry, tuple(begin), first, context, op.span)
         _way(low, op, ways[0], value, facts, first, next, context)
         return
-    kind = draft.slot("kind")
-    known = ast.Tuple([ast.Constant(way) for way in ways], ast.Load())
-    begin.append(ir.Use(kind, "kind_of", (slot, known), NO_FACTS))
     draft.block(entry, tuple(begin), first, context, op.span)
     entries = [draft.fresh() for _ in ways]
     exits = tuple(ir.Exit(way, pc) for way, pc in zip(ways, entries, strict=True))

@@ -7,7 +7,7 @@ of a flow and the table `FLOW`; it imports this package as `sites`.
 import builtins
 
 from perdure.runtime.site import Site as CallSite
-from perdure.sites.awaited import ask, awaitables, kind_of, value_of
+from perdure.sites.awaited import ask, awaitables, kind_of, left_coroutine, value_of
 from perdure.sites.cursor import Cursor, cursor, enumerated, from_the_end, zipped
 from perdure.sites.deadlines import (
     DEADLINES,
@@ -103,6 +103,7 @@ __all__ = [
     "kind_of",
     "kind_of_error",
     "leave_group",
+    "left_coroutine",
     "match_of_star",
     "match_star",
     "named",

@@ -12,7 +12,7 @@ from perdure.runtime.entering import HelperCall
 from perdure.runtime.lazy import Lazy
 from perdure.sites.groups import GroupTask
 
-__all__ = ["ask", "awaitables", "kind_of", "value_of"]
+__all__ = ["ask", "awaitables", "kind_of", "left_coroutine", "value_of"]
 
 
 def ask(slots: Mapping[str, object], value: object) -> object:
@@ -53,3 +53,12 @@ def kind_of(slots: Mapping[str, object], asked: object, known: tuple[str, ...]) 
 def value_of(slots: Mapping[str, object], asked: Any) -> object:
     """What a task that has ended gives; the result of `asyncio.sleep(delay, result)`."""
     return asked.what[3] if isinstance(asked, Lazy) else asked.result()
+
+
+def left_coroutine(slots: Mapping[str, object], error: BaseException) -> BaseException:
+    """What a helper raises to whoever awaits it."""
+    if not isinstance(error, StopIteration):
+        return error
+    raised = RuntimeError("coroutine raised StopIteration")
+    raised.__cause__ = error
+    return raised

@@ -146,12 +146,10 @@ def _plan_race(low: Lowering, node: ast.Call, *, hold: bool) -> _Plan:
                 for keyword in node.keywords
             ]
         )
-    if len(node.keywords) > 1:
-        raise NotYetError("`race` of unpacked names beside others")
     names = node.keywords[0].value
-    expressions.take_out(low, names)
-    unpacked = located(ast.keyword(None, names), names)
-    called = located(ast.Call(located(ast.Name("dict", ast.Load()), names), [], [unpacked]), names)
+    expressions.in_order(low, [keyword.value for keyword in node.keywords])
+    given = list(node.keywords)
+    called = located(ast.Call(located(ast.Name("dict", ast.Load()), names), [], given), names)
     method = located(ast.Attribute(called, "items", ast.Load()), names)
     items = located(ast.Call(method, [], []), names)
     pairs = located(ast.List([located(ast.Starred(items, ast.Load()), names)], ast.Load()), names)

@@ -100,11 +100,18 @@ def _natives(analysis: "Analysis") -> tuple[str, ...]:
         for node in ast.walk(info.node):
             fact = analysis.calls.get(id(node)) if isinstance(node, ast.Call) else None
             if fact is not None and fact.kind is CallKind.NATIVE and isinstance(node, ast.Call):
-                direct.update(map(id, node.args))
-                direct.update(id(keyword.value) for keyword in node.keywords)
+                if not _unpacks(node):
+                    direct.update(map(id, node.args))
+                    direct.update(id(keyword.value) for keyword in node.keywords)
                 if fact.native is not None and not fact.awaited and id(node) not in direct:
                     found.add(fact.native)
     return tuple(sorted(found - _NO_VALUES))
+
+
+def _unpacks(call: ast.Call) -> bool:
+    """Whether a fork is given an unpacked container: then all it is given are values."""
+    starred = any(isinstance(argument, ast.Starred) for argument in call.args)
+    return starred or any(keyword.arg is None for keyword in call.keywords)
 
 
 _NO_VALUES = {"timeout", "timeout_at", "task_group", "this_run", "semaphore"}
