@@ -103,3 +103,11 @@ def test_what_a_race_or_a_deadline_overtakes_cleans_up_first(flow: str) -> None:
     )
     assert compare(expected.whole_trace, got.whole_trace) == []
     assert got.status == "done"
+
+
+def test_children_are_kept_in_dynamodb() -> None:
+    expected, got = (
+        run(f"{FLOWS}:races", {"n": 1}, target=target, engine=engine, steps=steps())
+        for target, engine in (("reference", None), ("aws", "moto+dynamodb"))
+    )
+    assert compare(expected.whole_trace, got.whole_trace) == []
