@@ -126,7 +126,6 @@ OPEN_QUESTIONS: Final[Mapping[str, str]] = {
     "empty-range": "does a range that ends before it begins run at all?",
     "range-numbers": "which numbers does a range of doubles give?",
     "nested-create": "does an assignment create the maps on its way?",
-    "list-assignment": "what does an assignment to an index that is not there do?",
     "partial": "is `${}` inside a longer text replaced?",
     "map-keys": "which keys other than text can a map have?",
     "unassigned": "what is a variable that no step has assigned yet?",
@@ -149,11 +148,9 @@ OPEN_QUESTIONS: Final[Mapping[str, str]] = {
     "encoding": "which bytes and characters can be converted?",
     "http-form": "what does a request of this form send?",
     "connector": "what does this connector do with these arguments?",
-    "return-type": "what does returning this value give?",
     "raise-type": "what can be raised?",
     "end-in-subworkflow": "does `next: end` in a subworkflow end the execution or the call?",
     "switch-next": "where does a case without `next` lead when its switch has one?",
-    "call-depth": "what does a call right at the limit of depth do?",
 }
 """What is not documented; a row goes only together with a link to the page that says it."""
 
