@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from perdure.cli.main import run as command
 from perdure.testing import run
 
 pytest.importorskip("azure.durable_functions", reason="version 2 needs Python 3.13")
@@ -55,6 +56,24 @@ def test_a_run_goes_on_under_new_code_or_the_line_is_named(
     verdict = check_history(compiled(file, "main").files, text)
     assert (verdict.problem is None) == (line is None), verdict
     assert (verdict.site.line if verdict.site else None) == line
+
+
+def test_the_command_names_the_line_of_each_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, history = tmp_path / "flows.py", tmp_path / "history.json"
+    file.write_text(OLD)
+    (tmp_path / "pyproject.toml").write_text("[tool.perdure]\n")
+    waiting = run(f"{file}:main", {"n": 1}, target="azure", unscripted="run")
+    history.write_text(history_text("run", waiting.history))
+    call = ["check", f"{file}:main", "--against", str(history)]
+    assert (command(call), capsys.readouterr().out) == (0, "run run: safe\n")
+    file.write_text(OLD.replace('work("a")', 'work("z")'))
+    assert command(call) == 1
+    said = capsys.readouterr().out
+    assert said == "flows.py:13: run run: flows__work is called otherwise than it was\n"
+    history.write_text('{"version": 2}')
+    assert command(call) == 2
 
 
 def test_a_run_that_has_ended_is_safe(tmp_path: Path) -> None:

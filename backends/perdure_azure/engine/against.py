@@ -19,12 +19,13 @@ from perdure.runtime.site import Site
 from perdure_azure.engine.app import App
 from perdure_azure.engine.backend import VirtualBackend
 from perdure_azure.engine.client import BackendClient
+from perdure_azure.engine.compiled import compiled
 from perdure_azure.engine.files import imported_from
 from perdure_azure.envelope import unpack
 from perdure_azure.orchestration import Episode
 from perdure_azure.watch import watcher
 
-__all__ = ["Verdict", "check_history", "history_text"]
+__all__ = ["Verdict", "check_history", "check_run", "history_text"]
 
 
 class Verdict(NamedTuple):
@@ -39,6 +40,11 @@ def history_text(run: str, events: Sequence[Any]) -> str:
     """A stored history as `check_history` reads it; `events` are of protobuf."""
     rows = [json_format.MessageToDict(event) for event in events]
     return json.dumps({"version": 1, "run": run, "events": rows})
+
+
+def check_run(file: Path, flow: str | None, text: str) -> Verdict:
+    """Compile a flow and execute a stored history of it again; RefusedError."""
+    return check_history(compiled(file, flow).files, text)
 
 
 def check_history(files: Mapping[str, str | bytes], text: str) -> Verdict:
