@@ -100,9 +100,45 @@ def test_without_a_reader_a_run_goes_on_and_nothing_is_said(folder: Path) -> Non
     code, _, err = shell(folder, "perdure run app.py | true")
     assert code == 5
     assert err.startswith("run greet-")
-    assert err.count("\n") == 1
+    assert err.count("\n") == 2
     assert shell(folder, "perdure runs")[1].count("completed") == 1
     assert shell(folder, "perdure show | head -1")[2] == ""
+
+
+PRINTS = """
+import subprocess
+import sys
+from perdure import flow, step
+
+@step
+def s(n: int) -> int:
+    print("chatty", n)
+    subprocess.run(["echo", "echoed"], check=True)
+    print("more", file=sys.stderr)
+    return n
+
+@flow
+async def main(n: int = 50) -> int:
+    for i in range(n):
+        await s(i)
+    return n
+"""
+
+
+def test_what_a_step_prints_is_no_result(tmp_path: Path) -> None:
+    (tmp_path / "pr.py").write_text(PRINTS)
+    code, out, err = shell(tmp_path, "perdure run pr.py n=2")
+    assert (code, out) == (0, "2\n")
+    assert "chatty 0\n" in err
+    assert "echoed\n" in err
+    code, out, _ = shell(tmp_path, "perdure run pr.py n=2 2>/dev/full")
+    assert (code, out) == (0, "2\n")
+
+
+def test_a_step_that_prints_does_not_see_that_nobody_reads(tmp_path: Path) -> None:
+    (tmp_path / "pr.py").write_text(PRINTS.replace("    subprocess.run", "    (lambda *a, **k: 0)"))
+    shell(tmp_path, "perdure run pr.py 2>&1 | head -1")
+    assert shell(tmp_path, "perdure runs")[1].count("completed") == 1
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1"])

@@ -4,18 +4,22 @@ import asyncio
 import base64
 import inspect
 import json
+import logging
 import types
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 from azure.durable_functions.internal.converters import ActivityTriggerConverter
 from azure.functions.meta import Datum
 from durabletask.internal import helpers
+from durabletask.worker import TaskHubGrpcWorker
 
 if TYPE_CHECKING:
     from perdure_azure.sdk import Client
 
 __all__ = ["App"]
+
+_QUIET: Final = logging.Logger("perdure_azure.engine", logging.ERROR)
 
 
 @final
@@ -26,10 +30,13 @@ class App:
         self._client = client
         self._loop = asyncio.Runner()
         self._functions: dict[str, Any] = {}
+        # Without HTTP functions it warns that they have no auth level.
+        app._require_auth_level = True
         for function in app.get_functions():
             trigger = function.get_trigger()
             named = getattr(trigger, "orchestration", None) or getattr(trigger, "activity", None)
             self._functions[named or function.get_function_name()] = function
+            _wait_in_one(function.get_user_function())
 
     def orchestrate(self, request: pb.OrchestratorRequest) -> pb.OrchestratorResponse:
         """Run an episode."""
@@ -73,3 +80,16 @@ class App:
         else:
             answer = called(**given)
         return self._loop.run(answer) if inspect.iscoroutine(answer) else answer
+
+
+def _wait_in_one(handle: Any) -> None:
+    """The SDK takes a long wait in pieces of three days: in virtual time, in one.
+
+    It warns of each cancelled timer that the backend lets ring all the same; nobody can act on it.
+    """
+    function = inspect.unwrap(handle)
+    if not inspect.isfunction(function):
+        return
+    worker = inspect.getclosurevars(function).nonlocals.get("worker")
+    if isinstance(worker, TaskHubGrpcWorker):
+        vars(worker).update(_maximum_timer_interval=None, _logger=_QUIET)

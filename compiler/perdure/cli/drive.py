@@ -21,7 +21,7 @@ from perdure.cli.output import emit_report
 from perdure.cli.output import refused as exit_code
 from perdure.cli.plain import plain
 from perdure.cli.samples import sample
-from perdure.cli.streams import OutputLost, busy, drawn, json_text, out, say
+from perdure.cli.streams import busy, drawn, json_text, out, results_apart, say
 from perdure.codec.text import Json
 from perdure.driver import FlowName
 from perdure.frontend.loader import UserImportError
@@ -45,7 +45,7 @@ __all__ = ["Driver", "error_text", "interrupted", "legible", "load_file", "load_
 def load_file(name: FlowName) -> Program | int:
     """The flow of a file, or the exit code after its problems are written."""
     try:
-        with busy(f"reading {name.path}"):
+        with results_apart(), busy(f"reading {name.path}"):
             return load_program(name)
     except WrongPython as error:
         raise click.UsageError(str(error)) from None
@@ -62,7 +62,8 @@ def load_run(
 ) -> Program | int:
     """The flow of a run with the source it began with, or an exit code."""
     try:
-        program, changed = load_stored(store, record, root)
+        with results_apart():
+            program, changed = load_stored(store, record, root)
     except WrongPython as error:
         raise click.UsageError(str(error)) from None
     except Refused as refused:
@@ -96,18 +97,10 @@ class _Screen(Listener):
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
-        self.lost: OutputLost | None = None
-        """Why standard output has not everything; the run goes on without it."""
-
-    def _printed(self, text: str) -> None:
-        try:
-            out(text, end="")
-        except OutputLost as lost:
-            self.lost = self.lost or lost
 
     def logged(self, run: str, record: LogRecord) -> None:
         if record.logger is None and record.level == "print":
-            self._printed(record.text)
+            say(record.text, end="")
         else:
             say(f"{record.level.upper()} {record.logger or 'root'}: {record.text}")
 
@@ -161,7 +154,7 @@ class Driver:
         self._top.ended.add_done_callback(lambda _: loop.call_soon(self._after_end))
         self._engine.on_quiet = self._quiet
         try:
-            with self._program.active():
+            with self._program.active(), results_apart():
                 if not self._interrupted:
                     loop.run_forever()
                 self._engine.rest()
@@ -176,11 +169,7 @@ class Driver:
                 self._engine.close()
         if failure is not None:
             raise failure
-        code = self._report(find_run(self._engine.store, record.run))
-        screen = self._engine.listener
-        if isinstance(screen, _Screen) and screen.lost is not None:
-            raise screen.lost
-        return code
+        return self._report(find_run(self._engine.store, record.run))
 
     def _interrupt(self) -> None:
         """Stop when the loop comes to it; it may be deep in a step's own code now."""

@@ -10,8 +10,8 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from io import TextIOWrapper
-from typing import Final, TextIO
+from io import TextIOBase, TextIOWrapper
+from typing import Final, TextIO, final, override
 
 __all__ = [
     "OutputLost",
@@ -25,6 +25,7 @@ __all__ = [
     "many",
     "out",
     "prepare",
+    "results_apart",
     "say",
 ]
 
@@ -75,16 +76,17 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 def out(text: str, *, end: str = "\n") -> None:
     """Write to standard output; OutputLost if that cannot be."""
+    stream = _results()
     try:
-        sys.stdout.write(_for(sys.stdout, text) + end)
-        sys.stdout.flush()
+        stream.write(_for(stream, text) + end)
+        stream.flush()
     except OSError as error:
         raise lost(error) from None
 
 
 def lost(error: OSError) -> OutputLost:
     """What to raise when standard output cannot be written; nothing more goes there."""
-    _close(sys.stdout)
+    _close(_results())
     return OutputLost(error)
 
 
@@ -108,6 +110,91 @@ def flush() -> None:
             sys.stderr.flush()
         except OSError:
             _close(sys.stderr)
+
+
+@contextmanager
+def results_apart() -> Generator[None]:
+    """While this holds, what others print (a step, its processes) goes to standard error.
+
+    That never fails them, whoever stopped reading; `out` writes to standard output all the same.
+    """
+    before = sys.stdout, sys.stderr
+    before[0].flush()
+    try:
+        results = _moved(before[0])
+    except (OSError, ValueError):
+        results = None
+    sys.stdout = _Aside(before[1], results or before[0])
+    sys.stderr = _Aside(before[1], None)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        if results is not None:
+            os.dup2(results.fileno(), 1)
+            results.close()
+
+
+def _moved(stdout: TextIO) -> TextIO | None:
+    """Standard output under another number, while 1 is standard error, for processes of steps."""
+    if stdout.fileno() != 1:
+        return None
+    results = open(os.dup(1), "w", encoding=stdout.encoding, errors=stdout.errors)  # noqa: SIM115
+    os.dup2(2, 1)
+    return results
+
+
+@final
+class _Aside(TextIOBase):
+    """Text goes to a stream as long as that takes it."""
+
+    def __init__(self, stream: TextIO, results: TextIO | None) -> None:
+        super().__init__()
+        self._stream = stream
+        self.results = results
+        """Where results go instead."""
+
+    @property
+    def buffer(self) -> object:
+        return self._stream.buffer
+
+    @property
+    @override
+    def encoding(self) -> str:  # type: ignore[override]  # an attribute in the base class
+        return self._stream.encoding
+
+    @override
+    def write(self, text: str, /) -> int:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            _close(self._stream)
+        return len(text)
+
+    @override
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            _close(self._stream)
+
+    @override
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @override
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    @override
+    def writable(self) -> bool:
+        return True
+
+
+def _results() -> TextIO:
+    stream: object = sys.stdout
+    return (isinstance(stream, _Aside) and stream.results) or sys.stdout
 
 
 @contextmanager
@@ -167,7 +254,7 @@ def json_text(value: object) -> str:
     import json
 
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    return text if can_encode(sys.stdout, text) else json.dumps(value, indent=2)
+    return text if can_encode(_results(), text) else json.dumps(value, indent=2)
 
 
 def _for(stream: TextIO, text: str) -> str:

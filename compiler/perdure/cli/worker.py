@@ -15,7 +15,7 @@ import click
 
 from perdure.cli import exits
 from perdure.cli.store import Place, open_store
-from perdure.cli.streams import OutputLost, out, say
+from perdure.cli.streams import OutputLost, out, results_apart, say
 from perdure.local.engine import Listener
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _drive_one(place: Place, text: str, *, once: bool, grace: float, as_json: bo
     for number in (signal.SIGINT, signal.SIGTERM):
         engine.loop.add_signal_handler(number, worker.stop, grace)
     try:
-        with loaded.active():
+        with loaded.active(), results_apart():
             worker.run()
     finally:
         _close(engine)

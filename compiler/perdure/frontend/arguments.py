@@ -3,10 +3,12 @@ literals."""
 
 import ast
 import re
-from typing import TYPE_CHECKING
+import sys
+from math import inf
+from typing import TYPE_CHECKING, Final
 
 from perdure import rules
-from perdure.durations import seconds_of
+from perdure.durations import LONGEST_DAYS, seconds_of
 from perdure.frontend import fixed
 from perdure.frontend.analysis import FunctionNode
 from perdure.frontend.meanings import External, Func
@@ -20,6 +22,7 @@ _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _STEP_OPTIONS = frozenset({"retry", "timeout", "name", "group"})
 _FLOW_OPTIONS = frozenset({"retry", "name", "on"})
 _START_OPTIONS = frozenset({"id", "on"})
+TINY: Final = sys.float_info.min
 
 
 def check(reader: "Reader", node: ast.Call, func: Func, *, start: bool = False) -> None:
@@ -95,12 +98,49 @@ def check_native(reader: "Reader", node: ast.Call, native: str) -> None:
             _duration(reader, given.get("timeout"))
         case "reply":
             _event_name(reader, given.get("name", first))
+        case "gather":
+            _coroutines(reader, node, node.args)
+        case "quorum":
+            _coroutines(reader, node, node.args[1:])
         case "sleep" | "timeout":
             _duration(reader, given.get("delay", first))
         case "wait_for":
             _duration(reader, given.get("timeout", node.args[1] if len(node.args) > 1 else None))
         case _:
             pass
+
+
+_NO_COROUTINES: Final = (
+    *(ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp),
+    *(ast.GeneratorExp, ast.Constant, ast.JoinedStr),
+)
+
+
+def _coroutines(reader: "Reader", call: ast.Call, given: list[ast.expr]) -> None:
+    """A list or generator is no coroutine: it is to be spread."""
+    for node in given:
+        if isinstance(node, _NO_COROUTINES):
+            name = ast.unparse(call.func)
+            before = "k, " if given is not call.args else ""
+            reader.problem(
+                rules.WRONG_ARGUMENTS,
+                node,
+                name=name,
+                problem="this is no coroutine",
+                signature=f"{name}({before}{_listed(node)})",
+            )
+
+
+def _listed(node: ast.expr) -> str:
+    """How the argument is written instead."""
+    text = ast.unparse(node)
+    match node:
+        case ast.GeneratorExp():
+            return f"*[{text[1:-1]}]"
+        case ast.Constant() | ast.JoinedStr():
+            return "*coroutines"
+        case _:
+            return f"*{text}"
 
 
 def _event_name(reader: "Reader", node: ast.expr | None) -> None:
@@ -112,18 +152,20 @@ def _event_name(reader: "Reader", node: ast.expr | None) -> None:
         reader.problem(rules.BAD_EVENT_NAME, node, name=name, suggestion=suggestion)
 
 
-def _duration(reader: "Reader", node: ast.expr | None) -> None:
+def _duration(reader: "Reader", node: ast.expr | None, least: float = -inf) -> None:
+    """A literal duration, of at least so many seconds; `TINY` is more than none."""
     if node is None:
         return
     value = _constant(node)
-    if isinstance(node, ast.Constant) and node.value is None:
-        return
-    if not isinstance(value, str | bool):
+    if not isinstance(value, str | int | float):
         return
     try:
-        seconds_of(value)
-    except ValueError:
-        reader.problem(rules.BAD_DURATION, node, text=value)
+        if seconds_of(value) >= least:
+            return
+        bound = f" {'above' if least else 'of at least'} 0"
+    except ValueError as error:
+        bound = f" of at most {LONGEST_DAYS} days" if str(LONGEST_DAYS) in str(error) else ""
+    reader.problem(rules.BAD_DURATION, node, text=value, bound=bound)
 
 
 def _constant(node: ast.expr | None) -> object:
@@ -155,7 +197,7 @@ def check_policy(reader: "Reader", func: Func) -> None:
                 rules.OPTION_NOT_FIXED, keyword.value, option=keyword.arg, function=function
             )
         elif keyword.arg == "timeout":
-            _duration(reader, keyword.value)
+            _duration(reader, keyword.value, TINY)
         elif keyword.arg == "retry":
             _retry(reader, keyword.value)
 
@@ -164,7 +206,7 @@ def check_options(reader: "Reader", options: ast.Call) -> None:
     """What `f.options(...)` is given, where it is a literal: judged like the decorator's."""
     for keyword in options.keywords:
         if keyword.arg == "timeout":
-            _duration(reader, keyword.value)
+            _duration(reader, keyword.value, TINY)
         elif keyword.arg == "retry":
             _retry(reader, keyword.value)
 
@@ -186,14 +228,7 @@ def _unknown_option(
 
 
 def _retry(reader: "Reader", node: ast.expr) -> None:
-    count = _constant(node)
-    if isinstance(count, int) and not isinstance(count, bool):
-        if count < 1:
-            reader.problem(rules.BAD_RETRY, node, problem=f"{count} attempts never run the step")
-        return
-    if isinstance(count, str | float | bool):
-        reader.problem(rules.BAD_RETRY, node, problem=f"`{count!r}` is no number of attempts")
-        return
+    _attempts(reader, node)
     if isinstance(node, ast.Call) and reader.resolver.expression(node.func, reader.outer) in (
         External("perdure.Retry"),
         External("perdure.language.Retry"),
@@ -209,11 +244,26 @@ def _retry_call(reader: "Reader", node: ast.Call) -> None:
             reader.problem(rules.BAD_RETRY, keyword, problem=f"it has no option `{keyword.arg}`")
         elif keyword.arg is not None:
             given[keyword.arg] = keyword.value
-    attempts = _constant(given.get("attempts"))
-    if isinstance(attempts, int) and not isinstance(attempts, bool) and attempts < 1:
-        reader.problem(rules.BAD_RETRY, node, problem=f"{attempts} attempts never run the step")
-    backoff = _constant(given.get("backoff"))
-    if isinstance(backoff, int | float) and backoff <= 0:
-        reader.problem(rules.BAD_RETRY, node, problem="`backoff` is a factor above 0")
+    if given.get("attempts") is not None:
+        _attempts(reader, given["attempts"])
+    backoff = given.get("backoff")
+    if backoff is not None and _is_wrong_factor(backoff):
+        reader.problem(rules.BAD_RETRY, backoff, problem="`backoff` is a factor above 0")
     for name in ("delay", "max_delay"):
-        _duration(reader, given.get(name))
+        _duration(reader, given.get(name), 0.0)
+
+
+def _attempts(reader: "Reader", node: ast.expr) -> None:
+    count = _constant(node)
+    if isinstance(count, int) and not isinstance(count, bool):
+        if count < 1:
+            reader.problem(rules.BAD_RETRY, node, problem=f"{count} attempts never run the step")
+    elif isinstance(count, str | float | bool):
+        reader.problem(rules.BAD_RETRY, node, problem=f"`{count!r}` is no number of attempts")
+
+
+def _is_wrong_factor(node: ast.expr) -> bool:
+    factor = _constant(node)
+    if isinstance(factor, int | float) and not isinstance(factor, bool):
+        return not 0 < factor < inf
+    return isinstance(node, ast.Constant)

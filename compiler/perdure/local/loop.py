@@ -10,6 +10,7 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Context
+from math import inf, nextafter, ulp
 from time import monotonic
 from typing import TYPE_CHECKING, Final, final
 
@@ -81,6 +82,7 @@ class EngineLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self, *, virtual: bool = False) -> None:
+        self._scheduled: list[asyncio.TimerHandle]  # asyncio's own
         self._idle_selector = _IdleSelector()
         super().__init__(self._idle_selector)
         self._idle_selector.on_idle = self._idle
@@ -104,7 +106,9 @@ class EngineLoop(asyncio.SelectorEventLoop):
         """Seconds on the loop's clock."""
         if not self.virtual:
             return super().time()
-        return self._virtual_time - _STAND_BACK if self._digesting else self._virtual_time
+        if not self._digesting:
+            return self._virtual_time
+        return min(self._virtual_time - _STAND_BACK, nextafter(self._virtual_time, -inf))
 
     def call_later[*Ts](
         self,
@@ -119,7 +123,7 @@ class EngineLoop(asyncio.SelectorEventLoop):
 
     def advance(self, seconds: float) -> None:
         """Move virtual time on."""
-        self._virtual_time += seconds
+        self._move_to(self._virtual_time + seconds)
 
     def happen_at(self, when: float, happen: Callable[[], None]) -> None:
         """Let something happen from outside, in virtual time: calls in order of time.
@@ -136,7 +140,7 @@ class EngineLoop(asyncio.SelectorEventLoop):
         until = self._virtual_time if self._digesting else self._next(timeout)
         if self._outside and self._outside[0][0] <= until:
             when, happen = self._outside.popleft()
-            self._virtual_time = max(self._virtual_time, when)
+            self._move_to(max(self._virtual_time, when))
             self._digesting = True
             happen()
         elif self._digesting:
@@ -144,14 +148,23 @@ class EngineLoop(asyncio.SelectorEventLoop):
         elif timeout is None:
             self.stuck()
         else:
-            self.advance(timeout)
+            self._move_to(until)
         return 0
+
+    def _move_to(self, moment: float) -> None:
+        self._virtual_time = moment
+        # asyncio runs timers that are due before the clock and its resolution: never none.
+        self._clock_resolution = max(_RESOLUTION, ulp(moment))
 
     def _busy(self) -> None:
         self.on_busy()
 
     def _next(self, timeout: float | None) -> float:
-        return float("inf") if timeout is None else self._virtual_time + timeout
+        """When the next timer rings; `timeout` itself is never more than a day."""
+        if timeout is None:
+            return inf
+        # asyncio has dropped the cancelled ones that come first.
+        return max(self._virtual_time, self._scheduled[0].when())
 
 
 def _nothing() -> bool:

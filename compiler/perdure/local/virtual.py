@@ -124,7 +124,7 @@ class _World:
         loop.advance(self.elapsed)
 
         def clock() -> float:
-            return round(EPOCH + loop.time(), 6)
+            return _rounded(EPOCH + loop.time())
 
         bodies = ScriptedBodies(self.scripts, loop, clock)
         engine = Engine(
@@ -157,6 +157,11 @@ class _World:
         if engine.failure is not None and not crashed:
             raise engine.failure
         return crashed
+
+
+def _rounded(moment: float) -> float:
+    """A moment as exact as it is: centuries from now a float holds no microseconds."""
+    return round(moment, 6 if moment < 2**32 else 3)
 
 
 def _latest(store: SqliteStore) -> float:

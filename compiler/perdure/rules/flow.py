@@ -69,7 +69,7 @@ DUPLICATE_FLOW = Rule(
 )
 BAD_DURATION = Rule(
     "PDR211",
-    "`{text}` is no duration",
+    "`{text}` is no duration{bound}",
     'write seconds as a number, or text like `"90s"`, `"1h30m"`, `"1.5d"`, `"250ms"`',
     "Durations are seconds, a `timedelta`, or numbers with the units d, h, m, s and ms.",
 )

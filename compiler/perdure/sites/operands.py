@@ -186,6 +186,8 @@ class Prepare:
         written: Mapping[str, object] = {"": operands} if single else operands
         now = self._now()
         parts = [_contestant(name, by_name(one), now) for name, one in written.items()]
+        for contestant, _ in parts:
+            self._lasts(contestant.due, "a sleep" if contestant.event is None else "a wait")
         path = self._counts.enter(node.label)
         details = [
             {"label": node.label, **detail, "path": path if single else f"{path}[{c.name}]"}
@@ -200,14 +202,18 @@ class Prepare:
         first = None if around is None else around.first()
         return None if first is None else first.due
 
-    def _sleep(self, node: Operation, operands: Mapping[str, object]) -> Json:
-        when, arguments = _sleep_until(operands, self._now())
-        if when - self._now() > EXECUTION_SECONDS:
+    def _lasts(self, when: float | None, what: str) -> None:
+        """LimitExceeded where an execution cannot last until then."""
+        if when is not None and when - self._now() > EXECUTION_SECONDS:
             self.passed = (
-                f"execution_seconds: a sleep of {when - self._now():.0f} s, and an execution of"
+                f"execution_seconds: {what} of {when - self._now():.0f} s, and an execution of"
                 f" Step Functions lasts {EXECUTION_SECONDS}"
             )
             raise LimitExceeded(self.passed)
+
+    def _sleep(self, node: Operation, operands: Mapping[str, object]) -> Json:
+        when, arguments = _sleep_until(operands, self._now())
+        self._lasts(when, "a sleep")
         path = self._counts.enter(node.label)
         record: dict[str, Json] = {"path": path, "label": node.label, "arguments": arguments}
         deadline = self._deadline()
