@@ -1,5 +1,7 @@
 """Every refusal of the language, each beside natural code nearby that has to be accepted."""
 
+from textwrap import indent
+
 import pytest
 
 from tests.frontend.sources import analyse, codes, flow_text
@@ -579,7 +581,69 @@ ACCEPTED = [
     ("return await main(xs[1:], item)", ""),
 ]
 
+COPIES = [
+    "acc = list(acc)\nacc.append(n)\nreturn acc",
+    "mine = [*acc]\nmine.append(n)\nreturn mine",
+    "mine = acc[:]\nmine += [n]\nreturn mine",
+    "mine = sorted(acc)\nmine.append(n)\nreturn mine",
+    "mine = [x for x in acc]\nmine.append(n)\nreturn mine",
+    "mine = acc.copy()\nmine[0] = n\nreturn mine",
+    "mine = acc + [n]\nmine.sort()\nreturn mine",
+    "mine = dict(enumerate(acc))\nmine.update({9: n})\nreturn mine",
+    "mine = {'l': acc}\nmine['z'] = n\nreturn mine",
+    "first, *rest = acc\nrest.append(n)\nreturn rest",
+    "mine = copy.deepcopy(acc)\nmine[0].price = n\nreturn mine",
+    "mine = []\nfor x in acc:\n    mine.append(x)\nreturn mine",
+    "mine = replace(acc[0])\nmine.price = n\nreturn mine",
+    "mine = fresh(acc)\nmine.append(n)\nreturn mine",
+]
+"""What a branch does with a copy of what it is given."""
+ORIGINALS = [
+    "it = max(acc, key=lambda i: i.price)\nit.price = n",
+    "it = first(acc)\nit.price = n",
+    "mine = acc + []\nmine[0].price = n",
+    "mine = list(acc)\nmine[0].price = n",
+    "a, *rest = acc\na.price = n",
+    "a, *rest = acc\nrest[0].price = n",
+    "mine = {'l': acc}\nmine['l'].append(n)",
+    "mine = []\nmine.append(acc)\nmine[0].append(n)",
+    "mine = acc if n else []\nmine.append(n)",
+    "if n:\n    acc = list(acc)\nacc.append(n)",
+    "for i, it in enumerate(acc):\n    it.price = n",
+    "[it.tags.add(n) for it in acc]",
+    "next(iter(acc)).price = n",
+    "def bump():\n    acc[0].price = n\nbump()",
+    "sorted(acc, key=lambda it: it.tags.add(1) or 1)",
+    "mine = fresh(acc)\nmine[0].price = n",
+    "random.choice(acc).price = n",
+    "acc += [n]",
+]
+"""What a branch does with what it is given itself, or with a part of it."""
+FUNCTIONS = """
+import copy
+from dataclasses import replace
+def first(items):
+    return items[0]
+def fresh(items):
+    return [item for item in items if item]
+"""
+
 BRANCHES_ACCEPTED = [
+    """
+    async def one(entry):
+        entry.price = await price(entry)
+    for x in xs:
+        await gather(one(x), fetch(1))
+    return 1
+    """,
+    """
+    kept = []
+    async def one(acc):
+        acc.append(await fetch(1))
+        return acc
+    kept = await gather(one([1]), one(list(kept)))
+    return kept
+    """,
     """
     async def one(x):
         found = []
@@ -659,6 +723,68 @@ def test_it_is_refused(code: str, body: str, before: str) -> None:
 @pytest.mark.parametrize(("code", "body"), BRANCHES)
 def test_what_branches_share_is_refused(code: str, body: str) -> None:
     assert set(codes(flow_text(body))) == {code}
+
+
+def _with_branch(body: str) -> str:
+    branch = f"async def one(acc, n):\n{indent(body, '    ')}\n"
+    return flow_text("await gather(one(xs, 1), one(xs, 2))\nreturn xs", FUNCTIONS + branch)
+
+
+@pytest.mark.parametrize("body", COPIES)
+def test_a_branch_may_change_a_copy(body: str) -> None:
+    report = analyse(_with_branch(body)).report
+    assert [(found.code, found.message) for found in report.diagnostics] == []
+
+
+@pytest.mark.parametrize("body", ORIGINALS)
+def test_a_branch_must_not_change_what_it_shares(body: str) -> None:
+    assert set(codes(_with_branch(body))) == {"PDR139"}
+
+
+@pytest.mark.parametrize("body", ORIGINALS)
+def test_a_flow_must_not_change_what_its_caller_uses(body: str) -> None:
+    child = f"@flow\nasync def child(acc: list, n: int):\n{indent(body, '    ')}\n"
+    text = flow_text("await child(xs, 1)\nreturn xs", FUNCTIONS + child)
+    assert set(codes(text)) == {"PDR140"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "change", "copy"),
+    [
+        ("list[int]", "acc.append(1)", "list(acc)"),
+        ("dict[str, int]", "acc['a'] = 1", "dict(acc)"),
+        ("dict[str, list]", "acc['a'].append(1)", "copy.deepcopy(acc)"),
+        ("Item", "acc.name = ''", "copy.copy(acc)"),
+        ("Item", "acc.tags.add('')", "copy.deepcopy(acc)"),
+        ("object", "acc.n = 1", "copy.deepcopy(acc)"),
+    ],
+)
+def test_the_copy_fits_the_type(annotation: str, change: str, copy: str) -> None:
+    branch = f"async def one(acc: {annotation}):\n    {change}\n"
+    text = flow_text("await gather(one(xs), one(xs))\nreturn xs", branch)
+    (found,) = analyse(text).report.diagnostics
+    assert found.help == f"copy it inside the branch (`acc = {copy}`), and return the copy"
+
+
+def test_the_copy_that_the_help_shows_is_accepted() -> None:
+    branch = (
+        "async def one(acc: Item):\n    acc = copy.copy(acc)\n    acc.name = ''\n    return acc"
+    )
+    text = flow_text("a = await gather(one(item), one(item))\nreturn a, item", FUNCTIONS + branch)
+    assert analyse(text).report.ok
+
+
+def test_a_function_that_changes_what_is_around_it_is_no_argument_of_a_branch() -> None:
+    body = """
+    async def one(f):
+        f()
+        return await fetch(item.price)
+    def bump():
+        item.price += 1
+    await gather(one(bump), one(bump))
+    return item
+    """
+    assert set(codes(flow_text(body))) == {"PDR139"}
 
 
 @pytest.mark.parametrize(("body", "before"), ACCEPTED)

@@ -15,8 +15,9 @@ from perdure.frontend.meanings import (
     ProjectModule,
     Table,
 )
-from perdure.frontend.mutations import Mutations, changed_first, roots
+from perdure.frontend.mutations import Mutations, changed_first
 from perdure.frontend.settle import step_name
+from perdure.frontend.sharing import Sharing
 from perdure.frontend.state import State
 from perdure.frontend.uncodable import gives_iterator
 from perdure.frontend.walk import declared
@@ -34,6 +35,7 @@ _ONE_PASS = frozenset({"builtins.iter", "builtins.map", "builtins.filter", "re.f
 def check(walk: "Walk") -> None:
     """Refuse what depends on which functions hold operations."""
     mutations = Mutations(walk)
+    sharing = Sharing(walk, mutations)
     _steps(walk)
     for state in walk.states.values():
         if not state.certain:
@@ -47,7 +49,7 @@ def check(walk: "Walk") -> None:
         _globals(walk, state, mutations)
         if state.recursive:
             _recursion(walk, state, mutations)
-        branches.check(walk, state, mutations)
+        branches.check(walk, state, sharing)
 
 
 def _steps(walk: "Walk") -> None:
@@ -178,17 +180,21 @@ def _defaults(walk: "Walk", state: State, mutations: Mutations) -> None:
 def _globals(walk: "Walk", state: State, mutations: Mutations) -> None:
     """A global that is given to a function which changes it."""
     for found in state.calls:
-        scope = found.scope or state.scope
-        changed = [*changed_first(walk, found)]
-        for ref in found.refs:
-            called = walk.states.get(ref)
-            if called is not None and called.func.kind is not FunctionKind.FLOW:
-                changed += [value for _, value in mutations.changed_arguments(found, called)]
-        for argument in changed:
-            for name in sorted(roots(argument, scope)):
-                meaning = walk.resolver.expression(ast.Name(name, ast.Load()), scope)
-                if isinstance(meaning, GlobalValue | Table | ProjectModule | Class):
-                    walk.problem(state, rules.GLOBAL_WRITE, argument, name=name)
+        if found.scope is None:
+            continue
+        changed = {
+            change.origin
+            for change in mutations.changed_by(found)
+            if change.name in change.function.scope.bindings
+        }
+        for value in changed_first(walk, found):
+            changed |= mutations.origins.of(value, found.scope, 0)
+        written = {name.id: name for name in ast.walk(found.node) if isinstance(name, ast.Name)}
+        for name in sorted({origin.name for origin in changed if origin.scope is None}):
+            meaning = walk.resolver.module_name(state.module, name) if name else None
+            if isinstance(meaning, GlobalValue | Table | ProjectModule | Class):
+                place = written.get(name, found.node)
+                walk.problem(state, rules.GLOBAL_WRITE, place, name=name)
 
 
 # Identity, recursion

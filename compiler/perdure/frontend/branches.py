@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from perdure import rules
 from perdure.frontend.analysis import CallKind, FunctionKind
-from perdure.frontend.meanings import External
-from perdure.frontend.mutations import Mutations, roots
+from perdure.frontend.meanings import Class, External, Instance
+from perdure.frontend.mutations import Change
+from perdure.frontend.reaching import end_of as _end
+from perdure.frontend.reaching import start_of as _start
+from perdure.frontend.sharing import Sharing
 from perdure.frontend.state import FoundCall, State, Use
 from perdure.ir import Ref
 
@@ -26,11 +29,11 @@ _CANCELLED = frozenset(
 )
 
 
-def check(walk: "Walk", state: State, mutations: Mutations) -> None:
+def check(walk: "Walk", state: State, sharing: Sharing) -> None:
     """The branches that a function starts, and the child flows it calls."""
     for found in state.calls:
         if found.kind is CallKind.FLOW:
-            _flow(walk, state, found, mutations)
+            _flow(walk, state, found, sharing)
         branches = found.kind in (CallKind.HELPER, CallKind.VALUE) or found.native == "map"
         if found.use is Use.AWAIT or not branches:
             continue
@@ -38,8 +41,7 @@ def check(walk: "Walk", state: State, mutations: Mutations) -> None:
             called = walk.states.get(ref)
             if called is None or called.func.kind is FunctionKind.FLOW:
                 continue
-            _shared(walk, state, found, called, mutations)
-            _arguments(walk, state, found, called, mutations)
+            _shared(walk, state, found, called, sharing)
             fork = _cancelling(state, found)
             if fork is not None:
                 _cancellable(walk, called, fork)
@@ -52,114 +54,58 @@ def _fork_name(found: FoundCall) -> str:
 # Writes
 
 
-def _shared(
-    walk: "Walk", state: State, found: FoundCall, called: State, mutations: Mutations
-) -> None:
-    """Names of the enclosing functions that the branch changes."""
-    names = called.scope.names
-    for name, place in mutations.of(called.ref).items():
-        if names is None or name in names.parameters or called.scope.finding(name) is None:
-            continue
-        reader = _reader(walk, state, found, called, frozenset({name}))
+def _shared(walk: "Walk", state: State, found: FoundCall, called: State, sharing: Sharing) -> None:
+    """What the branch changes of what is around it, or of what it is given."""
+    told: set[int] = set()
+    changes = [*sharing.mutations.changed_by(found)]
+    depths = {(id(change.place), change.depth) for change in changes}
+    for change in changes:
+        place, name = change.place, change.name
+        reader = None
+        if id(place) not in told:
+            reader = sharing.reader(state, found, called, change.origin)
         if reader is None:
             continue
+        told.add(id(place))
+        fork = _fork_name(found)
         if isinstance(place, ast.Name):  # bound anew through `nonlocal`
-            walk.problem(
-                called,
-                rules.BRANCH_WRITES_SHARED,
-                place,
-                name=name,
-                reader=reader,
-                fork=_fork_name(found),
-            )
+            rule = rules.BRANCH_WRITES_SHARED
+            walk.problem(change.function, rule, place, name=name, reader=reader, fork=fork)
         else:
-            walk.problem(called, rules.CHANGE_ACROSS_BRANCH, place, name=name)
+            deep = any(depth and where == id(place) for where, depth in depths)
+            instead = _instead(walk, change, fork, deep=deep)
+            rule = rules.CHANGE_ACROSS_BRANCH
+            walk.problem(change.function, rule, place, name=name, instead=instead)
 
 
-def _arguments(
-    walk: "Walk", state: State, found: FoundCall, called: State, mutations: Mutations
-) -> None:
-    """Values given to the branch that it changes."""
-    for name, argument in mutations.changed_arguments(found, called):
-        names = roots(argument, found.scope or state.scope)
-        if names and _reader(walk, state, found, None, names) is not None:
-            place = mutations.of(called.ref)[name]
-            walk.problem(called, rules.CHANGE_ACROSS_BRANCH, place, name=name)
+def _instead(walk: "Walk", change: Change, fork: str, *, deep: bool) -> str:
+    """What to write, for the type of the value as far as it is known."""
+    scope, name = change.function.scope, change.name
+    if scope.finding(name) is not scope:
+        return f"return the value from the branch, and use the result of the `{fork}`"
+    meaning = walk.resolver.name(scope, name)
+    known_type = meaning.type if isinstance(meaning, Instance) else None
+    copy = f"copy.deepcopy({name})"
+    if isinstance(known_type, Class) and not deep:
+        copy = f"copy.copy({name})"
+    elif isinstance(known_type, External) and not deep:
+        kind = known_type.dotted.removeprefix("builtins.")
+        copy = f"{kind}({name})" if kind in ("list", "dict", "set") else copy
+    return f"copy it inside the branch (`{name} = {copy}`), and return the copy"
 
 
-def _flow(walk: "Walk", state: State, found: FoundCall, mutations: Mutations) -> None:
+def _flow(walk: "Walk", state: State, found: FoundCall, sharing: Sharing) -> None:
     called = walk.states.get(found.refs[0])
     if called is None:
         return
-    for name, argument in mutations.changed_arguments(found, called):
-        names = roots(argument, found.scope or state.scope)
-        if names and _reader(walk, state, found, None, names) is not None:
-            place = mutations.of(called.ref)[name]
-            flow = called.ref.qualname
-            walk.problem(called, rules.CHANGE_ACROSS_FLOW, place, flow=flow, name=name)
-
-
-def _reader(
-    walk: "Walk", state: State, found: FoundCall, called: State | None, names: frozenset[str]
-) -> str | None:
-    """Who reads one of the names beside or after the branch; None if nobody does."""
-    own = state.scope
-    if own.names is not None:
-        inherited = {name for name in names if name not in own.bindings}
-        if state.func.kind is not FunctionKind.FLOW:
-            inherited |= names & {*own.names.parameters}
-        if any(own.finding(name) is not None for name in inherited):
-            return "the caller"
-    rebound = _rebound(state, found)
-    after = _end(found.fork.node if found.fork else found.node)
-    loops = [loop for loop in state.loops if _within(found.node, loop)]
-    for name in names - rebound:
-        for load in state.loads.get(name, ()):
-            later = _start(load) >= after or any(_within(load, loop) for loop in loops)
-            if later and not _within(load, found.fork.node if found.fork else found.node):
-                return "the code after it"
-    if called is not None:
-        for other in state.calls:
-            if other.use is Use.AWAIT:
-                continue
-            for ref in other.refs:
-                if ref != called.ref and _reads(walk, ref, names):
-                    return "another branch"
-        if _reads_itself(called, names) and _many(found):
-            return "another branch"
-    return None
-
-
-def _reads(walk: "Walk", ref: Ref, names: frozenset[str]) -> bool:
-    other = walk.states.get(ref)
-    return other is not None and any(
-        name in other.loads and name not in other.scope.bindings for name in names
-    )
-
-
-def _reads_itself(called: State, names: frozenset[str]) -> bool:
-    """The branch reads what it writes, more than to change it in place."""
-    return any(
-        isinstance(node, ast.AugAssign)
-        and isinstance(node.target, ast.Name)
-        and node.target.id in names
-        for node in ast.walk(called.node)
-    )
-
-
-def _many(found: FoundCall) -> bool:
-    return found.scope is not None and found.scope.names is None
-
-
-def _rebound(state: State, found: FoundCall) -> frozenset[str]:
-    """`xs = await gather(*[f(x) for x in xs])`: the old value is not read afterwards."""
-    names: set[str] = set()
-    for name, bindings in state.scope.bindings.items():
-        for binding in bindings:
-            statement = binding.statement
-            if isinstance(statement, ast.Assign) and _within(found.node, statement):
-                names.add(name)
-    return frozenset(names)
+    told: set[int] = set()
+    for change in sharing.mutations.changed_arguments(found, called):
+        place = change.place
+        if id(place) in told or sharing.reader(state, found, None, change.origin) is None:
+            continue
+        told.add(id(place))
+        flow = called.ref.qualname
+        walk.problem(called, rules.CHANGE_ACROSS_FLOW, place, flow=flow, name=change.name)
 
 
 # Cancelling
@@ -248,15 +194,3 @@ def _catches_cancel(walk: "Walk", state: State, node: ast.expr | None) -> bool:
 def _pauses_in(state: State, body: list[ast.stmt]) -> bool:
     begin, end = _start(body[0]), _end(body[-1])
     return any(begin <= _start(pause) and _end(pause) <= end for pause in state.pauses)
-
-
-def _start(node: ast.AST) -> tuple[int, int]:
-    return (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
-
-
-def _end(node: ast.AST) -> tuple[int, int]:
-    return (getattr(node, "end_lineno", 0), getattr(node, "end_col_offset", 0))
-
-
-def _within(node: ast.AST, outer: ast.AST) -> bool:
-    return _start(outer) <= _start(node) and _end(node) <= _end(outer)

@@ -4,7 +4,8 @@ Keys are dotted names as resolved through imports (`asyncio.sleep`, whatever it 
 """
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
     return frozenset(text.split())
 
 
@@ -89,14 +90,14 @@ READS: dict[str, str] = {
 }
 """Dotted name to the form of `__perdure__` that records it."""
 
-RANDOM_METHODS = _words(
+RANDOM_METHODS = words(
     "betavariate binomialvariate choice choices expovariate gammavariate gauss getrandbits "
     "lognormvariate normalvariate paretovariate randbytes randint randrange sample shuffle "
     "triangular uniform vonmisesvariate weibullvariate"
 )
 READS.update((f"random.{name}", "rng") for name in RANDOM_METHODS)
 
-LOG_METHODS = _words("debug info warning warn error exception critical fatal log")
+LOG_METHODS = words("debug info warning warn error exception critical fatal log")
 LOGGER_FACTORIES = frozenset({"getLogger", "get_logger", "getChild"})
 LOGGERS = frozenset({"loguru.logger"})
 LOGGER_NAMES = frozenset({"log", "logger", "_log", "_logger", "LOG", "LOGGER"})
@@ -145,7 +146,7 @@ THREAD_MODULES = frozenset({"threading", "_thread", "multiprocessing", "concurre
 
 BUILTIN_IMPURE = frozenset({"open", "input", "breakpoint", "help", "exit", "quit", "copyright"})
 
-WHOLE = _words(
+WHOLE = words(
     "__future__ abc array ast base64 binascii bisect calendar cmath codecs collections "
     "collections.abc colorsys copy copyreg dataclasses datetime decimal difflib enum fnmatch "
     "fractions functools graphlib heapq hmac html html.entities html.parser ipaddress "
@@ -258,7 +259,7 @@ MODULE_FACTS = frozenset(
     {"sys.maxsize", "sys.version_info", "sys.byteorder", "os.sep", "os.linesep"}
 )
 
-PATH_IO = _words(
+PATH_IO = words(
     "absolute chmod copy copy_into cwd exists expanduser glob group hardlink_to home "
     "is_block_device is_char_device is_dir is_fifo is_file is_mount is_socket is_symlink "
     "iterdir lchmod lstat mkdir move open owner read_bytes read_text readlink rename replace "
@@ -266,7 +267,7 @@ PATH_IO = _words(
 )
 """Methods of `pathlib.Path` that touch the file system."""
 
-MUTATORS = _words(
+MUTATORS = words(
     "append extend insert remove pop popitem clear update setdefault add discard sort reverse "
     "appendleft extendleft popleft rotate intersection_update difference_update subtract "
     "symmetric_difference_update move_to_end __setitem__ __delitem__ __iadd__"
@@ -319,7 +320,7 @@ CONSUMES_COROUTINES = frozenset(
 """Builtins that may be given coroutine values: they only hold them."""
 
 MAPS = frozenset({"builtins.map", "itertools.starmap"})
-CALLS_ITS_ARGUMENT = _words(
+CALLS_ITS_ARGUMENT = words(
     "builtins.sorted builtins.min builtins.max builtins.filter functools.reduce builtins.iter "
     "itertools.groupby itertools.takewhile itertools.dropwhile itertools.filterfalse "
     "itertools.accumulate re.sub"
@@ -450,7 +451,7 @@ DECORATORS = frozenset(
 )
 """Decorators that leave a function what it is, as far as a flow is concerned."""
 
-CANNOT_CROSS = _words(
+CANNOT_CROSS = words(
     "io.TextIOWrapper io.BufferedReader io.BufferedWriter io.FileIO io.IOBase io.TextIOBase "
     "io.StringIO io.BytesIO typing.IO typing.TextIO typing.BinaryIO socket.socket "
     "threading.Thread threading.Lock threading.Event asyncio.Task asyncio.Future asyncio.Queue "

@@ -1,30 +1,54 @@
-"""What a function changes in place: its parameters, and the names of functions around it.
+"""What a function changes in place: of its parameters, and of the variables of functions around it.
 
-States of the walk come in; for each, the names (parameters and free names) whose values it
-changes, with the place where it does. A name stands for all that can be reached from it: `item`
-of `for item in items` changes `items`.
+States of the walk come in; for each, the objects (of which variable, at which depth) that it
+changes, with the place where it does. Calls are followed: what a function is given to call counts
+as called.
 """
 
 import ast
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from perdure.frontend import known
-from perdure.frontend.analysis import FunctionKind
-from perdure.frontend.meanings import External, Instance, Scope, is_set
+from perdure.frontend.meanings import Class, External, Func, Instance, Meaning, Scope
+from perdure.frontend.origins import Origin, Origins, argument_parts, given
+from perdure.frontend.parts import DEPTH, Part, anything, operands
+from perdure.frontend.reaching import Reaching
+from perdure.frontend.results import is_atom
 from perdure.frontend.state import FoundCall, State
-from perdure.frontend.symbols import BindingKind
 from perdure.ir import Ref
 
 if TYPE_CHECKING:
     from perdure.frontend.walk import Walk
 
-__all__ = ["Mutations", "arguments_of", "changed_first", "roots"]
+__all__ = ["Change", "Mutations", "changed_first", "scoped"]
 
 type Places = dict[str, ast.AST]
+type Changes = dict[Origin, ast.AST]
 
-_ROUNDS = 12
-_LISTS = (Instance(External("builtins.list")), Instance(External("builtins.dict")))
+
+@final
+class Change(NamedTuple):
+    """A call makes a function change an object that others may see."""
+
+    function: State
+    name: str
+    """What the function calls it."""
+    depth: int
+    origin: Origin
+    place: ast.AST
+    """Where, in the function."""
+
+
+_ROUNDS = 50
+_GROWN_IN_PLACE = known.words(
+    "builtins.list builtins.dict builtins.bytearray collections.deque collections.Counter "
+    "collections.defaultdict collections.OrderedDict"
+)
+_PUTS = {"append": 0, "appendleft": 0, "add": 0, "insert": 1, "setdefault": 1}
+"""Methods that put an argument into what they belong to, with its place."""
+_PUTS_ITEMS = frozenset({"extend", "extendleft", "update"})
+_NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 @final
@@ -32,180 +56,213 @@ class Mutations:
     """For each function, what it changes of its callers; calls are followed to a fixed point."""
 
     def __init__(self, walk: "Walk") -> None:
-        self._walk = walk
-        self._of: dict[Ref, Places] = {
-            ref: _direct(walk, state) for ref, state in walk.states.items()
-        }
+        self.walk = walk
+        self.origins = Origins(walk)
+        self._of: dict[Ref, Changes] = {ref: {} for ref in walk.states}
+        states = [*walk.states.values()][::-1]
+        targets = [(state, [*self._targets(state)]) for state in states]
+        for state, changed in targets:
+            for value, scope, place in changed:
+                self._note(state, self.origins.of(value, scope, 0), place)
+            self._rebound(state)
         for _ in range(_ROUNDS):
-            grown = [self._through_calls(state) for state in walk.states.values()]
+            grown = [self._through_calls(state) for state in states]
             if not any(grown):
                 break
 
+    def changes(self, state: State) -> Changes:
+        """The objects of its callers that the function changes, with where."""
+        return self._of[state.ref]
+
     def of(self, ref: Ref) -> Places:
-        """Parameters and free names that the function changes, with where."""
-        state = self._walk.states.get(ref)
-        if state is None:
-            return {}
-        outward = {*state.scope.names.parameters} if state.scope.names else set[str]()
-        return {
-            name: place
-            for name, place in self._of[ref].items()
-            if name in outward or name not in state.scope.bindings
-        }
+        """Parameters and free names whose values the function changes, with where."""
+        return {origin.name: place for origin, place in self._of.get(ref, {}).items()}
+
+    def changed_by(self, found: FoundCall) -> Iterator[Change]:
+        """What a call changes, as seen by the function it stands in."""
+        scope = found.scope
+        if scope is None:
+            return
+        for called in self._runs(found):
+            yield from self.changed_arguments(found, called)
+        for function in self.functions_in(operands(found.node), scope):
+            for origin, place in self._of[function.ref].items():
+                if origin.scope is not function.scope:
+                    yield Change(function, origin.name, origin.depth, origin, place)
+                elif not self.origins.called(found):  # the library calls it with what it is given
+                    for part in anything(operands(found.node), scope):
+                        for inner in self.origins.of(*part):
+                            yield Change(function, origin.name, origin.depth, inner, place)
+
+    def changed_arguments(self, found: FoundCall, called: State) -> Iterator[Change]:
+        """What one function that a call may run changes, as seen from the call."""
+        scope = found.scope
+        arguments = given(found, called)
+        for origin, place in self._of[called.ref].items():
+            if origin.scope is not called.scope:
+                yield Change(called, origin.name, origin.depth, origin, place)
+            elif scope is not None:
+                for part in argument_parts(arguments, origin, scope):
+                    for inner in self.origins.of(*part):
+                        yield Change(called, origin.name, origin.depth, inner, place)
+
+    def functions_in(self, nodes: Sequence[ast.expr], scope: Scope) -> Iterator[State]:
+        """The functions among values: lambdas and nested functions of the flow."""
+        for node in nodes:
+            for part in ast.walk(node):
+                if isinstance(part, ast.Lambda):
+                    found = self.walk.by_node.get(id(part))
+                elif isinstance(part, ast.Name):
+                    meaning = self.walk.resolver.name(scope, part.id)
+                    func = meaning if isinstance(meaning, Func) else None
+                    found = self.walk.by_node.get(id(func.node)) if func and func.scope else None
+                else:
+                    continue
+                if found is not None:
+                    yield found
+
+    def _runs(self, found: FoundCall) -> list[State]:
+        called = self.origins.called(found)
+        if called or not isinstance(found.node.func, ast.Attribute) or found.scope is None:
+            return called
+        func = found.node.func
+        base = self.walk.resolver.expression(func.value, found.scope)
+        if base is not None:
+            return []
+        named = (self.walk.states.get(method.ref) for method in self.walk.all_methods(func.attr))
+        return [state for state in named if state is not None]
+
+    def _note(self, state: State, found: frozenset[Origin], place: ast.AST) -> bool:
+        changes = self._of[state.ref]
+        before = len(changes)
+        for origin in found:
+            if self.origins.is_outward(state, origin):
+                changes.setdefault(origin, place)
+        return len(changes) > before
 
     def _through_calls(self, state: State) -> bool:
-        places = self._of[state.ref]
-        before = len(places)
+        grown = False
         for found in state.calls:
-            scope = found.scope or state.scope
-            for ref in found.refs:
-                called = self._walk.states.get(ref)
-                if called is None or called.func.kind is FunctionKind.FLOW:
-                    continue
-                for _, argument in self.changed_arguments(found, called):
-                    places.update(dict.fromkeys(roots(argument, scope) - {*places}, found.node))
-                inner = called.scope.names
-                own = {*inner.parameters} if inner else set[str]()
-                outer = {name for name in self.of(ref) if name not in own | {*places}}
-                places.update(dict.fromkeys(outer, found.node))
-        return len(places) > before
+            changed = frozenset(change.origin for change in self.changed_by(found))
+            grown |= self._note(state, changed, found.node)
+        return grown
 
-    def changed_arguments(self, found: FoundCall, called: State) -> list[tuple[str, ast.expr]]:
-        """The arguments of a call whose values the callee changes, by parameter name."""
-        changes = self.of(called.ref)
-        return [(name, value) for name, value in arguments_of(found, called) if name in changes]
-
-
-def arguments_of(found: FoundCall, called: State) -> list[tuple[str, ast.expr]]:
-    """Which argument goes to which parameter, as far as it is written out."""
-    args = called.node.args
-    names = [parameter.arg for parameter in (*args.posonlyargs, *args.args)]
-    given: list[tuple[str, ast.expr]] = []
-    func = found.node.func
-    if called.func.owner is not None and isinstance(func, ast.Attribute) and names:
-        given.append((names.pop(0), func.value))
-    written = found.node.args[1:] if found.native == "map" else found.node.args
-    for index, argument in enumerate(written):
-        if isinstance(argument, ast.Starred):
-            given.extend((name, argument.value) for name in names[index:])
-            break
-        if index < len(names):
-            given.append((names[index], argument))
-        elif args.vararg is not None:
-            given.append((args.vararg.arg, argument))
-    given.extend((key.arg, key.value) for key in found.node.keywords if key.arg is not None)
-    return given
-
-
-def roots(node: ast.expr, scope: Scope) -> frozenset[str]:
-    """The names whose values an expression may be a part of; none for a fresh value."""
-    names: set[str] = set()
-    followed: set[tuple[str, int]] = set()
-    pending = [(node, scope)]
-    while pending:
-        value, scope = pending.pop()
-        if not isinstance(value, ast.Name):
-            pending += ((part, scope) for part in _parts(value))
-            continue
-        names.add(value.id)
-        where = scope.finding(value.id)
-        # Once each: a chain of names with two ways to each next one has 2^n ways in all.
-        if where is not None and (value.id, id(where)) not in followed:
-            followed.add((value.id, id(where)))
-            inner = where.parent if where.names is None and where.parent else where
-            pending += ((aliased, inner) for aliased in _aliased(value.id, where))
-    return frozenset(names)
-
-
-def _parts(node: ast.expr) -> Sequence[ast.expr]:
-    """The expressions whose values the value of this one may be, or be a part of."""
-    match node:
-        case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.Starred(value=value):
-            return [value]
-        case ast.NamedExpr(value=value):
-            return [value]
-        case ast.IfExp(body=body, orelse=orelse):
-            return [body, orelse]
-        case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
-            return parts
-        case ast.Dict(values=parts):
-            return parts
-        case ast.ListComp(elt=kept, generators=loops) if isinstance(kept, _PLACES):
-            return [kept, *(loop.iter for loop in loops)]
-        case ast.DictComp(value=kept, generators=loops) if isinstance(kept, _PLACES):
-            return [kept, *(loop.iter for loop in loops)]
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if (
-            name in _VIEWS or name[0].isupper()
-        ):
-            # A class, by its name: the object may hold what its constructor is given.
-            return [*args, *(keyword.value for keyword in keywords)]
-        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in _PARTS:
-            return [value]
-        case _:
-            return []
-
-
-_PLACES = (ast.Name, ast.Attribute, ast.Subscript, ast.Tuple, ast.List, ast.Dict)
-_VIEWS = frozenset(
-    {"enumerate", "zip", "reversed", "iter", "list", "tuple", "sorted", "filter", "dict", "deque"}
-)
-"""Calls that give new containers of the very same items."""
-_PARTS = frozenset({"values", "items", "get", "pop", "setdefault", "copy"})
-
-
-def _aliased(name: str, where: Scope) -> list[ast.expr]:
-    """What is bound to a name, wherever that is."""
-    return [
-        binding.value
-        for binding in where.bindings[name]
-        if binding.kind in (BindingKind.VALUE, BindingKind.ITEM) and binding.value is not None
-    ]
-
-
-def _direct(walk: "Walk", state: State) -> Places:
-    places: Places = {}
-    body = [state.node.body] if isinstance(state.node, ast.Lambda) else state.node.body
-    pending: list[ast.AST] = [*body]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            continue
-        for target in _changed_by(walk, node, state.scope):
-            for root in roots(target, state.scope):
-                places.setdefault(root, node)
-        pending.extend(ast.iter_child_nodes(node))
-    for found in state.calls:
-        for target in changed_first(walk, found):
-            for root in roots(target, found.scope or state.scope):
-                places.setdefault(root, found.node)
-    names = state.scope.names
-    if names is not None:
-        for name in names.nonlocals:
+    def _rebound(self, state: State) -> None:
+        """Variables of functions around it that `nonlocal` lets it bind."""
+        names = state.scope.names
+        for name in names.nonlocals if names is not None else ():
+            where = state.scope.finding(name)
             place = _assignment_of(state, name)
-            if place is not None:
-                places.setdefault(name, place)
-    return places
+            if where is not None and place is not None:
+                bindings = range(len(where.bindings[name]))
+                found = frozenset(Origin(where, name, index, 0) for index in bindings)
+                self._note(state, found, place)
+
+    # One function
+
+    def _targets(self, state: State) -> Iterator[tuple[ast.expr, Scope, ast.AST]]:
+        """The values that it changes itself; what it puts into others is noted on the way."""
+        for node, scope in scoped(self.origins.reaching, state):
+            for value in self._changed(node, scope):
+                yield value, scope, node
+            self._store(node, scope)
+        for found in state.calls:
+            for value in changed_first(self.walk, found):
+                yield value, found.scope or state.scope, found.node
+
+    def _changed(self, node: ast.AST, scope: Scope) -> list[ast.expr]:
+        match node:
+            case ast.Attribute(value=value, ctx=ast.Store() | ast.Del()):
+                return [value]
+            case ast.Subscript(value=value, ctx=ast.Store() | ast.Del()):
+                return [value]
+            case ast.AugAssign(target=ast.Name() as target, value=value):
+                left = self.walk.resolver.expression(target, scope)
+                right = self.walk.resolver.expression(value, scope)
+                return [target] if _grows(left, right) else []
+            case ast.AugAssign(target=ast.Attribute() | ast.Subscript() as target, value=value):
+                right = self.walk.resolver.expression(value, scope)
+                return [target] if _grows(None, right) else []
+            case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in known.MUTATORS:
+                meaning = self.walk.resolver.expression(value, scope)
+                return [] if is_atom(meaning) else [value]
+            case _:
+                return []
+
+    def _store(self, node: ast.AST, scope: Scope) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    if isinstance(target, ast.Attribute | ast.Subscript):
+                        self._put(target.value, value, scope, 1)
+            case ast.AnnAssign(target=ast.Attribute(value=into), value=ast.expr() as value):
+                self._put(into, value, scope, 1)
+            case ast.Call(func=ast.Attribute(value=into, attr=attr), args=args):
+                if attr in _PUTS and len(args) > _PUTS[attr]:
+                    self._put(into, args[_PUTS[attr]], scope, 1)
+                elif attr in _PUTS_ITEMS:
+                    for value in (*args, *(keyword.value for keyword in node.keywords)):
+                        self._put(into, value, scope, 0)
+            case _:
+                pass
+
+    def _put(self, into: ast.expr, value: ast.expr, scope: Scope, depth: int) -> None:
+        """A value goes into another; deeper ones may hold it at any depth."""
+        direct = isinstance(into, ast.Name)
+        while isinstance(into, ast.Attribute | ast.Subscript):
+            into = into.value
+        where = scope.finding(into.id) if isinstance(into, ast.Name) else None
+        if where is None or not isinstance(into, ast.Name):
+            return
+        stored: list[Part] = self.origins.stored.setdefault((where, into.id), [])
+        depths = [depth] if direct else range(1, DEPTH + 1)
+        stored.extend((value, scope, level) for level in depths)
+
+
+def scoped(reaching: Reaching, state: State) -> Iterator[tuple[ast.AST, Scope]]:
+    """The nodes of a function's own body, each with the scope it is in."""
+    node = state.node
+    body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
+    pending = [(part, state.scope) for part in reversed(body)]
+    while pending:
+        part, scope = pending.pop()
+        yield part, scope
+        if isinstance(part, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            inner = reaching.comprehension(part, scope)
+            first = part.generators[0].iter
+            pending.append((first, scope))
+            pending.extend((child, inner) for child in _inside(part) if child is not first)
+        elif not isinstance(part, _NESTED):
+            pending.extend((child, scope) for child in ast.iter_child_nodes(part))
+
+
+def _inside(
+    node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp,
+) -> Iterator[ast.expr]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.comprehension):
+            yield from (child.target, child.iter, *child.ifs)
+        elif isinstance(child, ast.expr):
+            yield child
+
+
+def _grows(left: Meaning | None, right: Meaning | None) -> bool:
+    """Whether `left += right` changes what `left` is, as far as the types are known."""
+    known_left = left if isinstance(left, Instance) else None
+    if known_left is not None:
+        if isinstance(known_left.type, External):
+            dotted = known_left.type.dotted
+            return dotted in _GROWN_IN_PLACE or dotted in known.SETS
+        return isinstance(known_left.type, Class)
+    if isinstance(right, Instance) and isinstance(right.type, External):
+        return right.type.dotted in _GROWN_IN_PLACE or right.type.dotted in known.SETS
+    return False
 
 
 def changed_first(walk: "Walk", found: FoundCall) -> Sequence[ast.expr]:
     """What a function of the standard library changes: its first argument."""
     dotted = found.base or walk.names.get(id(found.node.func), "")
     return found.node.args[:1] if dotted in known.CHANGES_FIRST else []
-
-
-def _changed_by(walk: "Walk", node: ast.AST, scope: Scope) -> list[ast.expr]:
-    match node:
-        case ast.Attribute(value=value, ctx=ast.Store() | ast.Del()):
-            return [value]
-        case ast.Subscript(value=value, ctx=ast.Store() | ast.Del()):
-            return [value]
-        case ast.AugAssign(target=ast.Name() as target):
-            meaning = walk.resolver.expression(target, scope)
-            return [target] if meaning in _LISTS or is_set(meaning) else []
-        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in known.MUTATORS:
-            return [value]
-        case _:
-            return []
 
 
 def _assignment_of(state: State, name: str) -> ast.AST | None:

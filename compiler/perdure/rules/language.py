@@ -272,7 +272,7 @@ BRANCH_WRITES_SHARED = Rule(
 CHANGE_ACROSS_BRANCH = Rule(
     "PDR139",
     "this branch changes `{name}`, a value made outside of it",
-    "copy it inside the branch (`{name} = list({name})`), and return the copy",
+    "{instead}",
     "A branch gets its values by value. What it does to them is not seen outside.",
 )
 CHANGE_ACROSS_FLOW = Rule(
