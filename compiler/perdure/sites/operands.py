@@ -206,8 +206,8 @@ class Prepare:
         """LimitExceeded where an execution cannot last until then."""
         if when is not None and when - self._now() > EXECUTION_SECONDS:
             self.passed = (
-                f"execution_seconds: {what} of {when - self._now():.0f} s, and an execution of"
-                f" Step Functions lasts {EXECUTION_SECONDS}"
+                f"execution_seconds: {what} of {when - self._now():.0f} s, and an execution"
+                f" lasts {EXECUTION_SECONDS}"
             )
             raise LimitExceeded(self.passed)
 
