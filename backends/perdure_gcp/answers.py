@@ -95,7 +95,7 @@ def answer(
     if data.get("raised") == "":
         # An epilogue failed, and no handler of the scope takes it.
         return _ended(host, _name(data.get("error")), data)
-    return _answered(host, data, "on", forked=bool(ask.get("forked")))
+    return _answered(host, data, "on", forked=ask.get("forked"))
 
 
 def _arrived(host: Host, state: Mapping[str, Json]) -> dict[str, Json]:
@@ -137,10 +137,10 @@ def _outcomes(host: Host, ends: Mapping[str, Json]) -> list[Json]:
     return found
 
 
-def _answered(host: Host, data: Mapping[str, Json], go: str, *, forked: bool = False) -> Answer:
+def _answered(host: Host, data: Mapping[str, Json], go: str, *, forked: Json = None) -> Answer:
     """The answer that a state makes: what the workflow reads, and the rest as text.
 
-    `forked`: branches that follow are executions of their own, which the sites start.
+    `forked`: where the branches of a fork are executions of their own, which the sites start.
     """
     given: Answer = {
         "state": _state(host, data),
@@ -153,7 +153,7 @@ def _answered(host: Host, data: Mapping[str, Json], go: str, *, forked: bool = F
     if isinstance(operands, Mapping):
         if "until" in operands:
             given["until"] = operands["until"]
-        if "branches" in operands and not forked:
+        if "branches" in operands and not _is_forked(host, data, forked):
             starts = operands["branches"]
             assert isinstance(starts, list), "branches are a list"
             given["starts"] = [{"state": _kept(host, fields(start))} for start in starts]
@@ -166,6 +166,10 @@ def _answered(host: Host, data: Mapping[str, Json], go: str, *, forked: bool = F
         given["end"] = _kept(host, fields(data["end"]))
         given["won"] = data.get("won", "")
     return given
+
+
+def _is_forked(host: Host, data: Mapping[str, Json], forked: Json) -> bool:
+    return isinstance(forked, list) and unkept(host.store, data)["at"] in forked
 
 
 def _decisions(decided: Json) -> dict[str, Json]:
@@ -185,7 +189,7 @@ def _failed(host: Host, ask: Mapping[str, Json], name: str, said: Mapping[str, J
     for kind, prefix in KINDS:
         inner = name.removeprefix(prefix).removesuffix("]")
         if name.startswith(prefix) and inner:
-            return _answered(host, data, f"{kind} {inner}", forked=bool(ask.get("forked")))
+            return _answered(host, data, f"{kind} {inner}", forked=ask.get("forked"))
     return _ended(host, name, data)
 
 

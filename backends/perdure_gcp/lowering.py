@@ -184,8 +184,9 @@ class Routine:
         wins = self._whole.wins.get(self._scope.id)
         if wins is not None:
             ask["wins"] = wins
-        if self._leads_to_fork(state):
-            ask["forked"] = True
+        forked: list[Json] = [*self._forked()]
+        if forked:
+            ask["forked"] = forked
         args = self._args(state, ask, "${reply}")
         if isinstance(state, Run):
             args["timeout"] = self._whole.policies.timeout(state.op)
@@ -240,11 +241,11 @@ class Routine:
                 body: dict[str, Json] = {"call": "wait", "args": args, "result": "reply"}
                 self._after.append((native, name, {**body, "next": self._given[state.name]}))
 
-    def _leads_to_fork(self, state: Run | Route) -> bool:
-        """Whether a fork of executions may come next."""
-        return any(
-            isinstance(one, Spawn) and is_forked(self._scope, one) for one in self._scope.states
-        )
+    def _forked(self) -> Iterator[str]:
+        """The forks of this scope whose branches are executions."""
+        for one in self._scope.states:
+            if isinstance(one, Spawn) and is_forked(self._scope, one):
+                yield one.pc
 
     def _to(self, edge: Edge) -> str:
         return self._given[edge.to]

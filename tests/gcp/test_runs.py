@@ -150,3 +150,12 @@ async def main() -> str:
     assert result.result == "at last"
     assert result.transitions is not None
     assert result.transitions < 20_000
+
+
+def test_a_scope_may_have_forks_of_both_kinds(tmp_path: Path) -> None:
+    source = """
+@flow
+async def main() -> object:
+    return await race(a=work(2), b=sleep(3)), await gather(work(1), work(2))
+"""
+    assert same(tmp_path, source).result == (("a", 2), [1, 2])
