@@ -83,7 +83,6 @@ def _host(flow: str) -> Host:
         for ref, sites in about["flows"].items()
     }
     return Host(
-        flow=flow_named(flow),
         table=modules[flow].FLOW,
         store=_store(),
         steps=_bodies(),

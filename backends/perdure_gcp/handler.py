@@ -79,7 +79,6 @@ class Service:
         codec = about["codec"]
         assert isinstance(codec, int), "versions are numbers"
         return Host(
-            flow=flow_named(flow),
             table=modules[flow].FLOW,
             store=self._store,
             steps=self._bodies,

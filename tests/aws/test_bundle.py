@@ -218,3 +218,17 @@ except RuntimeError as error:
         f"is compiled for Python {other}, and the function runs 3.{sys.version_info.minor}" in text
     )
     assert f"set its runtime to python{other}" in text
+
+
+def test_a_pure_site_does_not_import_the_users_modules(triage: Path) -> None:
+    code = """
+import sys
+from perdure_sites import sites_examples_triage_triage as made
+seen = ["examples.triage" in sys.modules]
+assert made.if_kind_spam({"kind": "spam"}) == "then"
+seen.append("examples.triage" in sys.modules)
+made.classify_operands({"issue": 1})
+seen.append("examples.triage" in sys.modules)
+print(json.dumps(seen))
+"""
+    assert in_lambda(triage, code, packages=False) == [False, False, True]

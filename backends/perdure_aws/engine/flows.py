@@ -186,7 +186,6 @@ class Test:
         """What the sites of that flow work with."""
         table = self.loaded.tables[flow]
         return Host(
-            flow=self.loaded.flows[flow],
             table=table,
             store=self.store,
             steps=ScriptedSteps(self, context),

@@ -79,8 +79,7 @@ class _Module:
 
     def _imports(self) -> list[str]:
         lines = ["from perdure import sites" + _alias("sites", self.sites)]
-        lines += [f"from {m} import {n}{_alias(n, alias)}" for m, n, alias in self.names.imported()]
-        return sorted(lines)
+        return sorted([*lines, *self.names.imported()])
 
     def _call_sites(self) -> Iterator[str]:
         """Call sites that code here names: no module of the user's has them."""

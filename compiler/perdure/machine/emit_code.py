@@ -7,7 +7,7 @@ done before an exception.
 """
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, assert_never, final
 
 from perdure.ir import Argument, Branch, Op, OpKind, Ref, Slot
@@ -40,14 +40,39 @@ class CodeNames:
         self._binders: dict[Frame, str] = {}
         self._imports: dict[str, tuple[str, str]] = {}
         self._aliases: dict[tuple[str, str], str] = {}
+        self._here: dict[str, None] = {}
+        """Aliases that were asked for since the last function began."""
+        self._at_top: set[str] = set()
 
-    def imported(self) -> list[tuple[str, str, str]]:
-        """(module, name, alias) of all imports."""
+    def imported(self) -> list[str]:
+        """The imports at the top: perdure's, and what is needed before a site runs."""
         return [
-            (module, name, alias)
+            _import(module, name, alias)
             for alias, (module, name) in self._imports.items()
-            if name != SITES
+            if name != SITES and alias in self._at_top
         ]
+
+    def begin(self) -> None:
+        """What is asked for so far belongs to the top of the module, what comes to a function."""
+        self._at_top |= self._here.keys()
+        self._here = {}
+
+    def imports_here(self, inside: Collection[str]) -> list[str]:
+        """The imports of the function that ends.
+
+        A site that needs nothing of a module of the user's does not import it: it may be heavy.
+        Names that a function inside of it reads (`inside`) stay globals, so that they are no
+        cells of a function that crosses.
+        """
+        lines: list[str] = []
+        for alias in self._here:
+            module, name = self._imports[alias]
+            if alias in inside or name == SITES or module.partition(".")[0] == "perdure":
+                self._at_top.add(alias)
+            else:
+                lines.append(_import(module, name, alias))
+        self._here = {}
+        return sorted(lines)
 
     def name(self, module: str, name: str) -> str:
         """The alias under which a module's name is imported here; mostly the name itself."""
@@ -61,6 +86,7 @@ class CodeNames:
                 known += "_"
             self._imports[known] = home
             self._aliases[home] = known
+        self._here[known] = None
         return known
 
     def use_sites(self, module: str, nodes: Iterable[ast.AST]) -> None:
@@ -87,7 +113,10 @@ class CodeNames:
                 name += "_"
             self.used.add(name)
             self._binders[enter.callee] = name
+            here, self._here = self._here, {}
             self.binders.append(self._binder(enter, name))
+            self.begin()  # defaults are evaluated where a binder is defined
+            self._here = here
         return self._binders[enter.callee]
 
     def _binder(self, enter: ir.Enter, name: str) -> str:
@@ -147,7 +176,12 @@ class Body:
         self.local_of = NOTHING if self.frame is None else self.frame.local_of
 
     def lines(self) -> list[str]:
-        """Loads, the code, stores."""
+        """Imports, loads, the code, stores."""
+        self.names.begin()
+        body = self._body()
+        return [*self.names.imports_here(_read_inside(trees(self.node))), *body]
+
+    def _body(self) -> list[str]:
         written = {slot for slot in self.effects.writes if self._is_stored_local(slot)}
         after = self._live_after()
         handler = handler_of(self.node)
@@ -433,6 +467,21 @@ class Body:
             case _:
                 pass
         return _mapping(operands)
+
+
+def _import(module: str, name: str, alias: str) -> str:
+    return f"from {module} import {name}" + ("" if alias == name else f" as {alias}")
+
+
+def _read_inside(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """Names that functions and classes in the code read."""
+    inner = [
+        node
+        for root in nodes
+        for node in ast.walk(root)
+        if isinstance(node, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+    return frozenset(loaded_names(inner)) if inner else frozenset()
 
 
 def _target(target: ast.expr) -> str:

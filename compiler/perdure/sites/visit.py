@@ -61,7 +61,6 @@ PART_BYTES = 70_000
 class Host:
     """What a site works with: the flow, the run store, who runs steps, time, doorbells."""
 
-    flow: UserFlow[..., object]
     table: Flow
     store: RunStore
     steps: StepRunner
@@ -83,6 +82,11 @@ class Host:
     """Whether the target takes a wide gather apart."""
     settle: Callable[[], None] = lambda: None
     """Lets everything else go first that happens at this instant: only a virtual clock has such."""
+
+    @property
+    def flow(self) -> UserFlow[..., object]:
+        """The flow as the user wrote it: its module is imported now, if nothing else needed it."""
+        return self.flow_named(self.table.ref)
 
 
 @final
