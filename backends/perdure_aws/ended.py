@@ -21,7 +21,7 @@ from perdure.sites.state import fields, text
 from perdure.store.runs import find_run, get_run
 
 if TYPE_CHECKING:
-    from perdure.sites.visit import Host
+    from perdure.sites.host import Host
 
 __all__ = ["error_of", "record_end", "run_of"]
 

@@ -25,8 +25,9 @@ from perdure.runtime.bodies import Attempted
 from perdure.runtime.functions import ModuleFunctions
 from perdure.sites.bodies import flow_named, timed_attempt
 from perdure.sites.error_names import CANCELLED
+from perdure.sites.host import Host
 from perdure.sites.operations import Attempt
-from perdure.sites.site import Host, invoke
+from perdure.sites.site import invoke
 from perdure.sites.state import fields, text
 from perdure.store.protocol import RunStore, Versions
 from perdure_aws.dynamodb import DynamoStore

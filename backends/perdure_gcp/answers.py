@@ -24,8 +24,9 @@ from perdure.codec import Json, encode_error
 from perdure.errors import StepLost
 from perdure.sites.error_names import AGAIN
 from perdure.sites.failures import SiteFailure
+from perdure.sites.host import Host
 from perdure.sites.keep import keep, unkept
-from perdure.sites.site import Host, invoke
+from perdure.sites.site import invoke
 from perdure.sites.state import fields, text
 from perdure.sites.waits import NEVER, Bell, settle
 from perdure.store.records import partition_of, waiter_record

@@ -23,7 +23,7 @@ from perdure.store.protocol import FORMAT, Key
 from perdure.store.records import partition_of
 
 if TYPE_CHECKING:
-    from perdure.sites.site import Host
+    from perdure.sites.host import Host
 
 __all__ = ["begin", "branch_over", "is_decided", "outcome"]
 

@@ -24,8 +24,8 @@ from perdure.codec import Json
 from perdure.runtime.bodies import Attempted
 from perdure.runtime.functions import ModuleFunctions
 from perdure.sites.bodies import flow_named, timed_attempt
+from perdure.sites.host import Host
 from perdure.sites.operations import Attempt
-from perdure.sites.site import Host
 from perdure.sites.state import fields, text
 from perdure.store.protocol import Versions
 from perdure_gcp.answers import answer

@@ -8,7 +8,7 @@ import pytest
 
 from perdure.codec import decode_error, encode_error
 from perdure.errors import LimitExceeded, StepLost
-from perdure.sites.visit import Host
+from perdure.sites.host import Host
 from perdure.store.protocol import End, Json, ResultWaiter, Status
 from perdure.store.records import run_body, run_key
 from perdure.store.runs import add_result_waiter, end_run, find_run

@@ -30,9 +30,10 @@ from perdure.sites.cancel import cancel, rested
 from perdure.sites.children import ring_results
 from perdure.sites.error_names import CANCELLED
 from perdure.sites.failures import SiteFailure
+from perdure.sites.host import Host
 from perdure.sites.keep import unkept
 from perdure.sites.operations import Attempt
-from perdure.sites.site import Host, invoke
+from perdure.sites.site import invoke
 from perdure.sites.site_waits import given_up
 from perdure.sites.state import fields, text
 from perdure.sites.visit import Visit

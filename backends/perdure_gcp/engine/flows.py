@@ -26,9 +26,9 @@ from perdure.sites.bodies import timed_attempt
 from perdure.sites.cancel import cancel, rested
 from perdure.sites.children import ring_results
 from perdure.sites.executions import execution_name
+from perdure.sites.host import Host
 from perdure.sites.keep import unkept
 from perdure.sites.operations import Attempt
-from perdure.sites.site import Host
 from perdure.sites.site_waits import given_up
 from perdure.sites.state import fields, text
 from perdure.sites.visit import Visit

@@ -19,7 +19,8 @@ from typing import assert_never, final
 
 from perdure.ir import Ref
 from perdure.machine import ir
-from perdure.machine.emit_code import Body, CodeNames
+from perdure.machine.emit_code import Body
+from perdure.machine.emit_names import CodeNames
 from perdure.machine.globals import ModuleNames
 from perdure.machine.ir import Machine, Node, Scope
 from perdure.machine.natives import runs_in_site, waits_in_site

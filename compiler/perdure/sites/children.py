@@ -46,7 +46,8 @@ from perdure.store.runs import (
 )
 
 if TYPE_CHECKING:
-    from perdure.sites.visit import Host, Visit
+    from perdure.sites.host import Host
+    from perdure.sites.visit import Visit
     from perdure.sites.waits import Bell
 
 __all__ = [

@@ -19,7 +19,8 @@ from perdure.store.protocol import Doorbell, ResultWaiter, Status
 from perdure.store.runs import add_result_waiter, find_run
 
 if TYPE_CHECKING:
-    from perdure.sites.visit import Host, Visit
+    from perdure.sites.host import Host
+    from perdure.sites.visit import Visit
 
 __all__ = ["begin_generation", "check_history", "enter", "handed_over"]
 

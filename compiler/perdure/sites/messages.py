@@ -32,7 +32,8 @@ from perdure.store.runs import (
 
 if TYPE_CHECKING:
     from perdure.sites import Operation
-    from perdure.sites.visit import Host, Visit
+    from perdure.sites.host import Host
+    from perdure.sites.visit import Visit
 
 __all__ = ["answered", "begin_ask", "cancel_other", "ring_answer", "send", "start_other"]
 

@@ -19,12 +19,13 @@ from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
 from perdure.sites import children, handover, messages, site_waits, wide
 from perdure.sites.addressed import CancelOther, Message, Send, Start
+from perdure.sites.host import Host
 from perdure.sites.operands import StepCall
 from perdure.sites.operations import Again, attempt_step, perform_message, trace_line
 from perdure.sites.state import text
-from perdure.sites.visit import Host, Visit
+from perdure.sites.visit import Visit
 
-__all__ = ["Host", "invoke"]
+__all__ = ["invoke"]
 
 
 def invoke(host: Host, event: Mapping[str, Json]) -> Json:

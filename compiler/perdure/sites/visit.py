@@ -6,22 +6,18 @@ What a site does in between is in `perdure.sites.site`; waits are in `perdure.si
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn, final
 
 from perdure.codec import Json, conform, decode_error, decode_slots, encode, encode_slots
-from perdure.codec.functions import FunctionTable
 from perdure.errors import LimitExceeded
-from perdure.language import Flow as UserFlow
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.values import failed, result_type
 from perdure.sites import (
     Catch,
-    Flow,
     Operation,
     Site,
     Slots,
@@ -31,62 +27,27 @@ from perdure.sites import (
     messages,
     site_forks,
     site_waits,
-    waits,
     wide,
 )
 from perdure.sites.cancel import is_overtaken, rest
 from perdure.sites.error_names import AGAIN, ended, lingering, raised
 from perdure.sites.error_names import wide as wide_name
-from perdure.sites.executions import Executions
 from perdure.sites.failures import SiteFailure, failure
+from perdure.sites.host import Host
 from perdure.sites.keep import CAUSE_CHARACTERS, PAYLOAD_BYTES, keep, short, size_of, small, unkept
 from perdure.sites.operands import EngineOperands, Prepare, moment, whole_seconds
-from perdure.sites.operations import Again, Records, StepRunner
+from perdure.sites.operations import Again, Records
 from perdure.sites.runs import SiteRun, begin, end_of_run
 from perdure.sites.state import State, fields, text
 from perdure.sites.waits import earlier
-from perdure.store.protocol import RunStore, Versions
 from perdure.store.runs import get_run
 
-__all__ = ["Host", "Visit"]
+__all__ = ["Visit"]
 
 EVENTS_OF_A_SITE = 30
 """Of a history: a Task's five, and more than the states between two sites have."""
 PART_BYTES = 70_000
 """Of that, at a fork: the state, what its branches begin with, what they end with."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What a site works with: the flow, the run store, who runs steps, time, doorbells."""
-
-    table: Flow
-    store: RunStore
-    steps: StepRunner
-    bell: waits.Bell
-    executions: Executions
-    flow_named: Callable[[str], UserFlow[..., object]]
-    versions: Versions
-    target: str
-    """The name of the target, for the run's record."""
-    now: Callable[[], float]
-    sleep: Callable[[float], None]
-    functions: FunctionTable
-    """Names the nested functions of the emitted module."""
-    misfit: Callable[[str], None] | None = None
-    """Told of a payload that does not fit the wait that took it: in tests alone."""
-    waiting_branches: int = 40
-    """Branches that wait, and that one fork may have: of an inline Map, where nobody says more."""
-    wide: bool = False
-    """Whether the target takes a wide gather apart."""
-    settle: Callable[[], None] = lambda: None
-    """Lets everything else go first that happens at this instant: only a virtual clock has such."""
-
-    @property
-    def flow(self) -> UserFlow[..., object]:
-        """The flow as the user wrote it: its module is imported now, if nothing else needed it."""
-        return self.flow_named(self.table.ref)
 
 
 @final
