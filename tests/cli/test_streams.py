@@ -214,3 +214,43 @@ def test_a_folder_that_cannot_be_written_is_exit_5(folder: Path) -> None:
     code, _, err = shell(folder, f"perdure compile app.py -t aws --out {target}/x")
     assert code == 5
     assert err.startswith(f"error: {target}/x")
+
+
+def test_what_is_drawn_is_what_the_file_is_named(folder: Path) -> None:
+    code, _, err = shell(folder, "perdure graph app.py --output g.png")
+    assert code == 2
+    assert "a graph is no `.png`" in err
+    assert not (folder / "g.png").exists()
+    assert shell(folder, "perdure graph app.py --output g.svg")[0] == 0
+    assert (folder / "g.svg").read_text().startswith("<svg")
+
+
+def test_runs_of_a_folder_above_are_named(folder: Path) -> None:
+    shell(folder, "perdure run app.py")
+    (folder / "below").mkdir()
+    code, _, err = shell(folder / "below", "perdure runs")
+    assert code == 2
+    assert f"`cd {folder}`" in err
+
+
+def test_what_was_called_by_its_path_is_printed_with_it(folder: Path) -> None:
+    (folder / "wait.py").write_text(
+        "from perdure import event, flow\n\n@flow\nasync def main() -> None:\n"
+        "    await event('go')\n"
+    )
+    script = Path(sys.executable).parent / "perdure"
+    code, out, _ = shell(folder, f"{script} run wait.py --id w --detach", PATH="/usr/bin:/bin")
+    assert code == 4
+    assert f"\n  {script} send w go" in out
+
+
+def test_a_truth_value_is_no_int(tmp_path: Path) -> None:
+    (tmp_path / "n.py").write_text(
+        "from decimal import Decimal\nfrom perdure import flow\n\n@flow\n"
+        "async def main(i: int = 0, d: Decimal = Decimal(0)) -> str:\n    return f'{i} {d}'\n"
+    )
+    assert shell(tmp_path, "perdure run n.py i=true")[0] == 2
+    digits = "12345678901234567890.12345678901"
+    assert shell(tmp_path, f"perdure run n.py d={digits}")[1] == f'"0 {digits}"\n'
+    whole = f"perdure run n.py --input '{{\"d\": {digits}}}'"
+    assert shell(tmp_path, whole)[1] == f'"0 {digits}"\n'

@@ -1,6 +1,5 @@
 """`name=value` on the command line: what fits the declared type, JSON or text; whole JSON."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ import click
 
 from perdure.cli.samples import example, fits, pair, shell
 from perdure.codec.descriptors import Descriptor, spell
+from perdure.codec.written import read_json as read_written
 from perdure.diagnostics import nearest
 
 __all__ = ["parse_pairs", "read_json", "shortened"]
@@ -54,7 +54,7 @@ def _value(name: str, text: str, declared: Descriptor | None) -> object:
     for value in [*meant, text]:
         if fits(value, declared):
             return value
-    if meant:
+    if meant and not isinstance(meant[0], bool):
         return meant[0]
     raise click.UsageError(
         f"`{name}={text}` does not fit: `{name}` is {spell(declared)}, "
@@ -97,7 +97,7 @@ def shortened(error: Exception) -> str:
 def _parsed(text: str) -> object:
     """ValueError for what is not JSON, and for what nobody could take apart."""
     try:
-        value: object = json.loads(text)
+        value = read_written(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return value

@@ -1,6 +1,7 @@
 """How this command line was called, so that the commands it prints can be typed as they stand."""
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +17,12 @@ def typed() -> str:
         first, _, rest = path.partition(os.pathsep)
         if Path(first) == Path(sys.executable).parent and not shutil.which("perdure", path=rest):
             return "uv run perdure"
-    if shutil.which("perdure", path=path):
+    found = shutil.which("perdure", path=path)
+    script = Path(sys.argv[0])
+    named = script.name == "perdure" and script.is_file() and len(script.parts) > 1
+    if named and (found is None or not script.samefile(found)):
+        # By its path, from an environment that is not activated: another one may be found.
+        return shlex.quote(str(script))
+    if found:
         return "perdure"
     return f"{Path(sys.executable).name} -m perdure"

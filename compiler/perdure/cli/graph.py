@@ -29,6 +29,7 @@ def command(file: str, drawing: str | None, output: Path | None, form: str) -> i
     from perdure.render.graph.outline import outline
     from perdure.render.graph.svg import svg
 
+    wanted = drawing or _format_of(output)
     name = split_flow(file)
     report = Report()
     workspace = open_workspace(name.path, report)
@@ -40,7 +41,6 @@ def command(file: str, drawing: str | None, output: Path | None, form: str) -> i
     if program is None:
         emit_report(report, form, workspace.project.root)
         return exits.REFUSED
-    wanted = drawing or ("svg" if output is not None and output.suffix == ".svg" else "mermaid")
     picture = svg(outline(program)) if wanted == "svg" else mermaid(outline(program))
     if output is None:
         out(picture, end="")
@@ -48,3 +48,14 @@ def command(file: str, drawing: str | None, output: Path | None, form: str) -> i
         output.write_text(picture, encoding="utf-8", newline="\n")
         say(f"{program.entry.qualname} -> {output}")
     return exits.DONE
+
+
+def _format_of(output: Path | None) -> str:
+    """What the name of a file says."""
+    if output is None or output.suffix in (".mmd", ".md", ".mermaid", ""):
+        return "mermaid"
+    if output.suffix == ".svg":
+        return "svg"
+    raise click.UsageError(
+        f"a graph is no `{output.suffix}`: name a file `.svg` or `.mmd`, or say --format"
+    )

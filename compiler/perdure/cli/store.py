@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,7 @@ def open_store(start: Path, *, make: bool = False) -> Place:
     path = store_path(project)
     if not make and not path.exists():
         raise click.UsageError(
-            f"there are no runs yet: `{path}` does not exist; start one with `perdure run FILE`"
+            f"there are no runs yet: `{path}` does not exist; {_way_to_runs(project)}"
         )
     if path.is_dir():
         raise _no_store(path)
@@ -52,6 +53,15 @@ def open_store(start: Path, *, make: bool = False) -> Place:
         raise OSError(errno.EIO, f"this store of runs cannot be used: {error}", path) from None
     except (sqlite3.DatabaseError, NotAStore):
         raise _no_store(path) from None
+
+
+def _way_to_runs(project: Project) -> str:
+    """Where runs are: in a folder above without a pyproject.toml, or nowhere yet."""
+    for folder in project.root.parents:
+        above = find_project(folder, Report())
+        if store_path(above).is_file():
+            return f"those in `{above.root}` are listed there: `cd {shlex.quote(str(above.root))}`"
+    return "start one with `perdure run FILE`"
 
 
 def _no_store(path: Path) -> click.UsageError:

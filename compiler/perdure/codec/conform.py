@@ -25,6 +25,7 @@ from perdure.codec.narrow import (
     tuple_of,
 )
 from perdure.codec.objects import restore, shape_of, state_of
+from perdure.codec.written import Written
 
 _COUNT = Descriptor("class", "builtins:int")
 
@@ -239,6 +240,8 @@ def items_of(value: object) -> list[object] | None:
 
 def as_float(value: object, declared: Descriptor, path: str) -> object:
     """A float as it is, an int as the float of the same number."""
+    if isinstance(value, Written):
+        return float(value)
     if isinstance(value, float):
         return value
     if not isinstance(value, int) or isinstance(value, bool):
@@ -310,8 +313,8 @@ def shown(value: object) -> str:
     """What a value is, for messages: short ones with their text."""
     if value is None:
         return "None"
-    name = type(value).__name__
-    if type(value) in {str, int, float, bool}:
+    name = "float" if isinstance(value, Written) else type(value).__name__
+    if type(value) in {str, int, float, bool, Written}:
         text = repr(value)
         return f"{name} {text if len(text) <= 40 else text[:37] + '...'}"
     return name

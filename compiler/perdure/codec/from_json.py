@@ -24,6 +24,7 @@ from perdure.codec.faults import InvalidValue
 from perdure.codec.fields import fields_of, is_model, is_named_tuple, is_record, is_typed_dict
 from perdure.codec.names import ClassResolver, resolve
 from perdure.codec.narrow import extends, is_dict, is_list, is_tuple, kind_of
+from perdure.codec.written import Written
 
 ARRAYS: Mapping[str, Callable[[list[object]], object]] = {
     "builtins:list": list,
@@ -71,6 +72,11 @@ def conform_json(
     return _Converter(classes or resolve).convert(value, declared, path)
 
 
+def _items(count: int) -> str:
+    """`1 item`, `2 items`."""
+    return f"{count} item{'s' if count != 1 else ''}"
+
+
 @final
 class _Converter:
     def __init__(self, classes: ClassResolver) -> None:
@@ -97,7 +103,8 @@ class _Converter:
     def _fixed(self, value: object, declared: Descriptor, path: str) -> object:
         if is_list(value) or (is_tuple(value) and kind_of(value) is tuple):
             items = list(value)
-            expect(len(items) == len(declared.args), items, declared, path)
+            if len(items) != len(declared.args):
+                raise InvalidValue(path, spell(declared), _items(len(items)))
             pairs = enumerate(zip(items, declared.args, strict=True))
             return tuple([self.convert(v, arg, f"{path}[{i}]") for i, (v, arg) in pairs])
         return self.checker.check(value, declared, path)
@@ -199,7 +206,7 @@ def _model(value: object, cls: type, path: str) -> object:
     # Any: pydantic is there if one of its models is, and is no dependency.
     model: Any = cls
     try:
-        made: object = model.model_validate(value)
+        made: object = model.model_validate(_read(value))
     except ValueError as error:
         details: Any = error
         first: Any = details.errors(include_url=False)[0] if hasattr(error, "errors") else {}
@@ -212,10 +219,20 @@ def _model(value: object, cls: type, path: str) -> object:
     return made
 
 
+def _read(value: object) -> object:
+    """As `json` reads it: what is no class of ours is given plain floats."""
+    if isinstance(value, Written):
+        return float(value)
+    if is_list(value):
+        return [_read(item) for item in value]
+    return {key: _read(item) for key, item in value.items()} if is_dict(value) else value
+
+
 def _member(value: object, enum: type, declared: Descriptor, path: str) -> Enum:
     cls: type[Enum] = _as_enum(enum)
     for member in cls:
         known: object = member.value
+        value = float(value) if isinstance(value, Written) else value
         if type(known) is type(value) and known == value:
             return member
     if isinstance(value, str) and value in cls.__members__:
@@ -241,9 +258,9 @@ def _scalar(value: object, cls: type, declared: Descriptor, path: str) -> object
         if isinstance(value, str) and name in TEXTS:
             return make(value)
         if name == "decimal:Decimal" and isinstance(value, (int, float)):
-            return (
-                make(repr(value)) if not isinstance(value, bool) else _unfit(value, declared, path)
-            )
+            if isinstance(value, bool):
+                return _unfit(value, declared, path)
+            return make(value.text if isinstance(value, Written) else repr(value))
         if isinstance(value, str) and name in {"builtins:bytes", "builtins:bytearray"}:
             return make(bytes_of(value))
         if name == "datetime:timedelta" and not isinstance(value, bool):

@@ -20,10 +20,12 @@ from perdure.codec.heap import Decoder, Encoder, Reader, Writer, part, whole
 from perdure.codec.names import public_module
 from perdure.codec.narrow import extends
 from perdure.codec.text import Json
+from perdure.codec.written import Written
 
 WRITERS: Mapping[type, Writer] = {
     int: atoms.write_int,
     float: atoms.write_float,
+    Written: lambda encoder, value: atoms.write_float(encoder, float(value)),
     list: containers.write_list,
     dict: containers.write_dict,
     tuple: containers.write_tuple,

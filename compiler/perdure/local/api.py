@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeGuard, final
 from urllib.parse import unquote
 
 from perdure.codec.text import Json
+from perdure.codec.written import read_json
 from perdure.diagnostics import nearest
 from perdure.errors import InvalidInput, RunConflict
 from perdure.local.payloads import fitting_payload
@@ -44,7 +45,7 @@ class Request(NamedTuple):
         if not self.body:
             return None
         try:
-            value: object = json.loads(self.body)
+            value = read_json(self.body)
         except (ValueError, RecursionError):
             raise _Wrong(400, "the body is not JSON") from None
         return value

@@ -25,6 +25,7 @@ from perdure.codec import (
     encode_slots,
 )
 from perdure.codec.text import Json
+from perdure.codec.written import holds_written
 from perdure.errors import InvalidInput
 from perdure.runtime.engine import Completed, Failed, Outcome
 
@@ -85,7 +86,8 @@ def encode_input(flow: "Flow[..., Any]", data: Mapping[str, object]) -> dict[str
     Values that are live Python already (a dataclass in a test) are conformed like arguments.
     They go through the codec first: a test's classes are not those of the loaded module.
     """
-    data = decode_slots(encode_slots(data))
+    if not holds_written(dict(data)):
+        data = decode_slots(encode_slots(data))
     parameters = flow.signature.parameters
     unknown = [name for name in data if name not in parameters]
     if unknown:
@@ -103,7 +105,8 @@ def encode_input(flow: "Flow[..., Any]", data: Mapping[str, object]) -> dict[str
 
 def encode_payload(payload: object, declared: object, path: str = "payload") -> Json:
     """An event's payload from plain JSON or live values; InvalidInput if it does not fit."""
-    payload = decode(encode(payload))
+    if not holds_written(payload):
+        payload = decode(encode(payload))
     return encode(_checked(payload, declared_type(declared), path))
 
 

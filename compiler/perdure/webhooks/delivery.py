@@ -73,8 +73,10 @@ class Delivery:
         """The body as plain JSON; Refused (400) when it is none."""
         from json import loads
 
+        from perdure.codec.written import Written
+
         try:
-            body: Json = loads(self.text, parse_constant=_no_constant)
+            body: Json = loads(self.text, parse_constant=_no_constant, parse_float=Written)
             return body
         except (ValueError, RecursionError):
             raise Refused(400, "the body is not JSON") from None
