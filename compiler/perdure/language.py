@@ -189,7 +189,7 @@ def _operation(site: "Site", callee: Any, args: tuple[Any, ...], kwargs: dict[st
 
 def policy_of(step: Step[..., Any]) -> tuple[Any, ...] | None:
     """What `step.options(...)` has changed, None for a step as it is in its module."""
-    if step._origin is None:  # its own module
+    if step._origin is None:  # pyright: ignore[reportPrivateUsage]  # its own module
         return None
     return step.retry, step.timeout, step.name, step.group
 

@@ -91,8 +91,7 @@ def test_reads_of_functions_and_classes_are_recorded_on_every_target(
     target: str, file: Path
 ) -> None:
     expected = run(str(file), {}, target="reference", unscripted="run")
-    assert isinstance(expected.result, list)
-    assert expected.result[:3] == [10.0, 10.0, 10.0]
+    assert str(expected.result).startswith("[10.0, 10.0, 10.0, ")
     result = run(str(file), {}, target=target, unscripted="run")
     assert result.result == expected.result
     assert compare(expected.whole_trace, result.whole_trace) == []
@@ -113,8 +112,11 @@ def test_only_what_flows_call_is_changed_and_lines_keep_their_numbers(file: Path
 
 
 def _places(tree: ast.Module) -> list[tuple[str, int]]:
-    kinds = ast.AsyncFunctionDef | ast.FunctionDef | ast.ClassDef
-    return [(node.name, node.lineno) for node in ast.walk(tree) if isinstance(node, kinds)]
+    return [
+        (node.name, node.lineno)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef | ast.ClassDef)
+    ]
 
 
 def test_a_module_that_reads_only_in_its_flow_stays_as_it_is(tmp_path: Path) -> None:

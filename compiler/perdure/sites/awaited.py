@@ -6,7 +6,7 @@ value one that was awaited. `kind_of` says which of the ways the flow goes on; `
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from perdure.runtime.entering import HelperCall
 from perdure.runtime.lazy import Lazy
@@ -17,7 +17,7 @@ __all__ = ["ask", "awaitables", "kind_of", "left_coroutine", "value_of"]
 
 def ask(slots: Mapping[str, object], value: object) -> object:
     """The operation, taken out of the value; what is none raises as `await` does."""
-    if isinstance(value, Lazy | HelperCall):
+    if isinstance(value, HelperCall) or _is_lazy(value):
         return value.taken()
     if isinstance(value, GroupTask):
         return value
@@ -25,10 +25,18 @@ def ask(slots: Mapping[str, object], value: object) -> object:
     raise TypeError(f"object {kind} can't be used in 'await' expression")
 
 
+def _is_lazy(value: object) -> TypeGuard[Lazy[Any]]:
+    return isinstance(value, Lazy)
+
+
+def _is_pair(value: object) -> TypeGuard[tuple[object, object]]:
+    return isinstance(value, tuple)
+
+
 def awaitables(values: list[Any]) -> list[Any]:
     """What a fork is given: coroutine values all of them, or pairs of a name and one."""
     for one in values:
-        value = one[1] if isinstance(one, tuple) else one
+        value = one[1] if _is_pair(one) else one
         if not isinstance(value, Lazy | HelperCall | GroupTask):
             raise TypeError("An asyncio.Future, a coroutine or an awaitable is required")
     return values

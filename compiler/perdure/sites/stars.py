@@ -6,7 +6,7 @@ collected; parts of the group that are raised again, or that nobody took, keep i
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self, final
+from typing import Any, Self, TypeGuard, final
 
 __all__ = [
     "Star",
@@ -65,14 +65,26 @@ def match_star(slots: Mapping[str, object], star: Star, types: Any) -> str:
         star.rest = None
         is_group = isinstance(rest, BaseExceptionGroup)
         star.match = rest if is_group else BaseExceptionGroup("", (rest,))
-    elif isinstance(rest, BaseExceptionGroup):
-        group: BaseExceptionGroup[BaseException] = rest
-        star.match, star.rest = group.split(types)
+    elif _is_group(rest):
+        star.match, star.rest = _split(rest, types)
     return "no" if star.match is None else "yes"
 
 
+def _split(
+    group: BaseExceptionGroup[BaseException], types: Any
+) -> tuple[BaseException | None, BaseException | None]:
+    def is_caught(error: BaseException) -> bool:
+        return isinstance(error, types)
+
+    return group.split(is_caught)
+
+
+def _is_several(types: object) -> TypeGuard[tuple[object, ...]]:
+    return isinstance(types, tuple)
+
+
 def _check(types: Any) -> None:
-    for one in types if isinstance(types, tuple) else (types,):
+    for one in types if _is_several(types) else (types,):
         if not (isinstance(one, type) and issubclass(one, BaseException)):
             raise TypeError(
                 "catching classes that do not inherit from BaseException is not allowed"
@@ -107,7 +119,7 @@ def raised_star(slots: Mapping[str, object], star: Star, error: BaseException) -
 def end_star(slots: Mapping[str, object], star: Star) -> BaseException | None:
     """What leaves the `try`, None for nothing."""
     original = star.original
-    if not isinstance(original, BaseExceptionGroup):
+    if not _is_group(original):
         left = [error for _, error in star.ended]
         left += [] if star.rest is None else [star.rest]
         return left[0] if left else None
@@ -115,8 +127,7 @@ def end_star(slots: Mapping[str, object], star: Star) -> BaseException | None:
     kept = [error for again, error in star.ended if again]
     kept += [] if star.rest is None else [star.rest]
     leaves = {id(leaf) for error in kept for leaf in _leaves(error)}
-    group: BaseExceptionGroup[BaseException] = original
-    same = group.subgroup(lambda error: id(error) in leaves) if leaves else None
+    same = original.subgroup(lambda error: id(error) in leaves) if leaves else None
     if same is not None:
         raised.append(same)
     if len(raised) > 1:
@@ -124,8 +135,12 @@ def end_star(slots: Mapping[str, object], star: Star) -> BaseException | None:
     return raised[0] if raised else None
 
 
+def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    return isinstance(error, BaseExceptionGroup)
+
+
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
+    if _is_group(error):
         for inner in error.exceptions:
             yield from _leaves(inner)
     else:
