@@ -86,6 +86,14 @@ class Source:
         start = self.span(node)
         return start._replace(end_line=start.line, end_column=start.column + len(keyword))
 
+    def word_before(self, node: Node, words: str) -> Span:
+        """The span of words right before a node on its line; that of the node if they are not."""
+        span = self.span(node)
+        found = self._line(span.line).rfind(words, 0, span.column)
+        if found < 0:
+            return span
+        return Span(self.path, span.line, found, span.line, found + len(words))
+
     def header_span(self, node: Node) -> Span:
         """The beginning of a definition, up to its name: `async def poll`."""
         start = self.span(node)

@@ -73,7 +73,7 @@ REFUSED = [
     ("PDR113", "CACHE[1] = 2", "CACHE = {}"),
     ("PDR113", "CACHE.append(2)", "CACHE = []"),
     ("PDR113", "Item.count = 3", ""),
-    ("PDR113", "return add(1)", "def add(x, seen=[]):\n    seen.append(x)\n    return seen"),
+    ("PDR152", "return add(1)", "def add(x, seen=[]):\n    seen.append(x)\n    return seen"),
     ("PDR114", "return N", "N = 0\ndef bump():\n    global N\n    N += 1"),
     ("PDR114", "return CACHE['a']", "CACHE = {}\ndef put(x):\n    CACHE[x] = 1"),
     ("PDR114", "return await T['a'](1)", "T = {'a': fetch}\ndef add(f):\n    T['b'] = f"),
@@ -772,6 +772,53 @@ def test_the_copy_that_the_help_shows_is_accepted() -> None:
     )
     text = flow_text("a = await gather(one(item), one(item))\nreturn a, item", FUNCTIONS + branch)
     assert analyse(text).report.ok
+
+
+@pytest.mark.parametrize(
+    ("body", "before", "code"),
+    [
+        ("return now()", "def now(clock=time.time):\n    return clock()", "PDR151"),
+        ("return now()", "def now(clock=lambda: time.time()):\n    return clock()", "PDR151"),
+        ("return now()", "def now(*, roll=random.random):\n    return roll()", "PDR151"),
+        ("return CLOCKS['a'][0]()", "CLOCKS = {'a': (time.time, 1)}", "PDR151"),
+        (
+            "return NOW()",
+            "import functools\nNOW = functools.partial(datetime.now, UTC)",
+            "PDR151",
+        ),
+        ("return FILES['a'][0]()", "FILES = {'a': (lambda: open('x'), 1)}", "PDR110"),
+        ("return put(1)", "def put(x, seen=[]):\n    seen.append(x)\n    return seen", "PDR152"),
+        (
+            "def put(x, seen={}):\n    seen[x] = 1\n    return seen\nreturn put(1)",
+            "",
+            "PDR152",
+        ),
+        ("return await ask(1)", "@step\nasync def ask(x: 'Nope') -> None: ...", "PDR216"),
+        ("return await ask(1)", "@step\nasync def ask(x: 'list[Nope]') -> None: ...", "PDR216"),
+    ],
+)
+def test_what_is_made_once_is_refused(body: str, before: str, code: str) -> None:
+    assert set(codes(flow_text(body, before))) == {code}
+
+
+@pytest.mark.parametrize(
+    "body", ["f = time.time\nreturn f()", "return sorted(xs, key=lambda x: random.random())"]
+)
+def test_a_clock_held_in_the_flow_is_recorded(body: str) -> None:
+    assert analyse(flow_text(body)).report.ok
+
+
+def test_a_step_of_a_class_is_said_once() -> None:
+    before = "class Agent:\n    @step\n    async def think(self, q: str) -> str: ..."
+    assert codes(flow_text("agent = Agent()\nreturn await agent.think('q')", before)) == ["PDR219"]
+
+
+def test_async_for_in_a_comprehension_is_marked_at_its_words() -> None:
+    text = flow_text("return [x async for x in xs]")
+    (found,) = analyse(text).report.diagnostics
+    assert found.span is not None
+    line = text.splitlines()[found.span.line - 1]
+    assert line[found.span.column : found.span.end_column] == "async for"
 
 
 def test_a_function_that_changes_what_is_around_it_is_no_argument_of_a_branch() -> None:

@@ -64,6 +64,7 @@ def _steps(walk: "Walk") -> None:
         if func.owner is not None:
             name = func.ref.qualname
             reader.problem(rules.NOT_AT_MODULE_LEVEL, func.node, kind="step", name=name)
+            continue
         name = step_name(func)
         first = by_name.setdefault(name, func)
         if first.node is not func.node:
@@ -174,7 +175,9 @@ def _defaults(walk: "Walk", state: State, mutations: Mutations) -> None:
     for parameter, default in pairs:
         mutable = isinstance(default, ast.List | ast.Dict | ast.Set | ast.Call)
         if mutable and parameter.arg in changes:
-            walk.problem(state, rules.GLOBAL_WRITE, changes[parameter.arg], name=parameter.arg)
+            place, made = changes[parameter.arg], ast.unparse(default)
+            name = parameter.arg
+            walk.problem(state, rules.MUTABLE_DEFAULT, place, name=name, default=made)
 
 
 def _globals(walk: "Walk", state: State, mutations: Mutations) -> None:

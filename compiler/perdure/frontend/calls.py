@@ -169,7 +169,7 @@ def _function(
     if kind in (CallKind.HELPER, CallKind.PURE):
         state.callees.append(meaning.ref)
         _sets_given(reader, node, meaning)
-    if kind in (CallKind.STEP, CallKind.FLOW):
+    if kind in (CallKind.STEP, CallKind.FLOW) and meaning.owner is None:
         arguments.check(reader, node, meaning)
     return FoundCall(node, kind, use, base=base_name(func), refs=(meaning.ref,))
 

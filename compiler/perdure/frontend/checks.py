@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from perdure import rules
-from perdure.frontend import fixed, known
+from perdure.frontend import fixed, holders, known
 from perdure.frontend.analysis import FunctionKind, FunctionNode
 from perdure.frontend.meanings import (
     UNDEFINED,
@@ -49,6 +49,8 @@ def function(reader: "Reader", node: ast.FunctionDef | ast.AsyncFunctionDef) -> 
     """The head of a function: decorators and parameters."""
     for decorator in node.decorator_list:
         _decorator(reader, decorator)
+    if reader.state.func.scope is None:
+        holders.defaults(reader, node.args)
     if reader.kind is FunctionKind.FLOW:
         _flow(reader, node)
 
@@ -99,18 +101,32 @@ def signature(reader: "Reader", node: FunctionNode) -> None:
 
 
 def _types_in(annotation: ast.expr | None) -> Iterator[ast.Name | ast.Attribute]:
-    if annotation is None or isinstance(annotation, ast.Constant):
-        return
-    pending: list[ast.AST] = [annotation]
+    pending: list[ast.AST] = [annotation] if annotation is not None else []
     while pending:
         part = pending.pop(0)
-        if isinstance(part, ast.Name | ast.Attribute):
-            yield part
-        elif isinstance(part, ast.Subscript):
-            literal = isinstance(part.value, ast.Name) and part.value.id == "Literal"
-            pending.extend([part.value] if literal else [part.value, part.slice])
-        else:
-            pending.extend(ast.iter_child_nodes(part))
+        match part:
+            case ast.Name() | ast.Attribute():
+                yield part
+            case ast.Constant(value=str() as text):
+                pending += _written(part, text)
+            case ast.Subscript(value=value, slice=inner):
+                marks = {getattr(value, "id", ""), getattr(value, "attr", "")}
+                if "Annotated" in marks and isinstance(inner, ast.Tuple):
+                    inner = inner.elts[0]
+                pending += [value] if "Literal" in marks else [value, inner]
+            case _:
+                pending.extend(ast.iter_child_nodes(part))
+
+
+def _written(constant: ast.Constant, text: str) -> list[ast.AST]:
+    """The type that a text names, at the place of the text."""
+    try:
+        parsed = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    for node in ast.walk(parsed):
+        ast.copy_location(node, constant)
+    return [parsed]
 
 
 def _type(reader: "Reader", part: ast.Name | ast.Attribute, name: str) -> None:
@@ -186,6 +202,14 @@ def comprehended(
     awaits = isinstance(node, ast.GeneratorExp) and _awaits_inside(node)
     if awaits and generator is node.generators[0]:
         reader.problem(rules.ASYNC_GENERATOR, node)
+
+
+def async_comprehension(reader: "Reader", target: ast.expr) -> None:
+    """`async for` in a comprehension: the words stand before what they bind."""
+    span = reader.state.module.source.word_before(target, "async for")
+    if reader.state.certain:
+        also = reader.walk.around(reader.state, span)
+        reader.walk.report.error(rules.ASYNC_FOR, span, also=also)
 
 
 def _awaits_inside(node: ast.GeneratorExp) -> bool:
@@ -367,6 +391,8 @@ def global_read(reader: "Reader", node: ast.Name | ast.Attribute, meaning: Globa
     if id(node) not in reader.written and not fixed.is_fixed(reader.walk, meaning):
         name = node.id if isinstance(node, ast.Name) else ast.unparse(node)
         reader.problem(rules.GLOBAL_READ, node, name=name)
+    elif id(node) not in reader.written:
+        holders.constant(reader, meaning)
 
 
 def table_read(reader: "Reader", node: ast.expr, meaning: Table) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from perdure.frontend import known
-from perdure.frontend.meanings import Class, External, Func, Instance, Meaning, Scope
+from perdure.frontend.meanings import External, Func, Instance, Meaning, Scope
 from perdure.frontend.origins import Origin, Origins, argument_parts, given
 from perdure.frontend.parts import DEPTH, Part, anything, operands
 from perdure.frontend.reaching import Reaching
@@ -253,7 +253,7 @@ def _grows(left: Meaning | None, right: Meaning | None) -> bool:
         if isinstance(known_left.type, External):
             dotted = known_left.type.dotted
             return dotted in _GROWN_IN_PLACE or dotted in known.SETS
-        return isinstance(known_left.type, Class)
+        return True
     if isinstance(right, Instance) and isinstance(right.type, External):
         return right.type.dotted in _GROWN_IN_PLACE or right.type.dotted in known.SETS
     return False

@@ -374,7 +374,7 @@ class Reader:
         for index, generator in enumerate(node.generators):
             checks.comprehended(self, node, generator)
             if generator.is_async:
-                self.problem(rules.ASYNC_FOR, generator.target)
+                checks.async_comprehension(self, generator.target)
             self.expression(generator.iter, Use.DATA)
             if not index:
                 self.scope = inner

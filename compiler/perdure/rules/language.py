@@ -348,3 +348,17 @@ SEMAPHORE_IN_BRANCH = Rule(
     "so many of them at a time. It cannot hold a branch up in its middle. A part that has to be "
     "limited alone is a `gather(..., limit=n)` of its own.",
 )
+CLOCK_KEPT = Rule(
+    "PDR151",
+    "`{call}` is kept outside of the flow, where what it reads is not recorded",
+    "call `{call}` in the flow, and pass what it gives",
+    "A default and a constant of a module are made once, when it is imported. What is called in "
+    "the flow by its name is recorded, so that a run sees the same value whenever it goes on.",
+)
+MUTABLE_DEFAULT = Rule(
+    "PDR152",
+    "the default of `{name}` is one value for all calls, and this changes it",
+    "write `{name}=None`, and `if {name} is None: {name} = {default}` as the first line",
+    "The default is made once in a process. Runs take turns in one process and one run goes "
+    "through many, so what earlier calls left in it would be another thing each time.",
+)

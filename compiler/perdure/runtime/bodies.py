@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from perdure.codec.text import Json
 from perdure.operations import ThisStep
 from perdure.runtime.engine import Failed, Outcome
+from perdure.runtime.frames import make_room
 from perdure.runtime.scope import Scope, current
 from perdure.runtime.usage import Usage, added, spent_here
 from perdure.runtime.values import completed, decode_arguments, failed, result_type
@@ -154,6 +155,7 @@ async def run_flow(
 
     `raised` is told of the error that the body ends with, while it has its traceback.
     """
+    make_room()
     current.set(Scope(run, path))
     current_step.set(None)
     try:

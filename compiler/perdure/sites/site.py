@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from perdure.codec import Json
 from perdure.runtime.engine import Failed, Outcome
+from perdure.runtime.frames import make_room
 from perdure.runtime.scope import current
 from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
@@ -33,6 +34,7 @@ def invoke(host: Host, event: Mapping[str, Json]) -> Json:
     event = handover.enter(host, event)
     if not event:
         return None
+    make_room()
     visit = Visit(host, event)
     token = current.set(visit.counts)
     try:
