@@ -62,9 +62,8 @@ def match_star(slots: Mapping[str, object], star: Star, types: Any) -> str:
     if rest is None:
         return "no"
     if isinstance(rest, types):
+        star.match = star.rest if _is_group(rest) else BaseExceptionGroup("", (rest,))
         star.rest = None
-        is_group = isinstance(rest, BaseExceptionGroup)
-        star.match = rest if is_group else BaseExceptionGroup("", (rest,))
     elif _is_group(rest):
         star.match, star.rest = _split(rest, types)
     return "no" if star.match is None else "yes"
