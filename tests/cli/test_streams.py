@@ -239,7 +239,7 @@ def test_what_was_called_by_its_path_is_printed_with_it(folder: Path) -> None:
         "    await event('go')\n"
     )
     script = Path(sys.executable).parent / "perdure"
-    code, out, _ = shell(folder, f"{script} run wait.py --id w --detach", PATH="/usr/bin:/bin")
+    code, out, _ = shell(folder, f"'{script}' run wait.py --id w --detach", PATH="/usr/bin:/bin")
     assert code == 4
     assert f"\n  {script} send w go" in out
 
