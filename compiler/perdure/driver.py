@@ -308,9 +308,11 @@ def _own_fault(during: str) -> Generator[None]:
 
 
 def _no_flow(report: Report, module: Module, name: str | None, flows: "Sequence[Func]") -> None:
+    from perdure.frontend.hints import no_flow_hint
+
     span, file = module.source.line_span(1), module.source.path
     if name is None or not flows:
-        report.error(rules.NO_FLOW, span, file=file)
+        report.error(rules.NO_FLOW, span, file=file, hint=no_flow_hint(module.tree))
         return
     names = [flow.ref.qualname for flow in flows]
     meant = nearest(name, names)

@@ -1,10 +1,12 @@
 """Imports that find nothing are refused; what only other packages know is accepted."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from perdure.frontend.check import check
+from perdure.frontend.hints import no_flow_hint, undefined_hint, unknown_hint
 from perdure.project import Project
 
 FLOW = "from perdure import flow\n{}\n@flow\nasync def main(x: int) -> int:\n    return x\n"
@@ -86,3 +88,12 @@ def test_a_file_that_hides_perdure_is_refused(name: str, tmp_path: Path) -> None
     (found,) = check(Project(tmp_path), file, "main").report.diagnostics
     assert found.code == "PDR108"
     assert found.message == f"`{name}` hides the module `perdure` of this compiler"
+
+
+def test_hints_know_what_the_file_has() -> None:
+    tree = ast.parse("class Bot:\n    @flow\n    async def main(self): ...")
+    assert "move `main` out of the class `Bot`" in no_flow_hint(tree)
+    assert no_flow_hint(ast.parse("def f(): ...")).startswith("write `@flow` above")
+    function = ast.parse("async def main(text):\n    txet").body[0]
+    assert undefined_hint("txet", function, ["step"]).startswith("write `text`, or assign `txet`")
+    assert unknown_hint("nowhere").startswith("`nowhere` is no module of this project")

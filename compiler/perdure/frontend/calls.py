@@ -13,6 +13,7 @@ from perdure import rules
 from perdure.diagnostics import Rule
 from perdure.frontend import arguments, checks, known, shapes
 from perdure.frontend.analysis import CallKind, FunctionKind
+from perdure.frontend.hints import undefined_hint, unknown_hint
 from perdure.frontend.meanings import (
     HANDLE,
     TASK_GROUP,
@@ -153,7 +154,9 @@ def _classify(
             return _external(reader, node, func, dotted, use)
         case _ if meaning is UNDEFINED:
             name = func.id if isinstance(func, ast.Name) else ast.unparse(func)
-            reader.problem(rules.UNDEFINED_NAME, func, name=name)
+            bound = reader.resolver.symbols(reader.state.module).bindings
+            hint = undefined_hint(name, reader.state.node, bound)
+            reader.problem(rules.UNDEFINED_NAME, func, name=name, hint=hint)
             return None
         case _:
             return _value(reader, node, func, meaning, use)
@@ -309,7 +312,7 @@ def _refuse(reader: "Reader", node: ast.Call, func: ast.expr, dotted: str) -> No
     elif top in sys.stdlib_module_names:
         impure(reader, func, written)
     else:
-        reader.problem(rules.UNKNOWN_CALL, func, call=written)
+        reader.problem(rules.UNKNOWN_CALL, func, call=written, hint=unknown_hint(top))
 
 
 def impure(reader: "Reader", node: ast.AST, written: str) -> None:
@@ -401,7 +404,7 @@ def _awaited_method(
         return FoundCall(node, kind, use, base=base_name(func), refs=refs)
     if reader.walk.is_field(func.attr) or func.attr in known.GIVES_AN_ITEM:
         return FoundCall(node, CallKind.VALUE, use, base=base_name(func))
-    reader.problem(rules.UNKNOWN_CALL, func, call=ast.unparse(func))
+    reader.problem(rules.UNKNOWN_CALL, func, call=ast.unparse(func), hint=unknown_hint())
     return None
 
 

@@ -14,6 +14,7 @@ from perdure.frontend import after, crossing, helpers, missing, semaphores, sett
 from perdure.frontend.analysis import Analysis, FunctionKind
 from perdure.frontend.depth import CHECKED, room
 from perdure.frontend.heads import check_heads
+from perdure.frontend.hints import no_flow_hint
 from perdure.frontend.meanings import Func
 from perdure.frontend.resolver import Resolver
 from perdure.frontend.secret_names import read_secret_names
@@ -125,7 +126,7 @@ def _entry(workspace: Workspace, module: Module, name: str | None) -> Func | Non
     file = module.source.path
     names = [func.ref.qualname for func in flows]
     if not flows:
-        workspace.report.error(rules.NO_FLOW, None, file=file)
+        workspace.report.error(rules.NO_FLOW, None, file=file, hint=no_flow_hint(module.tree))
         return None
     if name is None and len(flows) == 1:
         return flows[0]

@@ -12,6 +12,7 @@ from perdure import rules
 from perdure.diagnostics import Rule
 from perdure.frontend import calls, checks
 from perdure.frontend.analysis import FunctionKind
+from perdure.frontend.hints import undefined_hint
 from perdure.frontend.holders import functions_in
 from perdure.frontend.meanings import (
     UNDEFINED,
@@ -423,7 +424,9 @@ class Reader:
                 self._coroutine(node, made, use)
             case _ if meaning is UNDEFINED:
                 name = node.id if isinstance(node, ast.Name) else node.attr
-                self.problem(rules.UNDEFINED_NAME, node, name=name)
+                known = self.resolver.symbols(self.state.module).bindings
+                hint = undefined_hint(name, self.state.node, known)
+                self.problem(rules.UNDEFINED_NAME, node, name=name, hint=hint)
             case _:
                 pass
 

@@ -5,7 +5,7 @@ from perdure.diagnostics import Rule
 UNDEFINED_NAME = Rule(
     "PDR201",
     "`{name}` is not defined here",
-    "assign `{name}` on every path before this line",
+    "{hint}",
     "A name has to be a parameter, a result assigned earlier, or a name of the module.",
 )
 UNKNOWN_FLOW = Rule(
@@ -17,7 +17,7 @@ UNKNOWN_FLOW = Rule(
 NO_FLOW = Rule(
     "PDR203",
     "no function in `{file}` is marked `@flow`",
-    "write `@flow` above the `async def` that should run",
+    "{hint}",
     "`from perdure import flow` gives the mark.",
 )
 MISSING_AWAIT = Rule(

@@ -87,7 +87,7 @@ IMPURE_HELPER = Rule(
 UNKNOWN_CALL = Rule(
     "PDR112",
     "what `{call}` does cannot be told from the source",
-    "call it inside a step; if it is pure, add it to `pure` under `[tool.perdure]`",
+    "{hint}",
     "perdure reads the project's source and knows the standard library; it does not import other "
     "packages. A pure function depends on its arguments alone and changes nothing.",
 )
