@@ -254,3 +254,16 @@ def test_a_truth_value_is_no_int(tmp_path: Path) -> None:
     assert shell(tmp_path, f"perdure run n.py d={digits}")[1] == f'"0 {digits}"\n'
     whole = f"perdure run n.py --input '{{\"d\": {digits}}}'"
     assert shell(tmp_path, whole)[1] == f'"0 {digits}"\n'
+
+
+def test_a_run_that_was_stopped_waits_for_nothing(folder: Path) -> None:
+    (folder / "wait.py").write_text(
+        "from perdure import event, flow\n\n@flow\nasync def main() -> None:\n"
+        "    await event('go', timeout='3d')\n"
+    )
+    shell(folder, "perdure run wait.py --id w --detach")
+    assert " waits until " in shell(folder, "perdure show w")[1]
+    shell(folder, "perdure cancel w --now")
+    tree = shell(folder, "perdure show w")[1]
+    assert "go() \u2192 stopped" in tree
+    assert "waits" not in tree

@@ -68,10 +68,11 @@ def _head(record: RunRecord, took: str) -> str:
 
 def _tree(history: History, run: str, journal: Journal) -> _Node:
     top = _Node([], 0.0)
+    over = find_run(history.store, run).end is not None
     for state in journal.operations.values():
         if state.kind == "timeout" and (state.outcome is None or state.interrupted):
             continue
-        node = _Node(_operation(state, journal.deadline(state)), state.began)
+        node = _Node(_operation(state, journal.deadline(state), over), state.began)
         for child in children_of(history.store, run, state):
             node.below += _tree(history, child, history.journal(child)).below
         _scope(top, state.scope, state.began).below.append(node)
@@ -110,8 +111,8 @@ def _lines(nodes: list[_Node], indent: str) -> Iterator[str]:
         yield from _lines(node.below, below)
 
 
-def _operation(state: OperationState, due: float | None) -> list[str]:
-    lines = [operation_line(state, due)]
+def _operation(state: OperationState, due: float | None, over: bool) -> list[str]:
+    lines = [operation_line(state, due, over=over)]
     for failure in state.failures:
         text = (
             "vanished without an outcome"
@@ -124,10 +125,10 @@ def _operation(state: OperationState, due: float | None) -> list[str]:
     return lines
 
 
-def operation_line(state: OperationState, due: float | None = None) -> str:
+def operation_line(state: OperationState, due: float | None = None, *, over: bool = False) -> str:
     """`✓ classify(issue={...}) → "bug"  step, 1.2 s, examples/triage.py:47`.
 
-    `due`: until when it waits.
+    `due`: until when it waits; `over`: the run has ended, so nothing waits any more.
     """
     took = "" if state.ended is None else f", {duration(state.ended - state.began)}"
     tries = f", {state.attempts + 1} attempts" if state.attempts else ""
@@ -137,11 +138,11 @@ def operation_line(state: OperationState, due: float | None = None) -> str:
     label = state.path.rpartition("/")[2]
     name = f" {state.name}" if state.name not in (state.kind, label.partition("#")[0]) else ""
     arguments = plain_fields(state.arguments)
-    return f"{_mark(state)} {label}{name}({_arguments(arguments)}){_outcome(state, due)}  {about}"
+    return f"{_mark(state, over)} {label}{name}({_arguments(arguments)}){_outcome(state, due, over)}  {about}"
 
 
-def _mark(state: OperationState) -> str:
-    if state.returned or (state.interrupted and state.outcome is None):
+def _mark(state: OperationState, over: bool) -> str:
+    if state.returned or ((state.interrupted or over) and state.outcome is None):
         return click.style("⊘", fg="yellow")
     if state.outcome is None:
         return click.style("…", fg="cyan")
@@ -150,7 +151,7 @@ def _mark(state: OperationState) -> str:
     return click.style("✓", fg="green")
 
 
-def _outcome(state: OperationState, due: float | None) -> str:
+def _outcome(state: OperationState, due: float | None, over: bool) -> str:
     if state.returned:
         return " → given back"
     if isinstance(state.outcome, Completed):
@@ -159,6 +160,8 @@ def _outcome(state: OperationState, due: float | None) -> str:
         return click.style(f" → {_one_line(error_text(state.outcome.error))}", fg="red")
     if state.interrupted:
         return " → cancelled"
+    if over:
+        return " → stopped"
     if due is not None and state.kind in ("event", "sleep", "ask"):
         moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(due))
         return f" waits until {moment}"
