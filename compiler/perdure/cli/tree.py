@@ -137,8 +137,8 @@ def operation_line(state: OperationState, due: float | None = None, *, over: boo
     about = click.style(f"{state.kind}{tries}{took}{spent}{place}", dim=True)
     label = state.path.rpartition("/")[2]
     name = f" {state.name}" if state.name not in (state.kind, label.partition("#")[0]) else ""
-    arguments = plain_fields(state.arguments)
-    return f"{_mark(state, over)} {label}{name}({_arguments(arguments)}){_outcome(state, due, over)}  {about}"
+    given, outcome = _arguments(plain_fields(state.arguments)), _outcome(state, due, over)
+    return f"{_mark(state, over)} {label}{name}({given}){outcome}  {about}"
 
 
 def _mark(state: OperationState, over: bool) -> str:
