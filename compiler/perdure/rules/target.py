@@ -48,7 +48,7 @@ TOO_MANY_BRANCHES = Rule(
 NOT_LOWERED = Rule(
     "PDR390",
     "{target} does not lower {what} yet (line {line})",
-    "run the flow with `perdure run`, or write it without {what}",
+    "run the flow with `perdure run`, or write this line in another way",
     "The language has it, and `perdure run` and the reference take it. The compiler of this target "
     "refuses the line until it gives the same trace there.",
 )
