@@ -46,6 +46,8 @@ class Sharing:
         """Who reads the object beside or after the call; None if nobody does."""
         if origin.scope is None and origin.name:
             return None  # of the module: refused wherever it is changed
+        if not origin.name and within(self._origins.made[origin.binding], found.node):
+            return None  # made in the call itself: nobody else has it
         own = state.func.kind is FunctionKind.FLOW and origin.scope is state.scope
         if self._origins.is_outward(state, origin) and not own:
             return "the caller"
