@@ -33,8 +33,13 @@ def read_json(content: str | bytes) -> object:
 
 def holds_written(value: object) -> bool:
     """Whether a value was read from JSON with such a number: then all of it is plain JSON."""
-    if is_dict(value):
-        return any(map(holds_written, value.values()))
-    if is_list(value):
-        return any(map(holds_written, value))
-    return isinstance(value, Written)
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, Written):
+            return True
+        if is_dict(one):
+            pending.extend(one.values())
+        elif is_list(one):
+            pending.extend(one)
+    return False
