@@ -33,13 +33,17 @@ def read_json(content: str | bytes) -> object:
 
 def holds_written(value: object) -> bool:
     """Whether a value was read from JSON with such a number: then all of it is plain JSON."""
-    pending = [value]
+    pending, seen = [value], set[int]()  # a live value may hold itself
     while pending:
         one = pending.pop()
         if isinstance(one, Written):
             return True
+        if id(one) in seen:
+            continue
         if is_dict(one):
+            seen.add(id(one))
             pending.extend(one.values())
         elif is_list(one):
+            seen.add(id(one))
             pending.extend(one)
     return False
