@@ -149,3 +149,20 @@ def test_an_error_of_any_length_is_caught_and_ends_a_run_whole(tmp_path: Path, s
     ended = run(f"{file}:main", {"size": size}, target="aws", unscripted="run")
     assert ended.status == "failed"
     assert repr(ended.error) == repr(ValueError("x" * size))
+
+
+def test_what_only_run_time_knows_to_have_no_codec_ends_the_run_as_a_type_error(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "flows.py").write_text(
+        "from typing import Any\nfrom perdure import flow, step\n\n"
+        "MADE = {'o': object}\n\n"
+        "def make(kind: str) -> Any:\n    return MADE[kind]()\n\n"
+        "@step\nasync def a(n: int) -> int:\n    return n\n\n"
+        "@flow\nasync def main() -> str:\n    x = make('o')\n    await a(1)\n    await a(2)\n"
+        "    return type(x).__name__\n"
+    )
+    result = run(str(tmp_path / "flows.py"), {}, target="aws", unscripted="run")
+    assert result.status == "failed"
+    assert isinstance(result.error, TypeError)
+    assert "`object` cannot cross: it has no codec" in str(result.error)

@@ -11,7 +11,15 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NoReturn, final
 
-from perdure.codec import Json, conform, decode_error, decode_slots, encode, encode_slots
+from perdure.codec import (
+    Json,
+    UncodableError,
+    conform,
+    decode_error,
+    decode_slots,
+    encode,
+    encode_slots,
+)
 from perdure.errors import LimitExceeded
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.scope import Scope as Counts
@@ -248,7 +256,11 @@ class Visit:
         if stop.kind == "return" and (lost := self._uncodable(stop.value)) is not None:
             # No handler of the flow is left at its edge: the scope has failed.
             raise self.failed(Stop("failed", stop.at, {}, "", None, lost))
-        state = self._next(stop)
+        try:
+            state = self._next(stop)
+        except UncodableError as lost:
+            # What only run time knew to have no codec: the run ends, told apart by its TypeError.
+            raise self.failed(Stop("failed", stop.at, {}, "", None, lost)) from None
         rest = self._rest()
         if size_of({"next": state, **rest}) > PAYLOAD_BYTES:
             rest = {"kept": keep(self.host.store, rest)}
