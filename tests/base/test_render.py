@@ -31,7 +31,7 @@ def _at(line: str, marked: str) -> str:
     report.add_source(Source("flow.py", line))
     column = line.index(marked)
     span = Span("flow.py", 1, column, 1, column + len(marked))
-    report.error(rules.UNDEFINED_NAME, span, name="x")
+    report.error(rules.UNDEFINED_NAME, span, name="x", hint="-")
     return render(report, "text").split("\n")[4].removeprefix("  | ")
 
 
@@ -58,7 +58,7 @@ def test_a_second_file_has_a_place_of_its_own() -> None:
     report = _yield()
     report.add_source(Source("other.py", "x = 1\n"))
     other = Secondary(Span("other.py", 1, 0, 1, 1), "written here")
-    report.error(rules.GLOBAL_WRITE, Span("flow.py", 3, 4, 3, 9), also=[other], name="x")
+    report.error(rules.GLOBAL_WRITE, Span("flow.py", 3, 4, 3, 9), also=[other], name="x", hint="-")
     assert " ::: other.py:1:1\n  |\n1 | x = 1\n  | - written here\n" in render(report, "text")
 
 
@@ -88,7 +88,9 @@ def test_a_line_of_a_megabyte_is_cut_around_the_problem(column: int) -> None:
     line = "x" * column + "BAD" + "x" * (1_000_000 - column)
     report = Report()
     report.add_source(Source("flow.py", line))
-    report.error(rules.UNDEFINED_NAME, Span("flow.py", 1, column, 1, column + 3), name="x")
+    report.error(
+        rules.UNDEFINED_NAME, Span("flow.py", 1, column, 1, column + 3), name="x", hint="-"
+    )
     shown, carets = render(report, "text").split("\n")[3:5]
     assert len(shown) < 140
     assert carets.index("^^^") == shown.index("BAD")
@@ -97,7 +99,9 @@ def test_a_line_of_a_megabyte_is_cut_around_the_problem(column: int) -> None:
 def test_control_characters_of_a_program_never_reach_the_terminal() -> None:
     report = Report()
     report.add_source(Source("flow.py", "'\x1b[31m\x9b\u202e\x7f'"))
-    report.error(rules.UNDEFINED_NAME, Span("flow.py", 1, 0, 1, 3), name="\x1b]0;x\x07\ud800\n")
+    report.error(
+        rules.UNDEFINED_NAME, Span("flow.py", 1, 0, 1, 3), name="\x1b]0;x\x07\ud800\n", hint="-"
+    )
     text = render(report, "text")
     assert not {character for character in text if not character.isprintable()} - {"\n"}
     text.encode()
@@ -147,15 +151,15 @@ def test_nothing_found_and_no_place_are_fine_in_every_format(form: str) -> None:
     assert isinstance(render(Report(), form), str)
     report = Report()
     report.error(rules.NO_FLOWS_SET, None)
-    report.error(rules.NO_FLOW, Span("unread.py", 9, 3, 9, 5), file="unread.py")
+    report.error(rules.NO_FLOW, Span("unread.py", 9, 3, 9, 5), file="unread.py", hint="-")
     assert "PDR253" in render(report, form)
 
 
 def test_problems_come_once_and_in_source_order() -> None:
     report = Report()
     for line in (9, 2, 9, 5):
-        report.error(rules.UNDEFINED_NAME, Span("b.py", line, 0, line, 1), name="x")
-    report.error(rules.UNDEFINED_NAME, Span("a.py", 99, 0, 99, 1), name="x")
+        report.error(rules.UNDEFINED_NAME, Span("b.py", line, 0, line, 1), name="x", hint="-")
+    report.error(rules.UNDEFINED_NAME, Span("a.py", 99, 0, 99, 1), name="x", hint="-")
     places = [(one.span.file, one.span.line) for one in report.diagnostics if one.span]
     assert places == [("a.py", 99), ("b.py", 2), ("b.py", 5), ("b.py", 9)]
     assert not report.ok

@@ -149,7 +149,7 @@ class Soak:
             )
 
     def _stop(self) -> None:
-        if self._worker is not None:
+        if self._worker is not None and self._worker.poll() is None:  # the last kill may be its
             self._worker.terminate()
             code = self._worker.wait(60)
             assert code == 0, f"the worker left with {code}"
