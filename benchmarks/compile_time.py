@@ -30,7 +30,7 @@ class Size(NamedTuple):
     runs: int
     beside: int
     """Runs of sfnx; 0 where it would take longer than anybody waits."""
-    command: tuple[str, ...] = ("compile", "--target", "aws", "--out", "out")
+    command: tuple[str, ...] = ("compile", "--target", "aws")
 
 
 SIZES = (
@@ -82,7 +82,9 @@ class _Bench:
         (self._folder / ours).write_text(perdure_source(size.lines, size.flows))
         (self._folder / theirs).write_text(sfnx_source(size.lines))
         verb, *options = size.command
-        mine = ["perdure", verb, ours, *options]
+        # A folder holds a flow of one name from one file only.
+        out = ["--out", ours.removesuffix(".py")] if verb == "compile" else []
+        mine = ["perdure", verb, ours, *options, *out]
         other = ["sfnx", "compile", theirs, "-o", "sfnx.json"]
         ours_cost: list[Cost] = []
         theirs_cost: list[Cost] = []
