@@ -277,11 +277,18 @@ class Routine:
         last = self._to(exits[-1][1]) if exits else None
         name = self._given[state.name]
         if cases:
-            self._put(state, name, {"switch": cases, **_next(last)})
+            self._switch(state, name, cases, last)
         elif last is not None:
             self._put(state, name, {"next": last})
         else:  # all that leads here has failed, and `site` has raised
             self._put(state, name, {"raise": "nothing leads here"})
+
+    def _switch(self, state: Choose, name: str, cases: list[Json], last: str | None) -> None:
+        """As many switches as the cases need; each but the last leads to the next one."""
+        chunks = [cases[at : at + MOST_CASES] for at in range(0, len(cases), MOST_CASES)]
+        more = [self._names.free(f"{state.name} or") for _ in chunks[1:]]
+        for given, onward, chunk in zip([name, *more], [*more, last], chunks, strict=True):
+            self._put(state, given, {"switch": chunk, **_next(onward)})
 
     # --- waits ----------------------------------------------------------------------------------
 

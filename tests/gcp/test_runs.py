@@ -159,3 +159,20 @@ async def main() -> object:
     return await race(a=work(2), b=sleep(3)), await gather(work(1), work(2))
 """
     assert same(tmp_path, source).result == (("a", 2), [1, 2])
+
+
+@pytest.mark.parametrize("count", [50, 51, 52, 130])
+def test_a_decision_with_more_ways_than_a_switch_has_conditions(tmp_path: Path, count: int) -> None:
+    cases = "".join(
+        f"        case {n}:\n            return await work(n + {n})\n" for n in range(count)
+    )
+    text = f"{HEAD}\n@flow\nasync def main(n: int) -> int:\n    match n:\n{cases}    return -1\n"
+    (tmp_path / "flows.py").write_text(text)
+
+    def work(n: int) -> int:
+        return n
+
+    for n in (0, 49, 50, count - 1, count):
+        file = str(tmp_path / "flows.py")
+        result = run(file, {"n": n}, target="gcp", steps={"work": work})
+        assert result.result == (2 * n if n < count else -1)

@@ -316,7 +316,7 @@ class Prepare:
         at_once = min(count, most) if isinstance(most, int) else count
         if waits(branch) and at_once > self._waiting_branches:
             self.passed = (
-                f"inline_map_concurrency: {at_once} branches that wait, and Step Functions runs"
+                f"inline_map_concurrency: {at_once} branches that wait, and the engine runs"
                 f" {self._waiting_branches} at once"
             )
             raise LimitExceeded(self.passed)

@@ -270,7 +270,7 @@ class Visit:
         size = size_of({"next": state, **rest})
         if size > PAYLOAD_BYTES:
             raise self._limit(
-                f"payload_bytes: {size} bytes of what Step Functions itself reads, and it carries"
+                f"payload_bytes: {size} bytes of what the engine itself reads, and it carries"
                 " 262144"
             )
         return {"next": state, **rest}
@@ -353,7 +353,7 @@ class Visit:
         if size > CAUSE_CHARACTERS and name.startswith("perdure."):
             return self._limit(
                 f"cause_characters: {size} characters of operands follow an exception,"
-                " and Step Functions carries 32768"
+                " and the engine carries 32768"
             )
         return failure(name, told)
 
