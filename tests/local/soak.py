@@ -214,7 +214,10 @@ class Soak:
     def _check(self) -> tuple[int, int]:
         assert self._left() == 0, f"{self._left()} runs have not ended"
         leases = self._store.connection.execute("SELECT * FROM leases").fetchall()
-        assert leases == [], leases
+        # A worker that was killed last leaves word that it serves, which lapses.
+        held = [row for row in leases if not str(row[0]).startswith("~worker/")]
+        assert held == [], held
+        assert len(leases) <= self._worker_kills, leases
         for number in range(self._runs):
             record = find_run(self._store, f"j{number}")
             assert record.end is not None
