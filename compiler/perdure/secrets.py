@@ -9,13 +9,13 @@ recorded.
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["MissingSecret", "Secret", "read_from", "redacted", "reveals", "secret"]
+__all__ = ["MissingSecret", "Secret", "read_from", "redacted", "reveals", "secret", "watch"]
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 """As environment variables are named: the form that every cloud's store can spell."""
@@ -85,6 +85,18 @@ _revealed: Final[set[str]] = set()
 def read_from(resolver: Callable[[str], str | None]) -> None:
     """Read secrets that the environment does not hold from `resolver` (None: not there)."""
     _resolvers[:] = [resolver]
+
+
+def watch(names: Iterable[str]) -> None:
+    """Mask also what these names stand for here, though this process has not read it.
+
+    A run that is resumed prints what a step of an earlier process was given.
+    """
+    around = _dotenv()
+    for name in names:
+        found = os.environ.get(name, around.get(name))
+        if found is not None:
+            _revealed.add(found)
 
 
 def redacted(text: str) -> str:

@@ -83,6 +83,10 @@ class Program:
         self.copy = checked.copy
         self._checked = checked
         self._loaded = loaded
+        if loaded.analysis.secrets:
+            from perdure.secrets import watch
+
+            watch(loaded.analysis.secrets)
 
     @property
     def functions(self) -> ModuleFunctions:

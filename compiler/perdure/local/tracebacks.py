@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import perdure
-from perdure.secrets import redacted
+from perdure.runtime.masking import masked_text
 
 __all__ = ["traceback_of"]
 
@@ -19,7 +19,7 @@ def traceback_of(error: BaseException) -> str:
     whole = traceback.TracebackException.from_exception(error, limit=-100)
     if not _strip(whole, set()):
         return ""
-    text = redacted("".join(whole.format()).rstrip())
+    text = masked_text("".join(whole.format()).rstrip())
     return text if len(text) <= _LONGEST else "…" + text[1 - _LONGEST :]
 
 

@@ -1,7 +1,6 @@
 """Running user code: one attempt of a step, or the body of a flow, from arguments to outcome."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +9,7 @@ from perdure.codec.text import Json
 from perdure.operations import ThisStep
 from perdure.runtime.engine import Failed, Outcome
 from perdure.runtime.frames import make_room
+from perdure.runtime.masking import masked
 from perdure.runtime.scope import Scope, current
 from perdure.runtime.usage import Usage, added, spent_here
 from perdure.runtime.values import completed, decode_arguments, failed, result_type
@@ -52,27 +52,11 @@ class Attempted(NamedTuple):
 
 def _without_secrets(outcome: Outcome) -> Outcome:
     """A secret never enters state: one in a result is a TypeError, one in an error is masked."""
-    if "perdure.secrets" not in sys.modules:  # then nobody has read one
-        return outcome
-    from perdure.secrets import redacted
-
     if isinstance(outcome, Failed):
-        return Failed(_texts_changed(outcome.error, redacted))
-    if _texts_changed(outcome.value, redacted) == outcome.value:
+        return Failed(masked(outcome.error))
+    if masked(outcome.value) == outcome.value:
         return outcome
     return failed(TypeError("the result holds a secret, which never enters state"))
-
-
-def _texts_changed(value: Json, change: Callable[[str], str]) -> Json:
-    match value:
-        case str():
-            return change(value)
-        case list():
-            return [_texts_changed(item, change) for item in value]
-        case dict():
-            return {change(name): _texts_changed(item, change) for name, item in value.items()}
-        case _:
-            return value
 
 
 async def run_attempt(

@@ -24,6 +24,7 @@ from perdure.runtime.engine import EventWait, FlowCall, LogRecord, Message, Step
 from perdure.runtime.entering import HelperCall, entered, is_helper
 from perdure.runtime.groups import TaskGroup
 from perdure.runtime.lazy import Lazy
+from perdure.runtime.masking import masked, masked_text
 from perdure.runtime.perform import begin, cancelled_plainly, outcome_value, running_scope
 from perdure.runtime.reads import (
     asctime,
@@ -270,7 +271,7 @@ def progress(site: "Site", value: object) -> Awaitable[None]:
     async def publish() -> None:
         if current.get() is not None:
             op = await begin(site)
-            payload = encode(value, functions=op.scope.run.functions)
+            payload = masked(encode(value, functions=op.scope.run.functions))
             await cancelled_plainly(op.scope.run.progress(Message(op, "", "progress", payload)))
 
     return Lazy("progress", publish)
@@ -424,7 +425,7 @@ def _record(logger: str | None, level: str, text: str) -> None:
     scope = current.get()
     if scope is not None:
         ordinal, scope.logs = scope.logs, scope.logs + 1
-        scope.run.log(LogRecord(scope.path, ordinal, logger, level, text))
+        scope.run.log(LogRecord(scope.path, ordinal, logger, level, masked_text(text)))
 
 
 def _event_name(name: object) -> str:

@@ -15,6 +15,7 @@ from perdure.language import Step
 from perdure.operations import ThisStep
 from perdure.runtime.bodies import Attempted
 from perdure.runtime.engine import Completed, Outcome
+from perdure.runtime.masking import masked
 from perdure.runtime.retries import delay_before_next
 from perdure.runtime.site import Site
 from perdure.runtime.usage import Usage, usage_json
@@ -189,7 +190,7 @@ def perform_message(
     """Publish progress, or answer the oldest unanswered event of that name."""
     payload = encode(value)
     if name is None:
-        update_run(store, run, lambda record: record._replace(progress=payload))
+        update_run(store, run, lambda record: record._replace(progress=masked(payload)))
         return Completed(None)
     question = next((e for e in events(store, run, name) if _is_open(store, run, e)), None)
     outcome: Outcome = Completed(None)
