@@ -1,53 +1,18 @@
 """What Step Functions cannot take, or this target does not lower yet: refused at its line."""
 
-from perdure import rules
 from perdure.diagnostics import Report
-from perdure.ir import OpKind
 from perdure.machine.graph import scopes
-from perdure.machine.ir import Machines, Run
-from perdure.machine.policies import Policies
+from perdure.machine.ir import Machines
+from perdure.machine.runs import check_runs
 from perdure_aws.limits import value_of
 from perdure_aws.written import check_written
 
 __all__ = ["check"]
 
-SITE_OPERATIONS = frozenset(
-    {
-        OpKind.STEP,
-        OpKind.TABLE,
-        OpKind.VALUE,
-        OpKind.PROGRESS,
-        OpKind.REPLY,
-        OpKind.START,
-        OpKind.SEND,
-        OpKind.CANCEL,
-    }
-)
-"""Operations that a site does itself today."""
-
 
 def check(machines: Machines, report: Report) -> None:
     """Report every state that cannot be emitted exactly."""
-    policies = Policies(machines.steps, invocation=value_of("lambda_seconds"))
     for machine in machines.machines:
         for scope in scopes(machine.root):
             check_written(scope, report)
-            for state in scope.states:
-                match state:
-                    case Run() if state.op.kind not in SITE_OPERATIONS:
-                        _not_yet(report, f"`{state.op.kind}` of another run", state)
-                    case Run() if policies.longest(state.op) > value_of("lambda_seconds"):
-                        report.error(
-                            rules.STEP_TOO_LONG,
-                            state.span,
-                            step=state.op.label,
-                            value=f"{policies.longest(state.op)} s",
-                            limit=f"{value_of('lambda_seconds')}s",
-                            target="aws",
-                        )
-                    case _:
-                        pass
-
-
-def _not_yet(report: Report, what: str, state: Run) -> None:
-    report.error(rules.NOT_LOWERED, state.span, what=what, target="aws", line=state.span.line)
+    check_runs(machines, report, target="aws", invocation=value_of("lambda_seconds"))

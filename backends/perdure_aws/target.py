@@ -12,7 +12,7 @@ all flows of an environment share
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import ClassVar, Literal, final
+from typing import Literal, final
 
 from perdure import __version__, rules
 from perdure.backend import Artifacts, Limit, Limits
@@ -39,6 +39,8 @@ __all__ = ["SOURCE_MAP_VERSION", "AwsTarget"]
 
 type Document = dict[str, Json]
 
+TABLE: Limits = {row.name: Limit(row.value, row.unit, row.source, row.compiler) for row in LIMITS}
+
 SOURCE_MAP_VERSION = 1
 
 
@@ -48,9 +50,7 @@ class AwsTarget:
 
     family: Literal["machine"] = "machine"
     name = "aws"
-    limits: ClassVar[Limits] = {
-        row.name: Limit(row.value, row.unit, row.source, row.compiler) for row in LIMITS
-    }
+    limits: Limits = TABLE
 
     def __init__(self) -> None:
         self._imported: Imported | None = None

@@ -10,7 +10,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import ClassVar, Literal, final
+from typing import Literal, final
 
 from perdure import __version__, rules
 from perdure.backend import Artifacts, Limit, Limits
@@ -35,6 +35,8 @@ __all__ = ["SOURCE_MAP_VERSION", "GcpTarget", "folder_of"]
 
 SOURCE_MAP_VERSION = 1
 
+TABLE: Limits = {row.name: Limit(row.value, row.unit, row.source, row.remedy) for row in LIMITS}
+
 
 @final
 class GcpTarget:
@@ -42,9 +44,7 @@ class GcpTarget:
 
     family: Literal["machine"] = "machine"
     name = "gcp"
-    limits: ClassVar[Limits] = {
-        row.name: Limit(row.value, row.unit, row.source, row.remedy) for row in LIMITS
-    }
+    limits: Limits = TABLE
 
     def __init__(self) -> None:
         self._imported: Imported | None = None

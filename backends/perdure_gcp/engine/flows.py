@@ -12,38 +12,28 @@ from dataclasses import dataclass
 from functools import partial
 from typing import final
 
-from perdure.codec import Json, decode, decode_error, decode_slots, encode
-from perdure.diagnostics import Refused, Report
-from perdure.driver import FlowName, build_machines, build_program, check_flow
+from perdure.codec import Json, decode_error, encode
+from perdure.diagnostics import Refused
+from perdure.driver import FlowName
 from perdure.errors import InvalidInput, LimitExceeded
-from perdure.ir import Program
 from perdure.machine.ir import Machines
-from perdure.runtime.bodies import Attempted, raised
-from perdure.runtime.engine import LogRecord
-from perdure.runtime.scope import current
-from perdure.runtime.values import encode_input, failed
-from perdure.sites.bodies import timed_attempt
-from perdure.sites.cancel import cancel, rested
-from perdure.sites.children import ring_results
+from perdure.runtime.values import encode_input
 from perdure.sites.executions import execution_name
 from perdure.sites.host import Host
-from perdure.sites.keep import unkept
-from perdure.sites.operations import Attempt
-from perdure.sites.site_waits import given_up
 from perdure.sites.state import fields, text
-from perdure.sites.visit import Visit
-from perdure.store.inbox import put_event
-from perdure.store.match import match, rung
-from perdure.store.protocol import RunRecord, RunStore, Versions
-from perdure.store.runs import find_run
+from perdure.store.protocol import RunStore, Versions
 from perdure.store.sqlite import SqliteStore
-from perdure.testing.answers import answered
 from perdure.testing.bundles import Loaded, active_bundle
+from perdure.testing.machine_runs import (
+    Compiled,
+    MachineRun,
+    ScriptedSteps,
+    compiled_for,
+    refused_input,
+)
 from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedEvent
-from perdure.testing.scripts import Attempt as ScriptedAttempt
-from perdure.testing.scripts import RunsBody, ScriptError
 from perdure.testing.spans import Spans
-from perdure.trace import End, Trace, error_json
+from perdure.trace import End, Trace
 from perdure_gcp.answers import answer
 from perdure_gcp.engine.invocations import Invocation, invoke
 from perdure_gcp.target import GcpTarget, folder_of, sites_of
@@ -67,7 +57,7 @@ def run_flow(request: Request) -> Result:
         try:
             arguments = encode_input(loaded.flow, request.arguments)
         except InvalidInput as error:
-            return Result(Trace((), End("failed", None, error_json(failed(error)))), error=error)
+            return refused_input(error)
         sources = {
             str(one.ref): str(artifacts[_path_of(number, machines)])
             for number, one in enumerate(machines.machines)
@@ -75,7 +65,7 @@ def run_flow(request: Request) -> Result:
         store = SqliteStore(":memory:")
         try:
             test = Test(request, loaded, store, sources)
-            execution = test.run(str(program.entry), arguments)
+            execution = test.execute(str(program.entry), arguments)
             return test.result(execution, Spans(machines, {}))
         finally:
             store.close()
@@ -86,44 +76,22 @@ def _path_of(number: int, machines: Machines) -> str:
     return f"{folder}workflow.yaml"
 
 
-def compiled(
-    name: FlowName,
-) -> tuple[Program, Machines, Mapping[str, bytes | str]]:
-    """Flow IR, Machine IR and artifacts of one flow; `Refused` where this target says no."""
-    report = Report()
-    target = GcpTarget()
-    analysis = check_flow(name, report)
-    program = None if analysis is None else build_program(analysis, report)
-    machines = None if program is None else build_machines(program, "gcp", report)
-    if machines is not None:
-        target.check(machines, report)
-    if analysis is None or program is None or machines is None or not report.ok:
-        raise Refused(report)
-    return program, machines, target.lower(machines, program, analysis.project)
+def compiled(name: FlowName) -> Compiled:
+    """One flow, compiled in memory; `Refused` where this target says no."""
+    return compiled_for(name, GcpTarget())
 
 
 @final
 class Test:
-    """One test run: the project, the store, the script, and what the sites reported."""
+    """One test run: the project, and the sites' service that answers it."""
 
     def __init__(
         self, request: Request, loaded: Loaded, store: RunStore, sources: Mapping[str, str]
     ) -> None:
-        self.request = request
         self.loaded = loaded
-        self.store = store
-        self.records: list[Mapping[str, Json]] = []
-        self.logs: list[LogRecord] = []
-        self.ended: set[str] = set()
-        """Branches that ended by themselves."""
-        self.failure: BaseException | None = None
-        self.waits: dict[tuple[str, str, str], tuple[Host, Mapping[str, Json]]] = {}
-        """What the sites that registered a wait were told, by run, scope and pc."""
-        self.prefixes: dict[str, str | None] = {RUN_ID: ""}
-        """What stands before the paths of a run in the trace; None: it has a trace of its own."""
+        self.run = MachineRun(request, loaded, store)
         self.started: dict[str, Execution] = {}
         """Executions by the name that their run gives them."""
-        self.cancelled = False
         self.project = Project(seed=request.seed)
         for flow, source in sources.items():
             self.project.deploy(flow, source, {"PERDURE_SITES": SITES})
@@ -133,7 +101,7 @@ class Test:
         if request.cancel is not None:
             self._at(request.cancel, self._cancel)
 
-    def run(self, flow: str, arguments: Json) -> Execution:
+    def execute(self, flow: str, arguments: Json) -> Execution:
         """The run itself, to its end."""
         given: dict[str, Json] = {"run": {"id": RUN_ID, "seed": RUN_SEED}, "input": arguments}
         execution = self.project.start(flow, {"state": json.dumps(given)})
@@ -150,23 +118,19 @@ class Test:
         asked: dict[str, Json] = json.loads(sent.body)
         host = self._host(text(fields(asked["ask"])["flow"]), invocation)
         try:
-            said = answer(host, asked, self, waits=partial(self._waits, host))
+            said = answer(host, asked, self.run, waits=partial(self.run.waits, host))
         except BaseException as error:
-            self.failure = self.failure or error
+            self.run.failure = self.run.failure or error
             raise
         return Response(200, json.dumps(said, ensure_ascii=False).encode())
-
-    def _waits(self, host: Host, event: Mapping[str, Json]) -> None:
-        run = text(fields(unkept(self.store, fields(event["next"]))["run"])["id"])
-        self.waits[run, text(event["scope"]), text(event["wait"])] = (host, event)
 
     def _host(self, flow: str, invocation: Invocation) -> Host:
         """What the sites of that flow work with."""
         table = self.loaded.tables[flow]
         return Host(
             table=table,
-            store=self.store,
-            steps=ScriptedSteps(self, invocation),
+            store=self.run.store,
+            steps=ScriptedSteps(self.run, invocation.sleep),
             bell=Doorbells(self.project),
             executions=Executions(self),
             flow_named=self.loaded.flows.__getitem__,
@@ -175,33 +139,10 @@ class Test:
             now=invocation.now,
             sleep=invocation.sleep,
             functions=self.loaded.functions,
-            misfit=self._misfit,
+            misfit=self.run.misfit,
             settle=invocation.settle,
             waiting_branches=100_000,
         )
-
-    def _misfit(self, problem: str) -> None:
-        self.failure = self.failure or ScriptError(problem)
-
-    def told(self, event: Mapping[str, Json], said: Mapping[str, Json]) -> None:
-        """What an invocation reports."""
-        said = unkept(self.store, said)
-        run = text(fields(unkept(self.store, fields(event["next"]))["run"])["id"])
-        records, logs, ended = said.get("records"), said.get("logs"), said.get("ended")
-        if isinstance(records, list):
-            for record in records:
-                self.record(run, text(event["flow"]), fields(record))
-        prefix = self.prefixes[run]
-        if isinstance(ended, list) and prefix is not None:
-            self.ended.update(prefix + text(path) for path in ended)
-        if isinstance(logs, list):
-            self.logs.extend(_log(fields(log)) for log in logs)
-
-    def record(self, run: str, flow: str, line: Mapping[str, Json]) -> None:
-        """A line of the trace of a run, if the run belongs to the one that is tested."""
-        prefix = self.prefixes[run]
-        if prefix is not None:
-            self.records.append({**line, "flow": flow, "prefix": prefix})
 
     # --- what comes from outside ----------------------------------------------------------------
 
@@ -209,55 +150,21 @@ class Test:
         self.project.at(START + seconds, action)
 
     def _deliver(self, event: ScriptedEvent, number: int) -> None:
-        now = self.project.clock
-        payload = encode(event.payload)
-        put_event(self.store, RUN_ID, event.name, payload, id=f"scripted {number}", now=now)
-        for bell in match(self.store, RUN_ID, event.name):
-            Doorbells(self.project).ring(bell.token)
-            rung(self.store, bell)
-
-    def _given_up(self) -> None:
-        """Record the waits that no site will come after: the run was cancelled in them."""
-        known = {text(record["prefix"]) + text(record["path"]) for record in self.records}
-        for host, event in self.waits.values():
-            visit = Visit(host, event)
-            token = current.set(visit.counts)
-            try:
-                given_up(visit, text(event["wait"]))
-            finally:
-                current.reset(token)
-            prefix = self.prefixes[visit.state.run] or ""
-            for line in visit.records.lines:
-                if prefix + text(line["path"]) not in known:
-                    self.record(visit.state.run, text(event["flow"]), line)
+        self.run.deliver(event, number, Doorbells(self.project), self.project.clock)
 
     def _cancel(self) -> None:
-        self.cancelled = True
-        bell = Doorbells(self.project)
-        now = self.project.clock
-        cancel(self.store, RUN_ID, bell, Executions(self), now=now, ended=self._ring)
-
-    def _ring(self, record: RunRecord) -> None:
-        flow = self.loaded.flows[record.flow]
-        now = self.project.clock
-        ring_results(self.store, record, Doorbells(self.project), flow, now)
+        self.run.cancel(Doorbells(self.project), Executions(self), self.project.clock)
 
     # --- the end --------------------------------------------------------------------------------
 
     def result(self, execution: Execution, spans: Spans) -> Result:
         """The result of the run, with the trace that its sites reported."""
-        if self.failure is not None:
-            raise self.failure
-        if self.cancelled and execution.state != "ACTIVE":
-            self._given_up()
-        entries = tuple(spans.entry(record) for record in self.records)
+        entries = self.run.entries(spans, over=execution.state != "ACTIVE")
         value: object = None
         error: BaseException | None = None
         match execution.state:
             case "SUCCEEDED":
-                record = find_run(self.store, RUN_ID).end
-                assert record is not None, "the last site has recorded the end"
-                value = decode(record.value)
+                value = self.run.recorded_value()
                 end = End("done", encode(value))
             case "ACTIVE":
                 end = End("waiting")
@@ -267,45 +174,15 @@ class Test:
                 end = End("waiting")  # nothing but the engine's own limit ends it
             case "FAILED":
                 error = _error_of(execution)
-                is_cancel = self.cancelled and isinstance(error, asyncio.CancelledError)
-                told = error_json(failed(error))
-                end = End("cancelled") if is_cancel else End("failed", None, told)
+                end = self.run.failed_with(error)
         return Result(
-            Trace(entries, end, frozenset(self.ended)),
+            Trace(entries, end, frozenset(self.run.ended)),
             result=value,
             error=error,
             transitions=execution.steps,
             history=tuple(execution.history),
-            logs=tuple(self.logs),
+            logs=tuple(self.run.logs),
         )
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class ScriptedSteps:
-    """Runs attempts by the test's script."""
-
-    test: Test
-    invocation: Invocation
-
-    def attempt(self, attempt: Attempt) -> Attempted | None:
-        """The answer, after the time it takes; the body's where the script says so."""
-        step, deadline = attempt.step, attempt.this.deadline.timestamp()
-        scripts = self.test.request.scripts
-        arguments = decode_slots(dict(attempt.arguments))
-        path = f"{self.test.prefixes[attempt.this.run_id] or ''}{attempt.path}"
-        answer = scripts.answer(ScriptedAttempt(step.name, path, attempt.this.attempt, arguments))
-        if isinstance(answer, RunsBody):
-            return asyncio.run(timed_attempt(attempt))
-        ended = attempt.now + answer.after_seconds
-        if attempt.until is not None and attempt.until < min(ended, deadline):
-            self.invocation.sleep(attempt.until - attempt.now)
-            return None
-        if ended > deadline:
-            self.invocation.sleep(deadline - attempt.now)
-            return raised(TimeoutError())
-        self.invocation.sleep(answer.after_seconds)
-        return answered(step, answer)
 
 
 @final
@@ -316,36 +193,23 @@ class Executions:
     test: Test
 
     def start(self, flow: str, name: str, given: Mapping[str, Json]) -> None:
-        """A new execution, once for each name; traces of children lie below their parents'."""
+        """A new execution, once for each name: of a run, or of a branch."""
         if name in self.test.started:
             return
-        if "branch" in given:
-            self.test.started[name] = self.test.project.start(flow, dict(given))
-            return
-        record = find_run(self.test.store, text(fields(given["run"])["id"]))
-        prefixes = self.test.prefixes
-        over = [run for run in prefixes if record.run.startswith(f"{run}/")]
-        above = max(over, key=len, default="")
-        if record.parent is None or prefixes.get(above) is None:
-            prefixes[record.run] = None
-        else:
-            prefixes[record.run] = record.run.removeprefix(f"{RUN_ID}/") + "/"
-        state = {"state": json.dumps(dict(given))}
-        self.test.started[name] = self.test.project.start(flow, state)
+        argument = dict(given)
+        if "branch" not in given:
+            self.test.run.begins(name, text(fields(given["run"])["id"]))
+            argument = {"state": json.dumps(argument)}
+        self.test.started[name] = self.test.project.start(flow, argument)
 
     def events(self, flow: str, name: str) -> int:
         """Nobody asks: executions of Workflows are not handed over by the length of a history."""
         raise AssertionError("no history is counted")
 
     def stop(self, flow: str, name: str) -> None:
-        """Cancel an execution: what the run rested in is the last line of its trace."""
-        run = next((run for run in self.test.prefixes if execution_name(run) == name), None)
-        if run is None:  # a branch
-            self.test.project.cancel(self.test.started[name])
-            return
-        rest = rested(self.test.store, run)
-        if rest is not None:
-            self.test.record(run, flow, {**fields(rest["line"]), "time": self.test.project.clock})
+        """Cancel an execution."""
+        if name in self.test.run.runs:
+            self.test.run.stops(name, flow, self.test.project.clock)
         self.test.project.cancel(self.test.started[name])
 
 
@@ -363,17 +227,6 @@ class Doorbells:
     def fail(self, token: str, error: str, cause: str) -> bool:
         """Likewise: who waits asks the sites what became of the wait."""
         return self.ring(token)
-
-
-def _log(record: Mapping[str, Json]) -> LogRecord:
-    logger = record["logger"]
-    return LogRecord(
-        text(record["scope"]),
-        int(str(record["ordinal"])),
-        None if logger is None else text(logger),
-        text(record["level"]),
-        text(record["text"]),
-    )
 
 
 def _is_a_year_old(execution: Execution) -> bool:
