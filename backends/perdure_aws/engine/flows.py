@@ -46,7 +46,7 @@ from perdure_aws.engine.interface import START, Execution, LambdaContext, Simula
 from perdure_aws.engine.stores import STORES
 from perdure_aws.target import AwsTarget, folder_of
 
-__all__ = ["Refused", "compiled", "run_flow"]
+__all__ = ["Refused", "compiled", "run_flow", "run_loaded"]
 
 
 def run_flow(request: Request) -> Result:
@@ -55,22 +55,33 @@ def run_flow(request: Request) -> Result:
     request.scripts.check_names(step.name for step in program.steps)
     bundle = artifacts["bundle.zip"]
     assert isinstance(bundle, bytes), "the bundle is a zip"
+    definitions: dict[str, Mapping[str, Json]] = {
+        str(one.ref): json.loads(artifacts[_definition_of(one, machines)])
+        for one in machines.machines
+    }
+    spans = Spans(machines, places_of(artifacts))
     with active_bundle(bundle, [module_name(one.ref) for one in machines.machines]) as loaded:
-        try:
-            arguments = encode_input(loaded.flow, request.arguments)
-        except InvalidInput as error:
-            return refused_input(error)
-        definitions = {
-            str(one.ref): json.loads(artifacts[_definition_of(one, machines)])
-            for one in machines.machines
-        }
-        with _simulated(request, loaded, definitions) as test:
-            execution = test.simulation.run(
-                definitions[str(program.entry)],
-                {"run": {"id": RUN_ID, "seed": RUN_SEED}, "input": arguments},
-                name=RUN_ID,
-            )
-            return test.result(execution, Spans(machines, places_of(artifacts)))
+        return run_loaded(request, loaded, definitions, spans)
+
+
+def run_loaded(
+    request: Request,
+    loaded: Loaded,
+    definitions: Mapping[str, Mapping[str, Json]],
+    spans: Spans,
+) -> Result:
+    """Run what is compiled and imported already; `definitions` by flow, the entry's first."""
+    try:
+        arguments = encode_input(loaded.flow, request.arguments)
+    except InvalidInput as error:
+        return refused_input(error)
+    with _simulated(request, loaded, definitions) as test:
+        execution = test.simulation.run(
+            next(iter(definitions.values())),
+            {"run": {"id": RUN_ID, "seed": RUN_SEED}, "input": arguments},
+            name=RUN_ID,
+        )
+        return test.result(execution, spans)
 
 
 def _definition_of(machine: Machine, machines: Machines) -> str:

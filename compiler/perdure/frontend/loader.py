@@ -142,18 +142,18 @@ class _Finder:
     def owned(self) -> list[str]:
         """Which of the modules that are loaded have names of this project's modules."""
         names = {name for module in self._analysis.modules for name in _with_packages(module)}
-        return [name for name in [*sys.modules] if name in names or self._is_ours(name)]
+        root = f"{self.project.root}{os.sep}"
+        return [name for name in [*sys.modules] if name in names or self._is_ours(name, root)]
 
-    def _is_ours(self, name: str) -> bool:
-        if name.partition(".")[0] in _NEVER:
-            return False
-        if name in sys.stdlib_module_names:
-            return False
+    def _is_ours(self, name: str, root: str) -> bool:
         module = sys.modules[name]
         origin: object = getattr(module, "__file__", None)
-        place = os.path.join(self.project.root, *name.split("."))
+        if isinstance(origin, str) and not origin.startswith(root):
+            return False  # of thousands of modules few lie in the project, and a Path is slow
+        if name.partition(".")[0] in _NEVER or name in sys.stdlib_module_names:
+            return False
+        place = os.path.join(root, *name.split("."))
         if isinstance(origin, str):
-            # Of thousands of modules few lie in the project, and making a Path is slow.
             return origin in (f"{place}.py", os.path.join(place, "__init__.py"))
         spec: object = getattr(module, "__spec__", None)
         places: Iterable[str] | None = getattr(spec, "submodule_search_locations", None)

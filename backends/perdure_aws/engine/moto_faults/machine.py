@@ -11,6 +11,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
+from perdure_aws.engine.moto_faults.trees import tree_of
 from perdure_aws.engine.patches import Patches
 
 __all__ = ["context_is_complete", "definitions_are_parsed_once", "programs_run_in_place"]
@@ -40,7 +41,8 @@ def programs_run_in_place(patches: Patches) -> None:
 
 @lru_cache(maxsize=256)
 def _parse(definition: str) -> EvalComponent:
-    return AmazonStateLanguageParser.parse(definition)[0]
+    tree: EvalComponent | None = tree_of(definition)
+    return tree if tree is not None else AmazonStateLanguageParser.parse(definition)[0]
 
 
 def definitions_are_parsed_once(patches: Patches) -> None:
