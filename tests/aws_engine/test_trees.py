@@ -1,3 +1,5 @@
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (the tree is of classes without types)
 """Definitions that are read directly give the very tree that moto's own parser makes of them."""
 
 import json
