@@ -14,7 +14,7 @@ from perdure.codec import Json
 
 __all__ = ["FORMAT", "bundle_files", "zip_of"]
 
-TARGET = ("__init__", "dynamodb", "ended", "handler")
+TARGET = ("__init__", "door", "dynamodb", "ended", "handler", "secret_values")
 """Modules of `perdure_aws` that run in a bundle."""
 
 

@@ -1,9 +1,9 @@
 """The sites function: what Lambda calls.
 
 Configured by its environment: `PERDURE_TABLE` is the run store's table, `PERDURE_MACHINES` a JSON
-object that names the machine of each flow of the bundle by its ARN. Everything else is in the
-bundle beside it. Clients and the event loop live as long as the process, so module-level
-clients of steps keep working.
+object that names the machine of each flow of the bundle by its ARN, `PERDURE_SECRETS` one that
+says where each secret lies that is read here. Everything else is in the bundle beside it. Clients
+and the event loop live as long as the process, so module-level clients of steps keep working.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ import boto3
 from perdure.codec import Json
 from perdure.runtime.bodies import Attempted
 from perdure.runtime.functions import ModuleFunctions
+from perdure.secrets import read_from
 from perdure.sites.bodies import flow_named, timed_attempt
 from perdure.sites.error_names import CANCELLED
 from perdure.sites.host import Host
@@ -32,8 +33,17 @@ from perdure.sites.state import fields, text
 from perdure.store.protocol import RunStore, Versions
 from perdure_aws.dynamodb import DynamoStore
 from perdure_aws.ended import record_end
+from perdure_aws.secret_values import SecretValues
 
-__all__ = ["WrongPython", "handle"]
+__all__ = [
+    "ABOUT",
+    "LambdaContext",
+    "TaskTokens",
+    "WrongPython",
+    "handle",
+    "run_store",
+    "use_secrets",
+]
 
 BUNDLE = Path(__file__).parent.parent
 ABOUT = BUNDLE / "perdure_bundle.json"
@@ -68,11 +78,21 @@ class LambdaContext(Protocol):
 
 def handle(event: Mapping[str, Json], context: LambdaContext) -> Json:
     """Lambda's entry: one invocation of a site, or what EventBridge tells of an execution."""
+    use_secrets()
     if event.get("source") == "aws.states":
         flow = text(json.loads(ABOUT.read_text("utf-8"))["flow"])
         record_end(_host(flow), fields(event["detail"]))
         return None
     return invoke(_host(text(event["flow"])), event)
+
+
+@cache
+def use_secrets() -> None:
+    """Let `secret(...).value` read what this function may read; once per process."""
+    places: dict[str, str] = json.loads(os.environ.get("PERDURE_SECRETS", "{}"))
+    if places:
+        client = boto3.client("secretsmanager")  # pyright: ignore[reportUnknownMemberType]  (others)
+        read_from(SecretValues(client, places))
 
 
 @cache
@@ -85,7 +105,7 @@ def _host(flow: str) -> Host:
     }
     return Host(
         table=modules[flow].FLOW,
-        store=_store(),
+        store=run_store(),
         steps=_bodies(),
         bell=TaskTokens(),
         executions=Machines(json.loads(os.environ.get("PERDURE_MACHINES", "{}"))),
@@ -105,7 +125,8 @@ def _bodies() -> "Bodies":
 
 
 @cache
-def _store() -> RunStore:
+def run_store() -> RunStore:
+    """The run store that the environment names."""
     client = boto3.client("dynamodb")  # pyright: ignore[reportUnknownMemberType]  (other services)
     return DynamoStore(client, os.environ["PERDURE_TABLE"])
 

@@ -30,8 +30,10 @@ from perdure.sites.state import VERSION as STATE_VERSION
 from perdure_aws.asl import Definition, definition, function_groups
 from perdure_aws.bundle import bundle_files, zip_of
 from perdure_aws.checks import check
+from perdure_aws.cloudformation.door import Outside, outside_of
 from perdure_aws.cloudformation.flow import Emitted, flow_template
 from perdure_aws.cloudformation.store import store_template
+from perdure_aws.cloudformation.tasks import SITES
 from perdure_aws.layout import compact, pretty
 from perdure_aws.limits import LIMITS, value_of
 
@@ -51,6 +53,7 @@ class AwsTarget:
     family: Literal["machine"] = "machine"
     name = "aws"
     limits: Limits = TABLE
+    has_door = True
 
     def __init__(self) -> None:
         self._imported: Imported | None = None
@@ -67,6 +70,8 @@ class AwsTarget:
         """The artifacts of the entry flow, and below `flows` the machines of those it starts."""
         (built, document), *others = self._definitions(machines)
         machine = built.machine
+        groups = function_groups(machines.steps)
+        outside = outside_of(program, (SITES, *groups))
         sites = {
             module_name(one.ref): emit(one, program.sources, program.sites)
             for one in machines.machines
@@ -81,7 +86,10 @@ class AwsTarget:
             "source": sha256(copy).hexdigest(),
             "codec": CODEC_VERSION,
             "state": STATE_VERSION,
+            **_about_outside(program, outside),
         }
+        emitted = _emitted(self._definitions(machines), machines)
+        template = flow_template(emitted, _environments(project), project.minor, groups, outside)
         files = bundle_files({**sources, **dict(program.recorded)}, sites, about)
         inner = [
             (f"{folder_of(one.machine.ref, machines)}/{name}", text)
@@ -93,14 +101,7 @@ class AwsTarget:
             **dict(inner),
             "bundle.zip": zip_of(files),
             "source.json": copy,
-            "template.json": pretty(
-                flow_template(
-                    _emitted(self._definitions(machines), machines),
-                    _environments(project),
-                    project.minor,
-                    function_groups(machines.steps),
-                )
-            ),
+            "template.json": pretty(template),
             "store.json": pretty(store_template()),
         }
 
@@ -135,6 +136,16 @@ def _copy(machine: Machine, sources: Mapping[str, str], project: Project) -> Sou
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
     text = "[tool.perdure]\n" + "".join(lines)
     return SourceCopy(machine.span.file, machine.ref.qualname, {**sources, PYPROJECT: text})
+
+
+def _about_outside(program: Program, outside: Outside) -> dict[str, Json]:
+    """What the door and who deploys need to know."""
+    about: dict[str, Json] = {}
+    if program.secrets:
+        about["secrets"] = [*program.secrets]
+    if outside.has_door:
+        about["events"] = [[one.name, one.module, one.type] for one in program.events]
+    return about
 
 
 def _emitted(

@@ -35,6 +35,7 @@ class AzureTarget:
     oldest_python: tuple[int, int] = (3, LIMITS["python_minor"].value)
     keeps_whole_statements: bool = True
     """`Unlowered` statements are code, and are printed like all other code."""
+    has_door: bool = False
 
     def check(self, program: Program, report: Report) -> None:
         """Report what is not run exactly, at its line."""

@@ -45,6 +45,7 @@ class GcpTarget:
     family: Literal["machine"] = "machine"
     name = "gcp"
     limits: Limits = TABLE
+    has_door = False
 
     def __init__(self) -> None:
         self._imported: Imported | None = None

@@ -62,6 +62,8 @@ class MachineTarget(Protocol):
     family: Literal["machine"]
     name: str
     limits: Limits
+    has_door: bool
+    """Whether what it emits serves webhooks and schedules; else the driver refuses them."""
 
     def check(self, machines: "Machines", report: "Report") -> None:
         """Report what this engine cannot take, at its line."""
@@ -82,6 +84,8 @@ class CodeTarget(Protocol):
     """The oldest Python that the engine's runtime takes; an older pin is refused."""
     keeps_whole_statements: bool
     """Whether it prints what the IR keeps whole (`Unlowered`); else the driver refuses that."""
+    has_door: bool
+    """See `MachineTarget`."""
 
     def check(self, program: "Program", report: "Report") -> None:
         """Report what this engine cannot take, at its line."""

@@ -82,6 +82,8 @@ def compile_flows(
     _refuse_duplicates(flows, report)
     analyses = [analyse(workspace, flow) for flow in flows]
     programs = [build_program(analysis, report) for analysis in analyses if report.ok]
+    for target in targets:
+        _refuse_without_door([program for program in programs if program], target, report)
     compiled = [
         Compiled(
             program.entry.qualname,
@@ -94,6 +96,16 @@ def compile_flows(
         if program
     ]
     return tuple(compiled) if report.ok else ()
+
+
+def _refuse_without_door(programs: "Sequence[Program]", target: "Target", report: Report) -> None:
+    """What starts a flow is part of what is deployed: it is never left out without a word."""
+    from perdure.ir import WebhookTrigger
+
+    for program in programs if not target.has_door else ():
+        for trigger in program.triggers:
+            what = "webhooks" if isinstance(trigger, WebhookTrigger) else "schedules"
+            _not_lowered(what, trigger.span, target.name, report)
 
 
 def check_flow(name: FlowName, report: Report) -> "Analysis | None":

@@ -450,6 +450,17 @@ type Trigger = WebhookTrigger | CronTrigger
 
 
 @final
+class EventType(NamedTuple):
+    """An event that some wait of the program takes, and the type that is declared there."""
+
+    name: str | None
+    """None where the name is made up at run time."""
+    module: str
+    type: str
+    """The expression as written, in the names of its module; "" where none is declared."""
+
+
+@final
 class Program(NamedTuple):
     """One flow with everything it reaches, ready for a target."""
 
@@ -473,3 +484,7 @@ class Program(NamedTuple):
     """What starts the entry flow from outside, in source order."""
     secrets: tuple[str, ...] = ()
     """The names of the secrets that the sources read, sorted."""
+    links: bool = False
+    """Whether some of the sources makes approval links."""
+    events: tuple[EventType, ...] = ()
+    """Which payloads its events take; only where something from outside reaches its runs."""

@@ -29,6 +29,9 @@ OUTSIDE = {
 }
 """What modules of a bundle import though it is not in there."""
 
+CALLED = ("perdure_aws/door.py", "perdure_aws/handler.py")
+"""What Lambda calls."""
+
 FLOW = """
 from perdure import Retry, event, flow, step
 
@@ -97,7 +100,7 @@ def test_every_module_can_be_imported_with_the_standard_library_alone(triage: Pa
     modules = sorted(
         path.relative_to(triage).with_suffix("").as_posix().replace("/", ".")
         for path in triage.rglob("*.py")
-        if path.name != "handler.py"
+        if path.relative_to(triage).as_posix() not in CALLED
     )
     names = [name.removesuffix(".__init__") for name in modules]
     code = f"""
@@ -109,9 +112,9 @@ print(json.dumps(sorted(m for m in sys.modules if m.partition(".")[0] in ("boto3
     assert in_lambda(triage, code, packages=False) == []
 
 
-def test_the_handler_needs_boto3_besides(triage: Path) -> None:
+def test_the_handlers_need_boto3_besides(triage: Path) -> None:
     code = """
-from perdure_aws import handler
+from perdure_aws import door, handler
 import perdure
 print(json.dumps([handler.__file__, perdure.__file__]))
 """

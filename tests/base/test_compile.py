@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from perdure import rules
-from perdure.backend import Artifacts, CodeTarget, Limits
+from perdure.backend import Artifacts, CodeTarget, Limits, load_target
 from perdure.cli.main import run
 from perdure.diagnostics import Report
 from perdure.ir import Program
@@ -34,6 +34,7 @@ class _Printed:
     family: Literal["code"] = "code"
     oldest_python: tuple[int, int] = (3, 12)
     keeps_whole_statements = False
+    has_door = False
     name = "printed"
     limits: Limits = MappingProxyType({})
 
@@ -184,3 +185,31 @@ def test_a_flow_of_the_same_name_in_another_file_does_not_take_its_folder(
     assert perdure("compile", "b.py")[0] == 0, "the flow has moved"
     (tmp_path / "b.py").rename(tmp_path / "c.py")
     assert perdure("compile", "c.py")[0] == 0, "the file was renamed"
+
+
+TRIGGERED = """
+from perdure import Cron, GitHub, Webhook, flow, secret
+
+
+@flow(on=[Webhook("/x", verify=GitHub(secret("K"))), Cron("0 9 * * *", input={"n": 1})])
+async def main(n: int) -> int:
+    return n
+"""
+
+
+def test_a_target_without_a_door_refuses_what_starts_a_flow(
+    perdure: Perdure, tmp_path: Path
+) -> None:
+    (tmp_path / "hooked.py").write_text(TRIGGERED)
+    code, _, err = perdure("compile", "hooked.py")
+    assert code == 1
+    assert "error[PDR390]: printed does not lower webhooks yet (line 5)" in err
+    assert "error[PDR390]: printed does not lower schedules yet (line 5)" in err
+    assert not (tmp_path / "compiled").exists()
+
+
+@pytest.mark.parametrize("target", ["gcp", "azure"])
+def test_whether_a_target_has_a_door_says_the_target(target: str) -> None:
+    found = load_target(target)
+    assert found is not None
+    assert not found.has_door

@@ -18,6 +18,9 @@ from typing import NamedTuple, final
 
 from perdure.codec import Json
 from perdure.project import Environment
+from perdure.webhooks.links import LINK_KEY
+from perdure_aws.cloudformation import door
+from perdure_aws.cloudformation.door import DOOR, NOTHING, Outside
 from perdure_aws.cloudformation.roles import machine_role, sites_role
 from perdure_aws.cloudformation.tasks import SITES, functions, seconds_of, tasks
 
@@ -70,9 +73,10 @@ def flow_template(
     environments: Mapping[str, Environment],
     python: str,
     groups: Mapping[str, str],
+    outside: Outside = NOTHING,
 ) -> dict[str, Json]:
     """The template. `groups`: the group by function name, for those that have one."""
-    return FlowTemplate(machines, environments, python, groups).document()
+    return FlowTemplate(machines, environments, python, groups, outside).document()
 
 
 @final
@@ -85,6 +89,7 @@ class FlowTemplate:
         environments: Mapping[str, Environment],
         python: str,
         groups: Mapping[str, str],
+        outside: Outside,
     ) -> None:
         self.machines = machines
         self.flow = machines[0].ref
@@ -92,6 +97,7 @@ class FlowTemplate:
         self.environments = dict(environments) or {NOWHERE.name: NOWHERE}
         self.python = python
         self.groups = groups
+        self.outside = outside
         self.functions = functions(self.tasks)
         self.mapping = {name: self._settings(one) for name, one in self.environments.items()}
 
@@ -106,6 +112,7 @@ class FlowTemplate:
             resources.update(self._machine(one))
         resources["Live"] = _alias(ALIAS, _routing())
         resources.update(self._ends())
+        resources.update(self._outside())
         resources.update(self._alarms())
         return {
             "AWSTemplateFormatVersion": "2010-09-09",
@@ -141,6 +148,19 @@ class FlowTemplate:
             "Weight": _percent("percent of new runs that start on the newest version", 100),
             "StableWeight": _percent("the rest of a hundred", 0),
             "StableVersion": _text("ARN of the version that takes the rest", "none"),
+            **self._project(),
+        }
+
+    def _project(self) -> dict[str, Json]:
+        """Asked for where secrets are read: their names begin with it."""
+        if not any(set(names) - {LINK_KEY.name} for names in self.outside.secrets.values()):
+            return {}
+        return {
+            "Project": {
+                "Type": "String",
+                "AllowedPattern": "[A-Za-z0-9_.-]+",
+                "Description": "secrets are called <Project>/<Environment>/NAME",
+            }
         }
 
     def _settings(self, environment: Environment) -> dict[str, Json]:
@@ -192,7 +212,13 @@ class FlowTemplate:
         # What the version stands for, where CloudFormation sees no change of the version itself.
         digest = _digest({"function": properties, "settings": dict(self.mapping)})
         return {
-            role: sites_role(logs, answers_tokens=waits, starts=starts, allowed=allowed),
+            role: sites_role(
+                logs,
+                answers_tokens=waits,
+                starts=starts,
+                allowed=allowed,
+                secrets=self.outside.secrets.get(name, ()),
+            ),
             logs: self._log_group(f"/aws/lambda/{physical}"),
             name: {"Type": "AWS::Lambda::Function", "Properties": properties},
             f"{name}Version": {
@@ -224,6 +250,8 @@ class FlowTemplate:
                     "PERDURE_TABLE": {"Ref": "Table"},
                     "PERDURE_ENVIRONMENT": {"Ref": "Environment"},
                     **self._known_machines(name),
+                    **(door.url_of(self.outside) if self.outside.links else {}),
+                    **door.secret_places(self.outside.secrets.get(name, ())),
                 }
             },
             "LoggingConfig": {"LogGroup": {"Ref": logs}},
@@ -305,6 +333,25 @@ class FlowTemplate:
             "TracingConfiguration": {"Enabled": True},
         }
 
+    # --- what reaches it from outside -----------------------------------------------------------
+
+    def _outside(self) -> Resources:
+        """The door, and what leads to it."""
+        if not self.outside.has_door:
+            return {}
+        physical = "${AWS::StackName}-door"
+        configuration = self._configuration(SITES, physical, f"{DOOR}Role", f"{DOOR}Logs")
+        made = door.door(self.outside, configuration, self.machines[0].name)
+        made[f"{DOOR}Logs"] = self._log_group(f"/aws/lambda/{physical}")
+        if self.outside.has_api:
+            made["ApiLogs"] = self._log_group("/aws/vendedlogs/apis/${AWS::StackName}")
+            made.update(door.api(self.outside))
+        if self.outside.links:
+            made.update(door.link_key())
+        made.update(door.schedules(self.outside))
+        made[f"{DOOR}FailedAlarm"] = self._alarm("Errors", "the door fails", DOOR)
+        return made
+
     # --- what watches ---------------------------------------------------------------------------
 
     def _ends(self) -> Resources:
@@ -382,6 +429,7 @@ class FlowTemplate:
                 name: {"Description": "a function's version", "Value": {"Ref": f"{name}Version"}}
                 for name in self.functions
             },
+            **door.urls(self.outside),
         }
 
 

@@ -3,15 +3,27 @@
 machine     invoke the pinned versions of the functions that its states name; deliver its log;
             send its trace
 sites       the run store's three operations on its table; answer task tokens (only a
-            function that is given some); write its log; send its trace; what
-            `[tool.perdure.env.X] allow` says
+            function that is given some); read the secrets that its code names; write its log;
+            send its trace; what `[tool.perdure.env.X] allow` says
+door        the run store; start the flow's machine (only if something starts runs); wake waits
+            (only if something sends events); read the secrets of its schemes and links
+scheduler   invoke the door
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from perdure.codec import Json
+from perdure.webhooks.links import LINK_KEY
 
-__all__ = ["STORE_ACTIONS", "TOKEN_ACTIONS", "machine_role", "sites_role"]
+__all__ = [
+    "STORE_ACTIONS",
+    "TOKEN_ACTIONS",
+    "Resource",
+    "door_role",
+    "machine_role",
+    "scheduler_role",
+    "sites_role",
+]
 
 type Resource = dict[str, Json]
 type Statement = dict[str, Json]
@@ -56,16 +68,12 @@ def sites_role(
     answers_tokens: bool,
     starts: Sequence[str],
     allowed: Mapping[str, Sequence[str]],
+    secrets: Sequence[str] = (),
 ) -> Resource:
     """The role of one function. `starts`: names of machines whose executions it starts and stops;
-    `allowed`: by the condition that says in which environment.
+    `allowed`: by the condition that says in which environment; `secrets`: what it reads.
     """
-    table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Table}"
-    statements = [
-        _allow(STORE_ACTIONS, {"Fn::Sub": table}),
-        _allow(("logs:CreateLogStream", "logs:PutLogEvents"), {"Fn::GetAtt": [logs, "Arn"]}),
-        _allow(TRACING, "*"),
-    ]
+    statements = _of_a_function(logs)
     if answers_tokens:
         statements.append(_allow(TOKEN_ACTIONS, "*"))
     if starts:
@@ -76,6 +84,7 @@ def sites_role(
                 [_of_states("execution", f"{name}:*") for name in starts],
             ),
         ]
+    statements += _reads(secrets)
     policies: list[Json] = [
         {
             "Fn::If": [
@@ -88,6 +97,49 @@ def sites_role(
         if permissions
     ]
     return _role("lambda", statements, None, policies)
+
+
+def door_role(logs: str, *, starts: Sequence[str], wakes: bool, secrets: Sequence[str]) -> Resource:
+    """The role of the door. `starts`: names of machines; `wakes`: whether it sends events."""
+    statements = _of_a_function(logs)
+    if wakes:
+        statements.append(_allow(("states:SendTaskSuccess",), "*"))
+    if starts:
+        machines = [_of_states("stateMachine", name) for name in starts]
+        statements.append(_allow(("states:StartExecution",), machines))
+    return _role("lambda", [*statements, *_reads(secrets)], None)
+
+
+def scheduler_role(door: str) -> Resource:
+    """The role under which Scheduler tells the door of a moment."""
+    return _role(
+        "scheduler",
+        [_allow(("lambda:InvokeFunction",), {"Fn::GetAtt": [door, "Arn"]})],
+        {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+    )
+
+
+def _of_a_function(logs: str) -> list[Statement]:
+    """What every function that works on runs does."""
+    table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Table}"
+    return [
+        _allow(STORE_ACTIONS, {"Fn::Sub": table}),
+        _allow(("logs:CreateLogStream", "logs:PutLogEvents"), {"Fn::GetAtt": [logs, "Arn"]}),
+        _allow(TRACING, "*"),
+    ]
+
+
+def _reads(secrets: Sequence[str]) -> list[Statement]:
+    """To read secrets by name: behind it, Secrets Manager puts six characters of its own
+    (secretsmanager/latest/userguide/reference_iam-permissions.html, 2026-11-23)."""
+    arn = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+    named: list[Json] = [
+        {"Ref": "LinkKey"}
+        if name == LINK_KEY.name
+        else {"Fn::Sub": f"{arn}${{Project}}/${{Environment}}/{name}-??????"}
+        for name in secrets
+    ]
+    return [_allow(("secretsmanager:GetSecretValue",), named)] if named else []
 
 
 def _of_states(kind: str, name: str) -> Json:

@@ -11,7 +11,7 @@ from perdure_aws.cloudformation.flow import ALIAS
 from perdure_aws.deploy.account import Account
 from perdure_aws.deploy.bucket import Bucket
 from perdure_aws.deploy.machines import Machines
-from perdure_aws.deploy.names import TAG_FLOW, store_stack, tags
+from perdure_aws.deploy.names import TAG_FLOW, secrets_prefix, store_stack, tags
 from perdure_aws.deploy.packages import Package
 from perdure_aws.deploy.releases import Release
 from perdure_aws.deploy.stacks import Stack, Stacks
@@ -104,5 +104,12 @@ def parameters(
         "CodeKey": package.key,
         "Artifacts": release.prefix,
         "Release": release_of(release, package),
+        **_project(environment.place, release),
         **shares,
     }
+
+
+def _project(place: Place, release: Release) -> dict[str, str]:
+    """What names of secrets begin with, where the template asks for it."""
+    asked: dict[str, object] = json.loads(release.template)["Parameters"]
+    return {"Project": secrets_prefix(place)} if "Project" in asked else {}

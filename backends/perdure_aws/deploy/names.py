@@ -2,6 +2,7 @@
 
 <project>-<env>              the stack of the store          perdure-shop-prod
 <project>-<env>-<flow>       the stack of a flow             perdure-shop-prod-order-placed
+<project>/<env>/NAME         a secret                        shop/prod/OPENAI_API_KEY
 """
 
 import re
@@ -9,7 +10,16 @@ from hashlib import sha256
 
 from perdure.deployment import Place
 
-__all__ = ["TAG_ENVIRONMENT", "TAG_FLOW", "TAG_PROJECT", "flow_stack", "store_stack", "tags"]
+__all__ = [
+    "TAG_ENVIRONMENT",
+    "TAG_FLOW",
+    "TAG_PROJECT",
+    "flow_stack",
+    "secret_name",
+    "secrets_prefix",
+    "store_stack",
+    "tags",
+]
 
 LONGEST = 50
 """Of a stack: functions are called after it, and their names have 64 characters."""
@@ -32,6 +42,16 @@ def tags(place: Place, flow: str | None = None) -> dict[str, str]:
     """What every stack is found by."""
     found = {TAG_PROJECT: place.name, TAG_ENVIRONMENT: place.environment.name}
     return found if flow is None else {**found, TAG_FLOW: flow}
+
+
+def secrets_prefix(place: Place) -> str:
+    """The project, as names of secrets begin with it."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", place.name) or "x"
+
+
+def secret_name(place: Place, name: str) -> str:
+    """What a secret is called in Secrets Manager."""
+    return f"{secrets_prefix(place)}/{place.environment.name}/{name}"
 
 
 def _plain(name: str) -> str:

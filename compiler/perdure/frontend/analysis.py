@@ -196,6 +196,8 @@ class Analysis:
         """What starts the entry flow from outside."""
         self.secrets: tuple[str, ...] = ()
         """The secrets that the sources name, sorted."""
+        self.links = False
+        """Whether the sources make approval links."""
 
     @property
     def ok(self) -> bool:

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from perdure.diagnostics import Report
     from perdure.frontend.resolver import Resolver
 
-__all__ = ["read_secret_names"]
+__all__ = ["makes_links", "read_secret_names"]
 
 _MAKERS = frozenset(
     {"perdure.secret", "perdure.Secret", "perdure.secrets.secret", "perdure.secrets.Secret"}
 )
+_LINKS = frozenset({"perdure.approval_link", "perdure.webhooks.links.approval_link"})
 
 
 def read_secret_names(
@@ -40,8 +41,24 @@ def read_secret_names(
     return tuple(sorted(names))
 
 
+def makes_links(resolver: "Resolver", modules: Iterable[Module]) -> bool:
+    """Whether something in the modules is `perdure.approval_link`, called or handed on."""
+    for module in modules:
+        if "approval_link" not in module.source.text:
+            continue
+        scope = Scope(module, None, {})
+        if any(_dotted(resolver, node, scope) in _LINKS for node in ast.walk(module.tree)):
+            return True
+    return False
+
+
 def _is_maker(resolver: "Resolver", node: ast.Call, scope: Scope) -> bool:
-    if not isinstance(node.func, ast.Name | ast.Attribute):
-        return False
-    meaning = resolver.expression(node.func, scope)
-    return isinstance(meaning, External) and meaning.dotted in _MAKERS
+    return _dotted(resolver, node.func, scope) in _MAKERS
+
+
+def _dotted(resolver: "Resolver", node: ast.AST, scope: Scope) -> str:
+    """What a name means outside the project; "" for anything else."""
+    if not isinstance(node, ast.Name | ast.Attribute):
+        return ""
+    meaning = resolver.expression(node, scope)
+    return meaning.dotted if isinstance(meaning, External) else ""

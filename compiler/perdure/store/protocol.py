@@ -9,6 +9,7 @@ Layout (the formats page `docs/formats/run-store.md` has the fields):
 
     partition        sort key                     record
     run/<run>        record                       RunRecord
+    run/<run>        start                        who asked for the run from outside: the seed
     run/<run>        event/<event id>             where the event of this id lies (deduplication)
     run/<run>        inbox/<name>/<sequence>      Event, in order
     run/<run>        mark/<name>                  all events up to this sequence are taken

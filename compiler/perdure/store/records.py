@@ -38,6 +38,11 @@ def run_key(run: str) -> Key:
     return Key(partition_of(run), "record")
 
 
+def start_key(run: str) -> Key:
+    """Return the key that says that somebody outside asked for the run."""
+    return Key(partition_of(run), "start")
+
+
 def index_key(started: float, run: str) -> Key:
     """Return the key of the entry that lists the run by its start, in microseconds."""
     return Key(RUNS, f"{int(started * 1_000_000):020d}/{run}")

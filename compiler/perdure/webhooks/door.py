@@ -15,7 +15,7 @@ from json import dumps
 from typing import Any, Final, NamedTuple, Protocol, final
 
 from perdure.codec.text import Json
-from perdure.errors import InvalidInput, RunConflict
+from perdure.errors import InvalidInput, LimitExceeded, RunConflict
 from perdure.language import Flow
 from perdure.secrets import MissingSecret
 from perdure.triggers import Webhook
@@ -120,6 +120,8 @@ class Door:
             new = self._runs.start(flow, encode_input(flow, arguments), run)
         except InvalidInput as error:
             raise Refused(422, str(error)) from None
+        except LimitExceeded as error:
+            raise Refused(413, str(error)) from None
         except RunConflict:
             raise Refused(409, f"run {run} was started with another input") from None
         return _text(202 if new else 200, {"run": run})

@@ -22,10 +22,11 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from perdure_aws.engine.lambdas import respond
+from tests.aws_deploy.cloud.front import Front, Response, Sent
 from tests.aws_deploy.cloud.functions import Functions
 from tests.aws_deploy.cloud.states import Running, States
 
-__all__ = ["Call", "Cloud", "cloud"]
+__all__ = ["Call", "Cloud", "Response", "cloud"]
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "none",
@@ -40,6 +41,7 @@ LISTS: tuple[tuple[Any, str, str, str], ...] = (
     ("dynamodb", "list_tables", "TableNames", ""),
     ("s3", "list_buckets", "Buckets", "Name"),
     ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    ("secretsmanager", "list_secrets", "SecretList", "Name"),
 )
 """Of each service: how what it keeps is listed."""
 
@@ -62,7 +64,10 @@ class Cloud:
         self.now = datetime.now(UTC).replace(microsecond=0)
         self.calls: list[Call] = []
         self.fault: Callable[[Call], None] = lambda call: None
+        self.deliveries = 1
+        """How often Scheduler tells of a moment: at least once."""
         self.after: Callable[[Call], None] = lambda call: None
+        self.front = Front()
         self._by = [DEPLOYER]
         self.states = States(Functions(folder, self._invoked), lambda: self.now)
         self.states.ended.append(self._ended)
@@ -71,11 +76,29 @@ class Cloud:
         """Let time pass, and everything happen that is due meanwhile."""
         until = self.now + timedelta(seconds=seconds)
         self.states.settle()
-        while (due := self.states.next_due()) is not None and due <= until:
-            self.now = max(self.now, due)
+        while (due := self._next_due()) is not None and due <= until:
+            before, self.now = self.now, max(self.now, due)
+            if due > before and self.front.next_due(before) == due:
+                for _ in range(self.deliveries):
+                    self.front.tell(self._invoke, due)
             self.states.settle()
         self.now = until
         self.states.settle()
+
+    def request(
+        self, url: str, body: bytes = b"", headers: Mapping[str, str] = {}, method: str = "POST"
+    ) -> Response:
+        """A request from outside, to an HTTP API."""
+        return self.front.request(Sent(url, body, headers, method), self._invoke, self.now)
+
+    def _next_due(self) -> datetime | None:
+        due = (self.states.next_due(), self.front.next_due(self.now))
+        return min((one for one in due if one is not None), default=None)
+
+    def _invoke(self, function: str, event: Any) -> Mapping[str, Any]:
+        """Invoke a function that no execution waits for."""
+        context: Any = _Context(self)  # Any: the part that a told function asks for
+        return respond(self.states.functions[function], event, context, 900.0)
 
     def left(self) -> list[str]:
         """Everything that is there: stacks, and what stands for itself in moto's services."""
@@ -141,9 +164,7 @@ class Cloud:
                 "cause": one.now.cause,
             },
         }
-        code = self.states.functions[function]
-        context: Any = _Context(self)  # Any: the part that a told function asks for
-        said = respond(code, event, context, 900.0)
+        said = self._invoke(function, event)
         assert "FunctionError" not in said, json.dumps(said)
 
 
@@ -187,7 +208,7 @@ def cloud(folder: Path) -> Generator[Cloud]:
     with (
         patch.dict(os.environ, SECRETS),
         moto.mock_aws(config={"lambda": {"use_docker": False}}),
-        corrected(there.states),
+        corrected(there.states, there.front),
         patch.object(BaseClient, "_make_api_call", call),
     ):
         try:

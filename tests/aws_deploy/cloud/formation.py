@@ -16,8 +16,10 @@ import boto3
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import Stack
-from moto.core.common_models import CloudFormationModel
 
+from tests.aws_deploy.cloud.front import Front
+from tests.aws_deploy.cloud.outside import outside_models
+from tests.aws_deploy.cloud.resource import Made as _Made
 from tests.aws_deploy.cloud.states import States
 
 __all__ = ["corrected"]
@@ -28,9 +30,12 @@ STATES = "arn:aws:states:us-east-1:123456789012"
 
 
 @contextmanager
-def corrected(states: States) -> Iterator[None]:
+def corrected(states: States, front: Front) -> Iterator[None]:
     """moto's CloudFormation, corrected, while this holds."""
-    models = {**parsing.get_model_map(), **{m.cloudformation_type(): m for m in _models(states)}}
+    models = {
+        **parsing.get_model_map(),
+        **{m.cloudformation_type(): m for m in _all_models(states, front)},
+    }
     with ExitStack() as patches:
         patches.enter_context(patch.object(parsing, "get_model_map", lambda: models))
         patches.enter_context(patch.object(parsing, "parse_condition", compare_texts))
@@ -154,63 +159,9 @@ def _named(resource: Json) -> set[str]:
 # --- resources that moto does not make, or makes otherwise ----------------------------------------
 
 
-class _Made(CloudFormationModel):
-    """A resource that is its properties, and an identity."""
-
-    KIND = ""
-
-    def __init__(self, identity: str, properties: Json) -> None:
-        self.identity = identity
-        self.properties = properties
-
-    @property
-    def physical_resource_id(self) -> str:
-        return self.identity
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
-
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return cls.KIND
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        return True
-
-    def get_cfn_attribute(self, attribute: str) -> str:
-        return self.identity
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls,
-        resource_name: str,
-        cloudformation_json: Json,
-        account_id: str,
-        region_name: str,
-        **_: Any,
-    ) -> Any:
-        return cls.put(resource_name, cloudformation_json["Properties"], None)
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: Json,
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        return cls.put(new_resource_name, cloudformation_json["Properties"], original_resource)
-
-    @classmethod
-    def put(cls, name: str, properties: Json, before: Any) -> Any:
-        """Make or change it; a replaced one stays where it is (UpdateReplacePolicy: Retain)."""
-        return cls(name if before is None else before.identity, properties)
-
-    def delete(self, account_id: str, region_name: str) -> None:
-        """It goes with its stack."""
+def _all_models(states: States, front: Front) -> Iterator[type[_Made]]:
+    yield from _models(states)
+    yield from outside_models(front)
 
 
 def _models(states: States) -> Iterator[type[_Made]]:
@@ -289,11 +240,6 @@ def _models(states: States) -> Iterator[type[_Made]]:
                 FunctionName=properties["FunctionName"], Description=properties["Description"]
             )
             return cls(said["FunctionArn"], properties)
-
-    class Permission(_Made):
-        """moto 5.2.5: takes no function's version. AWS: name or ARN, with a version."""
-
-        KIND = "AWS::Lambda::Permission"
 
     class Rule(_Made):
         """moto 5.2.5: cannot be updated, and sends nothing of Step Functions. Here: kept, and
@@ -378,6 +324,6 @@ def _models(states: States) -> Iterator[type[_Made]]:
 
     rules: dict[str, Json] = states.rules
     yield from (
-        StateMachine, StateMachineVersion, StateMachineAlias, LambdaVersion, Permission, Rule,
+        StateMachine, StateMachineVersion, StateMachineAlias, LambdaVersion, Rule,
         Alarm, BucketPolicy, LogGroup, Role,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from types import ModuleType
@@ -88,9 +89,12 @@ class Functions(Mapping[str, LambdaFunction]):
         self._known: dict[str, FunctionCode] = {}
 
     def __getitem__(self, arn: str) -> LambdaFunction:
-        if arn not in self._known:
-            self._known[arn] = self._load(arn)
-        code = self._known[arn]
+        if arn.count(":") == 6:
+            code = self._load_newest(arn)
+        else:
+            if arn not in self._known:
+                self._known[arn] = self._load(arn)
+            code = self._known[arn]
 
         def invoke(event: Json, context: LambdaContext, /) -> Json:
             with self._invoked(arn):
@@ -112,6 +116,19 @@ class Functions(Mapping[str, LambdaFunction]):
         awslambda: Any = import_module("moto.awslambda.utils")
         _, _, _, region, account, _, name, version = arn.split(":")
         found = awslambda.get_backend(account, region).get_function(name, version)
-        folder = self._folder / f"{name}-{version}"
+        return self._code(found, f"{name}-{version}")
+
+    def _load_newest(self, arn: str) -> FunctionCode:
+        """A function without a version: what it is now."""
+        awslambda: Any = import_module("moto.awslambda.utils")
+        _, _, _, region, account, _, name = arn.split(":")
+        found = awslambda.get_backend(account, region).get_function(name)
+        is_now = f"{name}-{found.code_sha_256}-{sorted(found.environment_vars.items())}"
+        known = f"{name}-{sha256(is_now.encode()).hexdigest()[:12]}"
+        if known not in self._known:
+            self._known[known] = self._code(found, known)
+        return self._known[known]
+
+    def _code(self, found: Any, folder: str) -> FunctionCode:
         env = {key: str(value) for key, value in found.environment_vars.items()}
-        return FunctionCode(folder, found.code_bytes, found.handler, env)
+        return FunctionCode(self._folder / folder, found.code_bytes, found.handler, env)

@@ -10,6 +10,7 @@ from perdure.frontend import instrument
 from perdure.frontend.analysis import CallKind, FunctionKind
 from perdure.frontend.build import statements
 from perdure.frontend.build.effects import Effects
+from perdure.frontend.build.event_types import event_types
 from perdure.frontend.build.lowering import Lowering
 from perdure.frontend.build.recorded import recorded_sources
 from perdure.ir import Function, Parameter, Program, StepInfo
@@ -49,6 +50,8 @@ def build(analysis: "Analysis") -> Program:
         recorded=recorded_sources(analysis),
         triggers=analysis.triggers,
         secrets=analysis.secrets,
+        links=analysis.links,
+        events=event_types(analysis) if analysis.triggers or analysis.links else (),
     )
 
 

@@ -1,0 +1,44 @@
+"""Starts from outside, which may be repeated: the first one settles the seed.
+
+Whoever starts a run notes it here before asking the engine, so that a repeated start asks for the
+very same: the same name and input is the same execution.
+"""
+
+from perdure.errors import RunConflict
+from perdure.store.protocol import FORMAT, Json, RunStore
+from perdure.store.records import Body, start_key
+from perdure.store.runs import get_run
+
+__all__ = ["is_noted", "note_start"]
+
+
+def note_start(store: RunStore, run: str, flow: str, digest: str, seed: str) -> tuple[str, bool]:
+    """Note the start of a run; its seed, and whether this call was the first.
+
+    `digest` is that of the input. The same id with another flow or input is a RunConflict.
+    """
+    record = get_run(store, run)
+    if record is not None:
+        _check_same(run, record.flow, flow, same_input=record.input_digest == digest)
+        return record.seed, False
+    body: dict[str, Json] = {"format": FORMAT, "flow": flow, "input_digest": digest, "seed": seed}
+    new = store.put_if_absent(start_key(run), body)
+    item = None if new else store.get(start_key(run))
+    if item is None:
+        return seed, True
+    noted = Body(item)
+    same = noted.text("input_digest") == digest
+    _check_same(run, noted.text("flow"), flow, same_input=same)
+    return noted.text("seed"), False
+
+
+def is_noted(store: RunStore, run: str) -> bool:
+    """Whether somebody has asked for a run of this id, be it that no site of it ran yet."""
+    return store.get(start_key(run)) is not None
+
+
+def _check_same(run: str, known: str, flow: str, *, same_input: bool) -> None:
+    if known != flow:
+        raise RunConflict(f"run {run!r} is a run of {known}, not of {flow}")
+    if not same_input:
+        raise RunConflict(f"run {run!r} was started with another input")
