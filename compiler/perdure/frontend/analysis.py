@@ -192,6 +192,10 @@ class Analysis:
         the project, or the dotted name of a module member elsewhere ("asyncio.TimeoutError",
         "builtins.len")."""
 
+        self.asked: set[int] = set()
+        """The `id()` of expressions whose values may have to cross an operation, and of which only
+        run time knows whether they have a codec: the instrumented code asks."""
+
         self.triggers: tuple[Trigger, ...] = ()
         """What starts the entry flow from outside."""
         self.secrets: tuple[str, ...] = ()

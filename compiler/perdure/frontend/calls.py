@@ -309,7 +309,7 @@ def _refuse(reader: "Reader", node: ast.Call, func: ast.expr, dotted: str) -> No
         reader.problem(rules.OTHER_ASYNCIO, func, call=written)
     elif reader.context is node:
         reader.problem(rules.WITH_IO, func, what=written)
-    elif top in sys.stdlib_module_names:
+    elif top in sys.stdlib_module_names or top == "perdure":
         impure(reader, func, written)
     else:
         reader.problem(rules.UNKNOWN_CALL, func, call=written, hint=unknown_hint(top))

@@ -21,6 +21,7 @@ from perdure.frontend.meanings import (
     Instance,
     Meaning,
     ProjectModule,
+    Scope,
     Table,
     absolute,
     is_set,
@@ -389,10 +390,22 @@ def _is_global(reader: "Reader", node: ast.expr) -> bool:
 def global_read(reader: "Reader", node: ast.Name | ast.Attribute, meaning: GlobalValue) -> None:
     """A module-level value that flow code reads has to be one fixed value."""
     if id(node) not in reader.written and not fixed.is_fixed(reader.walk, meaning):
-        name = node.id if isinstance(node, ast.Name) else ast.unparse(node)
-        reader.problem(rules.GLOBAL_READ, node, name=name)
+        name = ast.unparse(node)
+        if _is_secret(reader, meaning):
+            border = f"the border of the {reader.kind.value} `{reader.state.ref.qualname}`"
+            reader.problem(rules.SECRET_CANNOT_CROSS, node, type=name, border=border)
+        else:
+            reader.problem(rules.GLOBAL_READ, node, name=name)
     elif id(node) not in reader.written:
         holders.constant(reader, meaning)
+
+
+def _is_secret(reader: "Reader", meaning: GlobalValue) -> bool:
+    """Whether a module binds the name to `secret(...)`."""
+    scope = Scope(meaning.module, None, {})
+    made = [binding.value for binding in meaning.bindings if isinstance(binding.value, ast.Call)]
+    makers = [reader.resolver.expression(call.func, scope) for call in made]
+    return any(isinstance(one, External) and one.dotted in known.SECRETS for one in makers)
 
 
 def table_read(reader: "Reader", node: ast.expr, meaning: Table) -> None:

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, final
 
 from perdure import rules
+from perdure.frontend.analysis import FunctionKind
 from perdure.frontend.state import State
 from perdure.frontend.symbols import every_statement
 from perdure.frontend.uncodable import Made, made_by
+from perdure.frontend.unproven import Sources
 from perdure.ir import (
     Block,
     Branch,
@@ -46,10 +48,12 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 type Place = tuple[int, int, int, int]
+type Key = tuple[type[ast.AST], Place]
+"""An expression in the source, and its copies."""
 type Sites = dict[Place, Made]
 """What makes such values."""
-type Held = dict[Slot, Made]
-"""Slots that may hold such a value here."""
+type Held = dict[Slot, tuple[Made, ...]]
+"""Slots that may hold such values here."""
 
 _ADDS = frozenset({"append", "add", "insert", "setdefault", "appendleft", "extend", "update"})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
@@ -57,7 +61,9 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 def check(walk: "Walk", analysis: "Analysis") -> None:
     """Refuse values that an operation would have to carry and cannot."""
-    found = {state.ref: made for state in walk.states.values() if (made := _made(walk, state))}
+    sources = Sources(walk)
+    states = walk.states.values()
+    found = {state.ref: made for state in states if (made := _made(walk, state, sources))}
     if not found or not analysis.ok:
         return
     from perdure.frontend.build import build
@@ -68,13 +74,17 @@ def check(walk: "Walk", analysis: "Analysis") -> None:
         if function.ref in found:
             nested = [inner for inner in functions if walk.states[inner.ref].parent == function.ref]
             live = liveness(function, nested)
-            _Crossing(walk, walk.states[function.ref], live, found[function.ref]).check(function)
+            crossing = _Crossing(walk, walk.states[function.ref], live, found[function.ref])
+            crossing.check(function)
+            if crossing.asked:
+                written = ast.walk(walk.states[function.ref].node)
+                analysis.asked.update(id(node) for node in written if _key(node) in crossing.asked)
 
 
 # Where such values are made
 
 
-def _made(walk: "Walk", state: State) -> dict[Place, Made]:
+def _made(walk: "Walk", state: State, sources: Sources) -> Sites:
     """What the function makes that may outlive the expression it is made in."""
     if not (state.certain and state.has_operations) or isinstance(state.node, ast.Lambda):
         return {}
@@ -87,7 +97,18 @@ def _made(walk: "Walk", state: State) -> dict[Place, Made]:
                 made = made_by(walk.resolver, node, state.scope)
                 if made is not None:
                     found[_place(node)] = made
+        if awaits or _binds(own):
+            for node in own:
+                if not isinstance(node, ast.Call) or _place(node) in found:
+                    continue
+                if sources.gives(node, state.scope):
+                    found[_place(node)] = Made(node, "", "", asked=True)
     return found
+
+
+def _binds(own: list[ast.AST]) -> bool:
+    kinds = ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr | ast.Return
+    return any(isinstance(n, kinds) or (isinstance(n, ast.Call) and _adds(n)) for n in own)
 
 
 def _own(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -132,7 +153,7 @@ def _adds(call: ast.Call) -> bool:
 
 
 def _empties(node: ast.AST) -> bool:
-    return (
+    return isinstance(node, ast.AugAssign) or (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("extend", "update")
@@ -170,6 +191,10 @@ def _place(node: ast.AST) -> Place:
     return (*start, getattr(node, "end_lineno", 0), getattr(node, "end_col_offset", 0))
 
 
+def _key(node: ast.AST) -> Key:
+    return type(node), _place(node)
+
+
 def _within(place: Place, outer: Place) -> bool:
     return outer[:2] <= place[:2] and place[2:] <= outer[2:]
 
@@ -193,6 +218,9 @@ class _Crossing:
         self.stops: list[Held] = [{}]
         self.again: list[Held] = [{}]
         self.told: set[Place] = set()
+        self.asked: set[Key] = set()
+        """The expressions whose values the code asks the codec about."""
+        self.is_helper = state.func.kind is not FunctionKind.FLOW
 
     def check(self, function: Function) -> None:
         """Go through the function."""
@@ -202,8 +230,7 @@ class _Crossing:
         """What is held at the end of a block, given what is at its start."""
         for statement in block:
             held = self.statement(statement, held)
-            for seen in self.seen:
-                seen.update(held)
+            self.seen = [_joined(seen, held) for seen in self.seen]
         return held
 
     def statement(self, statement: Stmt, held: Held) -> Held:
@@ -231,11 +258,13 @@ class _Crossing:
                 return self.try_(statement, held)
             case If() | Match() | While() | For():
                 return self.decision(statement, held)
-            case Exit(kind=kind):
+            case Exit(kind=kind, value=value):
+                if kind is ExitKind.RETURN and value is not None and self.is_helper:
+                    self.ask(self.value(value, held))
                 if kind is ExitKind.BREAK:
-                    self.stops[-1].update(held)
+                    self.stops[-1] = _joined(self.stops[-1], held)
                 elif kind is ExitKind.CONTINUE:
-                    self.again[-1].update(held)
+                    self.again[-1] = _joined(self.again[-1], held)
                 return {}
             case Unlowered():
                 return held
@@ -250,7 +279,7 @@ class _Crossing:
             case If(test=test, then=then, orelse=orelse):
                 held = self.tested(test, held)
                 self.decide(statement, (then, orelse), held)
-                return self.block(then, held) | self.block(orelse, held)
+                return _joined(self.block(then, held), self.block(orelse, held))
             case Match(subject=subject, cases=cases):
                 held = self.tested(subject, held)
                 self.decide(statement, tuple(case.body for case in cases), held)
@@ -303,41 +332,49 @@ class _Crossing:
     def cross(
         self, statement: Stmt, held: Held, live: frozenset[Slot], what: str = "operation"
     ) -> None:
-        """Refuse what is held in a slot that is needed on the other side."""
-        for slot, made in held.items():
-            place = _place(made.node)
-            if slot not in live or place in self.told:
-                continue
-            self.told.add(place)
-            line = statement.span.line
-            if made.iterator:
-                text = ast.unparse(made.node)
-                self.walk.problem(self.state, rules.ITERATOR_ACROSS_OPERATION, made.node, what=text)
-            else:
-                self.walk.problem(
-                    self.state,
-                    rules.CANNOT_CROSS,
-                    made.node,
-                    type=made.type,
-                    border=f"the {what} in line {line}",
-                    instead=made.instead.format(line=line),
-                )
+        """Refuse what is held in a slot that is needed on the other side, or have it asked."""
+        for slot, values in held.items():
+            if slot in live:
+                self.ask(values)
+                for made in values:
+                    if not made.asked and _place(made.node) not in self.told:
+                        self.refuse(statement, made, what)
+
+    def ask(self, values: tuple[Made, ...]) -> None:
+        """The code asks the codec where these are bound."""
+        self.asked.update(_key(made.node) for made in values if made.asked)
+
+    def refuse(self, statement: Stmt, made: Made, what: str) -> None:
+        self.told.add(_place(made.node))
+        line = statement.span.line
+        if made.iterator:
+            text = ast.unparse(made.node)
+            self.walk.problem(self.state, rules.ITERATOR_ACROSS_OPERATION, made.node, what=text)
+        else:
+            self.walk.problem(
+                self.state,
+                rules.CANNOT_CROSS,
+                made.node,
+                type=made.type,
+                border=f"the {what} in line {line}",
+                instead=made.instead.format(line=line),
+            )
 
     # Pure code
 
     def code(self, code: tuple[ast.stmt, ...], held: Held) -> Held:
         held = dict(held)
         for statement in code:
-            simple = isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Delete)
+            simple = isinstance(statement, ast.Assign | ast.AnnAssign | ast.Delete)
             values = self.bound(statement, held)
             if simple:
                 for name in _names(statement):
                     held.pop(name, None)
-            held.update(values)
+            held = _joined(held, values)
         return held
 
     def bound(self, statement: ast.stmt, held: Held) -> Held:
-        """Slots that such a value is put into, at any depth of a statement."""
+        """Slots that such values are put into, at any depth of a statement."""
         found: Held = {}
         pending: list[ast.AST] = [statement]
         while pending:
@@ -350,26 +387,46 @@ class _Crossing:
                     into = [target]
                 case ast.NamedExpr(target=target, value=value):
                     into = [target]
+                case ast.AugAssign(target=target, value=value):
+                    into = [target]
                 case ast.Call(func=ast.Attribute(value=target), args=args) if _adds(node) and args:
                     into, value = [target], ast.Tuple(args)
                 case _:
                     continue
             made = self.value(value, held)
-            if made is not None and made.iterator and _empties(node):
-                continue  # `extend` takes the items and leaves the iterator
-            if made is not None:
-                found.update((name, made) for item in into if (name := _root(item)))
+            if _empties(node):  # `extend` and `+=` take the items and leave the iterator
+                made = tuple(one for one in made if not one.iterator)
+            if made:
+                found = _joined(found, {name: made for item in into if (name := _root(item))})
         return found
 
-    def value(self, node: ast.expr, held: Held) -> Made | None:
+    def value(self, node: ast.expr, held: Held) -> tuple[Made, ...]:
         """What an expression's value is or holds."""
+        found: dict[Made, None] = {}
         for part in _leaves(node):
-            if isinstance(part, ast.Name) and part.id in held:
-                return held[part.id]
-            made = self.made.get(_place(part))
-            if made is not None and isinstance(part, type(made.node)):
-                return made
-        return None
+            if isinstance(part, ast.Name):
+                values = held.get(part.id, ())
+                found |= dict.fromkeys(one for one in values if not one.asked)
+                is_asked = any(one.asked for one in values)
+            else:
+                made = self.made.get(_place(part))
+                sure = made is not None and not made.asked and isinstance(part, type(made.node))
+                if made is not None and sure:
+                    found[made] = None
+                is_asked = not sure and self.comes_of(part, held)
+            if is_asked:
+                found[Made(part, "", "", asked=True)] = None
+        return tuple(found)
+
+    def comes_of(self, node: ast.expr, held: Held) -> bool:
+        """Whether a value is made with what only run time knows."""
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and any(one.asked for one in held.get(part.id, ())):
+                return True
+            made = self.made.get(_place(part)) if isinstance(part, ast.Call) else None
+            if made is not None and made.asked:
+                return True
+        return False
 
 
 def _without(held: Held, slot: Slot | None) -> Held:
@@ -377,7 +434,11 @@ def _without(held: Held, slot: Slot | None) -> Held:
 
 
 def _joined(*ways: Held) -> Held:
-    return {slot: made for way in ways for slot, made in way.items()}
+    joined: Held = {}
+    for way in ways:
+        for slot, made in way.items():
+            joined[slot] = tuple(dict.fromkeys((*joined.get(slot, ()), *made)))
+    return joined
 
 
 def _names(statement: ast.stmt) -> Iterator[Slot]:

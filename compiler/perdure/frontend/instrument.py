@@ -9,6 +9,9 @@ no replaced call is shared with the original tree. Same analysis, same tree.
     datetime.now(UTC)            -> __perdure__.now(UTC)
     random.choice(xs)            -> __perdure__.rng().choice(xs)
     print(x); log.info(x)        -> __perdure__.print(x); __perdure__.log(log, 'info', x)
+    x = MADE[kind]()             -> x = __perdure__.carried(MADE[kind]())
+
+The last one where an operation may have to carry the value (`perdure.frontend.crossing`).
 """
 
 import ast
@@ -178,6 +181,12 @@ class _Copier:
         given = self.replaced.get(id(node))
         if given is not None:
             return given
+        copied = self._copied(node)
+        if id(node) not in self.analysis.asked:
+            return copied
+        return _at(node, ast.Call(_form_name(node, "carried"), [copied], []))
+
+    def _copied(self, node: ast.expr) -> ast.expr:
         match node:
             case ast.Constant():
                 return node

@@ -226,7 +226,7 @@ _EXCEPT: dict[str, frozenset[str]] = {
     "decimal": frozenset({"setcontext"}),
     "zoneinfo": frozenset({"reset_tzpath"}),
     "csv": frozenset({"register_dialect"}),
-    "perdure": frozenset(),
+    "perdure": frozenset({"approval_link"}),
     "contextlib": frozenset({"redirect_stdout", "redirect_stderr", "chdir"}),
 }
 
@@ -407,6 +407,10 @@ SECRETS = frozenset(
         "pydantic.types.SecretStr",
         "pydantic.types.SecretBytes",
         "pydantic.Secret",
+        "perdure.Secret",
+        "perdure.secret",
+        "perdure.secrets.Secret",
+        "perdure.secrets.secret",
     }
 )
 

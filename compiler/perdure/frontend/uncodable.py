@@ -37,6 +37,8 @@ class Made(NamedTuple):
     instead: str
     """What to write; `{line}` is the operation's."""
     iterator: bool = False
+    asked: bool = False
+    """Only run time knows whether it has a codec: the code asks where the value is bound."""
 
 
 def made_by(resolver: Resolver, node: ast.expr, scope: Scope) -> Made | None:

@@ -61,6 +61,7 @@ __all__ = [
     "branch",
     "call",
     "cancel",
+    "carried",
     "ctime",
     "date_today",
     "event",
@@ -124,6 +125,26 @@ def branch(callee: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     if current.get() is not None and is_helper(callee):
         return HelperCall(callee, args, kwargs)
     return callee(*args, **kwargs)
+
+
+def carried[T](value: T) -> T:
+    """The value itself, if a codec carries it; else the TypeError that the operation would raise
+    that has to carry it, raised here on every engine.
+    """
+    scope = current.get()
+    if scope is not None and not _holds_work(value):
+        encode(value, functions=scope.run.functions)
+    return value
+
+
+def _holds_work(value: object) -> bool:
+    """Whether coroutine values are in it: their operands are asked where they were made."""
+    held: Any = value
+    if isinstance(value, dict):
+        return any(map(_holds_work, held.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(_holds_work, held))
+    return isinstance(value, Awaitable)
 
 
 def _is_step(callee: object) -> TypeGuard[Step[..., Any]]:

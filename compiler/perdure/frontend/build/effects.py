@@ -69,6 +69,7 @@ class Effects:
             node = pending.pop()
             if id(node) in replaced:
                 continue
+            may_raise |= id(node) in self._analysis.asked
             if isinstance(node, ast.Call):
                 fact = self._analysis.calls.get(id(node))
                 may_raise = True
