@@ -7,6 +7,7 @@ import pytest
 
 from tests.differential.flows import (
     awkward,
+    carried,
     concurrent,
     contests,
     control,
@@ -33,6 +34,7 @@ PROGRAMS = (
     *managers.PROGRAMS,
     *awkward.PROGRAMS,
     *methods.PROGRAMS,
+    *carried.PROGRAMS,
     *mixed.PROGRAMS,
 )
 

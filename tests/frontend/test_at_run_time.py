@@ -43,6 +43,29 @@ async def clock() -> list[object]:
     print("told", file=sys.stderr)
     return [day, year, text, time.asctime(), time.localtime().tm_hour]
 """
+
+CARRIED = """
+from perdure import flow, step
+
+MADE = {"object": object, "list": list}
+
+
+@step
+async def one(x: int) -> int:
+    return x
+
+
+@flow
+async def carries(kind: str) -> str:
+    await one(1)
+    try:
+        made = MADE[kind]()
+    except TypeError as error:
+        await one(2)
+        return str(error)
+    await one(3)
+    return type(made).__name__
+"""
 NEW_YEAR = "Thu Jan  1 00:00:00 2026"
 TARGETS = ("reference", "local", "aws", "azure")
 
@@ -51,6 +74,7 @@ TARGETS = ("reference", "local", "aws", "azure")
 def _flows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pyproject.toml").write_text("")
     (tmp_path / "recorded.py").write_text(FLOWS)
+    (tmp_path / "carried.py").write_text(CARRIED)
     monkeypatch.chdir(tmp_path)
 
 
@@ -75,3 +99,15 @@ def test_a_limit_of_nothing_is_a_value_error(target: str) -> None:
 def test_the_clock_of_time_is_the_engines(target: str) -> None:
     ran = run("recorded.py:clock", {}, target=target, unscripted="run")
     assert ran.result == ["2026-01-01", 2026, NEW_YEAR, NEW_YEAR, 0]
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "gcp"])
+def test_what_an_operation_cannot_carry_is_a_type_error_where_it_is_bound(target: str) -> None:
+    ran = run("carried.py:carries", {"kind": "object"}, target=target, unscripted="run")
+    assert ran.result == (
+        "value: `object` cannot cross: it has no codec; pass plain data, a dataclass or a pydantic"
+        " model, or make it inside the step"
+    )
+    assert [entry.path for entry in ran.trace] == ["one", "one.2"]
+    ran = run("carried.py:carries", {"kind": "list"}, target=target, unscripted="run")
+    assert ran.result == "list"
