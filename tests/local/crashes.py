@@ -11,6 +11,7 @@ import pickle
 import resource
 import signal
 import sqlite3
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -37,8 +38,8 @@ from tests.conformance.engines import CASES, ROOT
 
 __all__ = ["Totals", "disk_sizes", "statements", "survives"]
 
-DONE, BROKEN = 0, 9
-"""How a life ends by itself: with the run, or because its store cannot be written."""
+DONE, BROKEN, FAULTY = 0, 9, 70
+"""How a life ends by itself: with the run, because its store cannot be written, or by our fault."""
 
 type Sabotage = Callable[[Engine], None]
 
@@ -160,9 +161,15 @@ def _live(case_id: str, store: Path, sabotage: Sabotage | None, *, keep: bool = 
     if child == 0:
         os.close(read)
         code = BROKEN
-        with suppress(sqlite3.Error):
-            code = _in_child(case_id, store, sabotage, write, keep)
-        os._exit(code)
+        try:
+            with suppress(sqlite3.Error):
+                code = _in_child(case_id, store, sabotage, write, keep)
+        except BaseException:
+            traceback.print_exc()
+            code = FAULTY
+        finally:
+            # Whatever happens, this process never goes on as a second run of the tests.
+            os._exit(code)
     os.close(write)
     said = bytearray()
     while piece := os.read(read, 65_536):

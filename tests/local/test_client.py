@@ -1,7 +1,11 @@
 """Runs from ordinary code: start, result, send, ask and cancel on handles of the local store."""
 
+import json
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 from tests.local.project import command, write_project
@@ -151,3 +155,59 @@ def test_the_process_that_drives_a_run_says_nothing_to_its_starter(tmp_path: Pat
         err.seek(0)
         assert len(out.read().splitlines()) == 5
         assert err.read() == ""
+
+
+MANY = """
+import asyncio, sys
+from app import waits, naps
+
+
+async def main() -> None:
+    for n in range(20):
+        await waits.start(id=f"w{n}")
+    nap = await naps.start(id="nap")
+    print(await nap.result())
+
+
+asyncio.run(main())
+"""
+NAPS = (
+    TYPED
+    + """
+
+@flow
+async def naps() -> str:
+    await sleep("1s")
+    return "rested"
+"""
+).replace("import event, flow", "import event, flow, sleep")
+
+
+def test_one_process_drives_whatever_a_script_starts_and_leaves_when_all_wait(
+    tmp_path: Path,
+) -> None:
+    root = write_project(tmp_path, app=NAPS, main=MANY)
+    out = subprocess.run(
+        [sys.executable, "main.py"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (out.returncode, out.stdout) == (0, "rested\n"), out.stderr
+    path = root / ".perdure" / "runs.db"
+    assert len(driver_pids(path, "~worker/%")) == 1
+    assert len(driver_pids(path, "w%")) == 1, "one process drives them all"
+    deadline = time.monotonic() + 60
+    while driver_pids(path, "~worker/%"):
+        assert time.monotonic() < deadline, "the worker in the background did not leave"
+        time.sleep(0.05)
+    assert driver_pids(path, "%") == []
+    assert json.loads(command(root, "send", "w7", "go", "--payload", '{"a": 7}')) == 7
+
+
+def driver_pids(path: Path, pattern: str) -> list[int]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT DISTINCT pid FROM leases WHERE run LIKE ?", (pattern,))
+        return [int(pid) for (pid,) in rows]

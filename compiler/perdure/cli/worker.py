@@ -33,7 +33,17 @@ __all__ = ["command", "serve", "supervisor"]
 @click.option("--grace", default=10.0, show_default=True, help="Seconds for steps to end in.")
 @click.option("--json", "as_json", is_flag=True, help="Say what happens as lines of JSON.")
 @click.option("--program", hidden=True, help="Drive only the runs of this program.")
-def command(*, once: bool, grace: float, as_json: bool, program: str | None) -> int:
+@click.option("--idle", type=float, hidden=True, help="Seconds without work to leave after.")
+@click.option("--background", hidden=True, help="Leave when nothing is due by itself any more.")
+def command(
+    *,
+    once: bool,
+    grace: float,
+    as_json: bool,
+    program: str | None,
+    idle: float | None,
+    background: str | None,
+) -> int:
     """Drive the runs of this project whenever they are due: started, woken, or at a time.
 
     Ctrl-C (or SIGTERM) lets the steps under way end for some seconds, then leaves; what is left
@@ -42,15 +52,21 @@ def command(*, once: bool, grace: float, as_json: bool, program: str | None) -> 
     """
     place = open_store(Path.cwd(), make=True)
     if program is not None:
-        return _drive_one(place, program, once=once, grace=grace, as_json=as_json)
+        return _drive_one(place, program, idle=0.2 if once else idle, grace=grace, as_json=as_json)
     options = ["--grace", str(grace), *(["--json"] * as_json), *(["--once"] * once)]
-    chief = supervisor(place.store, place.project.root, options)
+    if background is not None:
+        options += ["--idle", "5"]
+    chief = supervisor(place.store, place.project.root, options, background)
     if not as_json:
         say(f"working on {place.store.path}; Ctrl-C stops")
-    return serve(chief, grace, once=once)
+    if background is not None:
+        return serve(chief, grace, leave=chief.retire)
+    return serve(chief, grace, leave=(lambda: not chief.has_work) if once else None)
 
 
-def supervisor(store: "SqliteStore", root: Path, options: list[str]) -> "Supervisor":
+def supervisor(
+    store: "SqliteStore", root: Path, options: list[str], owner: str | None = None
+) -> "Supervisor":
     """A supervisor whose processes are this command with `--program`."""
     from perdure.local.supervisor import Supervisor
 
@@ -63,13 +79,18 @@ def supervisor(store: "SqliteStore", root: Path, options: list[str]) -> "Supervi
         environment={**os.environ, "PERDURE_STORE": str(Path(store.path).absolute())},
         folder=str(root),
         say=say,
+        owner=owner,
     )
 
 
 def serve(
-    chief: "Supervisor", grace: float, *, once: bool = False, each: Callable[[], None] | None = None
+    chief: "Supervisor",
+    grace: float,
+    *,
+    leave: Callable[[], bool] | None = None,
+    each: Callable[[], None] | None = None,
 ) -> int:
-    """Look after the store until SIGINT or SIGTERM; `each` is called at each look."""
+    """Look after the store until SIGINT or SIGTERM, or until `leave`; `each` at each look."""
     from perdure.local.engine import POLL
 
     stopped: list[int] = []
@@ -83,17 +104,17 @@ def serve(
             chief.look(time.time())
             if each is not None:
                 each()
-            if once and not chief.has_work:
+            if leave is not None and leave():
                 break
             time.sleep(POLL)
-        chief.end(grace)
+        chief.end(grace, hurry=lambda: len(stopped) > 1)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return exits.DONE
 
 
-def _drive_one(place: Place, text: str, *, once: bool, grace: float, as_json: bool) -> int:
+def _drive_one(place: Place, text: str, *, idle: float | None, grace: float, as_json: bool) -> int:
     """The process of one program."""
     from perdure.cli.drive import load_run
     from perdure.local.clock import SteadyClock
@@ -118,7 +139,7 @@ def _drive_one(place: Place, text: str, *, once: bool, grace: float, as_json: bo
         functions=loaded.functions,
         jitter=random.random,
     )
-    worker = Worker(engine, loaded.flow, identity, idle=0.2 if once else IDLE, told=_fault)
+    worker = Worker(engine, loaded.flow, identity, idle=idle or IDLE, told=_fault)
     asyncio.set_event_loop(None)
     for number in (signal.SIGINT, signal.SIGTERM):
         engine.loop.add_signal_handler(number, worker.stop, grace)

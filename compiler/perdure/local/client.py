@@ -1,8 +1,8 @@
 """Runs of the local store seen from ordinary code: `Flow.start`, and what a `Handle` does.
 
-A run that is started, woken or cancelled here is driven by a process of its own (`perdure
-resume`), unless one has it already: it outlives the program that started it, and the program's
-modules stay as they are.
+A run that is started, woken or cancelled here is driven by a worker in the background, one for
+the store, unless somebody serves it already. It outlives the program that started it, and leaves
+when all runs have ended or wait for events alone; the program's modules stay as they are.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class LocalClient:
         arguments: Mapping[str, Json],
         id: str | None,  # the Protocol's name
     ) -> str:
-        """Start a run, and a process that drives it."""
+        """Start a run, and see that somebody drives it."""
         from perdure.driver import FlowName
         from perdure.local.program import check_id, check_program
 
@@ -182,7 +182,7 @@ class LocalClient:
         return known
 
     def _drive(self, store: SqliteStore, record: RunRecord) -> None:
-        """Start a process that drives the run, if it has not ended and nobody does.
+        """Start a worker in the background, if the run has something to do and nobody does it.
 
         What it says it says to nobody: this process may have ended long ago, and what becomes of
         the run is in the store.
@@ -190,19 +190,21 @@ class LocalClient:
         record = _root_of(store, record)
         if record.end is not None or record.target != "local":
             return
-        if Leases(store, "client").driver(record.run, time.time()) is not None:
+        leases, now = Leases(store, f"background-{os.urandom(8).hex()}"), time.time()
+        if leases.driver(record.run, now) is not None or not leases.is_left(record.run):
             return
-        environment = {**os.environ, "PERDURE_STORE": store.path}
-        # If another process is faster, this one ends by itself: the lease is its.
-        subprocess.Popen(
-            [sys.executable, "-m", "perdure", "resume", record.run],
+        # From here on everybody sees a server, so that a thousand starts in a row are one process.
+        leases.serve(now)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "perdure", "worker", "--background", leases.owner],
             cwd=self._folder,
-            env=environment,
+            env={**os.environ, "PERDURE_STORE": store.path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        leases.hand_to(process.pid)
 
 
 def _root_of(store: SqliteStore, record: RunRecord) -> RunRecord:

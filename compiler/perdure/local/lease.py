@@ -7,7 +7,7 @@ that has not renewed for `STALE` seconds does.
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, final
 
@@ -37,7 +37,7 @@ class Leases:
 
     def __init__(self, store: SqliteStore, owner: str) -> None:
         self._store = store
-        self._owner = owner
+        self._owner = self.owner = owner
         self._host = socket.gethostname()
         self._pid = os.getpid()
         self._began = _began(self._pid)
@@ -114,6 +114,34 @@ class Leases:
         """Say that this process drives whatever is due."""
         with self._store.without_sync(), self._store.transaction():
             self._take([f"{_SERVES}{self._owner}"], now)
+
+    def hand_to(self, pid: int) -> None:
+        """Say that another process serves instead, unless it has said so (or left) by itself."""
+        with self._store.without_sync():
+            self._store.connection.execute(
+                "UPDATE leases SET pid = ?, began = ? WHERE owner = ? AND pid = ?",
+                (pid, _began(pid), self._owner, self._pid),
+            )
+
+    def retire(self, wakes: Wakes, given_up: Collection[Program]) -> bool:
+        """Serve no more, unless something is due or will be by itself; whether that is so.
+
+        One transaction: whoever writes later finds that nobody serves. `given_up` are programs
+        that cannot be driven.
+        """
+        with self._store.without_sync(), self._store.transaction():
+            if wakes.has_times(given_up):
+                return False
+            self.give_up()
+        return True
+
+    def is_left(self, run: str) -> bool:
+        """Say whether a run that nobody drives has anything to do but wait for an event."""
+        query = (
+            "SELECT 1 FROM wakes WHERE run = ?"
+            " AND (at IS NOT NULL OR EXISTS (SELECT 1 FROM leases WHERE leases.run = wakes.run))"
+        )
+        return self._store.connection.execute(query, (run,)).fetchone() is not None
 
     def server(self, now: float) -> Held | None:
         """Return a live process that drives whatever is due."""

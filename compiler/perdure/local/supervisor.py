@@ -8,6 +8,7 @@ serve one store.
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, final
 
@@ -20,6 +21,11 @@ __all__ = ["Supervisor"]
 _CARE: Final = 2.0
 """Seconds between looks for processes that have died elsewhere."""
 _LONGEST_PAUSE: Final = 60.0
+_MARGIN: Final = 5.0
+"""Seconds that a process has to leave once no step keeps it."""
+_BRIEFLY: Final = 0.02
+_HOPELESS: Final = 6
+"""So often a background worker tries a program: more than a step may be lost (`StepLost`)."""
 
 
 class _Trouble(NamedTuple):
@@ -41,6 +47,7 @@ class Supervisor:
         environment: Mapping[str, str],
         folder: str,
         say: Callable[[str], None],
+        owner: str | None = None,
     ) -> None:
         self._store = store
         self._command = command
@@ -48,7 +55,7 @@ class Supervisor:
         self._folder = folder
         self._say = say
         self._wakes = Wakes(store)
-        self._leases = Leases(store, f"{os.getpid()}-{os.urandom(8).hex()}")
+        self._leases = Leases(store, owner or f"{os.getpid()}-{os.urandom(8).hex()}")
         self._processes: dict[Program, subprocess.Popen[bytes]] = {}
         self._trouble: dict[Program, _Trouble] = {}
         self._seen = -1
@@ -59,6 +66,15 @@ class Supervisor:
     def has_work(self) -> bool:
         """Whether a process works now."""
         return bool(self._processes)
+
+    def retire(self) -> bool:
+        """Leave the store to itself, if all that is left waits for somebody; whether it is so."""
+        if self._processes:
+            return False
+        hopeless = {
+            program for program, trouble in self._trouble.items() if trouble.times >= _HOPELESS
+        }
+        return self._leases.retire(self._wakes, hopeless)
 
     def begin(self, now: float) -> None:
         """Say in the store that this process drives what is due."""
@@ -109,15 +125,24 @@ class Supervisor:
             start_new_session=True,
         )
 
-    def end(self, grace: float) -> None:
-        """Let the processes stop in an orderly way; kill those that do not."""
-        for process in self._processes.values():
+    def end(self, grace: float, hurry: Callable[[], bool]) -> None:
+        """Let the processes stop in an orderly way; kill those that do not.
+
+        When somebody is in a `hurry`, they do not wait for steps any more.
+        """
+        left = [*self._processes.values()]
+        for process in left:
             process.terminate()
-        for process in self._processes.values():
-            try:
-                process.wait(grace + 5.0)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        until, hurried = time.monotonic() + grace + _MARGIN, False
+        while left := [process for process in left if process.poll() is None]:
+            if hurry() and not hurried:
+                hurried, until = True, min(until, time.monotonic() + _MARGIN)
+                for process in left:
+                    process.terminate()
+            if time.monotonic() > until:
+                for process in left:
+                    process.kill()
+                    process.wait()
+            time.sleep(_BRIEFLY)
         self._processes.clear()
         self._leases.give_up()

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from perdure import __version__
 from perdure.codec import VERSION as CODEC
@@ -42,6 +42,15 @@ if TYPE_CHECKING:
     from perdure.testing.scripts import Scripts
 
 __all__ = ["Happening", "Ran", "run_flow", "run_virtual"]
+
+
+_LATEST: Final = """
+SELECT max(at) FROM (
+  SELECT json_extract(entry, '$.time') AS at FROM log
+  UNION ALL SELECT json_extract(body, '$.deadline') FROM items
+    WHERE sort LIKE 'waiter/%' AND json_extract(body, '$.state') = 'expired'
+  UNION ALL SELECT json_extract(body, '$.stored') FROM items WHERE sort LIKE 'event/%')
+"""
 
 
 class Happening(NamedTuple):
@@ -165,9 +174,12 @@ def _rounded(moment: float) -> float:
 
 
 def _latest(store: SqliteStore) -> float:
-    """How much virtual time has passed by the newest entry of an earlier process."""
+    """How much virtual time has passed by the newest trace of an earlier process.
+
+    A wait may have expired, or an event have come, of which no log tells yet.
+    """
     prepare_tables(store)
-    row = store.connection.execute("SELECT max(json_extract(entry, '$.time')) FROM log").fetchone()
+    row = store.connection.execute(_LATEST).fetchone()
     return 0.0 if row[0] is None else float(row[0]) - EPOCH
 
 

@@ -6,7 +6,7 @@ a process that drives the run nor one that looks for work can miss it. Children 
 run at the top.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple, final
 
 from perdure.store.protocol import RunRecord, RunStore
@@ -106,6 +106,11 @@ class Wakes:
             (now,),
         ).fetchall()
         return [Program.read(str(row[0])) for row in rows]
+
+    def has_times(self, but: Collection[Program]) -> bool:
+        """Say whether any run is due, or will be by itself; those of some programs do not count."""
+        rows = self._run("SELECT DISTINCT program FROM wakes WHERE at IS NOT NULL").fetchall()
+        return any(Program.read(str(row[0])) not in but for row in rows)
 
     def next_due(self) -> float | None:
         """Return when the next run is due."""
