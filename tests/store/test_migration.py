@@ -1,6 +1,6 @@
 """A store file of an older version: it is read and brought up to date, and its runs go on.
 
-`golden/v1/store.db` was written by the version whose event log had format 1: a run of each kind
+`golden/v<N>/store.db` was written by the version whose event log had format N: a run of each kind
 (done, failed, one that waits and has its event, one that sleeps, one whose process died in a step).
 """
 
@@ -15,15 +15,26 @@ from perdure.local.schema import LOG_FORMAT, open_store
 from perdure.store.protocol import StoreTooNew
 from tests.local.project import command
 
-OLD = Path(__file__).parent / "golden" / "v1"
+GOLDEN = Path(__file__).parent / "golden"
+DUE = {
+    1: [("die", 0.0), ("nap", 0.0), ("wait", 0.0)],  # nothing said who waits for what
+    2: [("die", None), ("nap", 1795451640.0), ("wait", 0.0)],
+}
+"""When each run is due, by the version of the file."""
+
+
+@pytest.fixture(params=DUE)
+def version(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(version: int, tmp_path: Path) -> Path:
+    old = GOLDEN / f"v{version}"
     for name in ("app.py", "pyproject.toml"):
-        shutil.copy(OLD / name, tmp_path)
+        shutil.copy(old / name, tmp_path)
     (tmp_path / ".perdure").mkdir()
-    shutil.copy(OLD / "store.db", tmp_path / ".perdure" / "runs.db")
+    shutil.copy(old / "store.db", tmp_path / ".perdure" / "runs.db")
     return tmp_path
 
 
@@ -32,16 +43,19 @@ def formats(path: Path) -> dict[str, str]:
         return dict(connection.execute("SELECT name, value FROM meta").fetchall())
 
 
-def test_the_file_is_of_the_first_version() -> None:
-    assert formats(OLD / "store.db") == {"event log": "1", "run store": "1"}
+def test_there_is_a_file_of_every_older_version() -> None:
+    assert [*DUE] == [*range(1, LOG_FORMAT)]
+    for version in DUE:
+        known = {"event log": str(version), "run store": "1"}
+        assert formats(GOLDEN / f"v{version}" / "store.db") == known
 
 
-def test_every_run_that_has_not_ended_is_due_afterwards(root: Path) -> None:
+def test_every_run_that_has_not_ended_is_due_afterwards(root: Path, version: int) -> None:
     path = root / ".perdure" / "runs.db"
     store = open_store(path)
     rows = store.connection.execute("SELECT run, at FROM wakes ORDER BY run").fetchall()
     store.close()
-    assert rows == [("die", 0.0), ("nap", 0.0), ("wait", 0.0)]
+    assert rows == DUE[version]
     assert formats(path) == {"event log": str(LOG_FORMAT), "run store": "1"}
     open_store(path).close()
 

@@ -19,10 +19,11 @@ _ENDS = {Status.COMPLETED: "done", Status.FAILED: "failed", Status.CANCELLED: "c
 def trace_of(store: SqliteStore, run: str) -> Trace:
     """Return the trace of a run; the operations of its children lie below their paths.
 
-    Which branches ended by themselves is nothing that a log says.
+    Which branches ended by themselves the logs of runs say that have ended.
     """
-    entries = tuple(_entries(store, EventLog(store), run, ""))
-    return Trace(entries, end_of(find_run(store, run)), None)
+    whole = set[str]()
+    entries = tuple(_entries(store, EventLog(store), run, "", whole))
+    return Trace(entries, end_of(find_run(store, run)), frozenset(whole))
 
 
 def end_of(record: RunRecord) -> End:
@@ -42,18 +43,24 @@ def children_of(store: RunStore, run: str, state: OperationState) -> list[str]:
     return [name for name in names if get_run(store, name) is not None]
 
 
-def _entries(store: SqliteStore, log: EventLog, run: str, prefix: str) -> Iterator[TraceEntry]:
+def _entries(
+    store: SqliteStore, log: EventLog, run: str, prefix: str, whole: set[str]
+) -> Iterator[TraceEntry]:
+    """The entries of a run and its children, in order; `whole` gets their branches."""
     journal = Journal(run, log.read(run))
+    whole.update(prefix + branch for branch in journal.branches)
     for state in journal.ended:
         for child in children_of(store, run, state):
-            yield from _entries(store, log, child, prefix + child.removeprefix(f"{run}/") + "/")
+            yield from _entries(
+                store, log, child, prefix + child.removeprefix(f"{run}/") + "/", whole
+            )
         if state.kind != "timeout":
             yield _entry(state, prefix)
     for state in journal.operations.values():
         if state.ended is None:
             for child in children_of(store, run, state):
                 below = prefix + child.removeprefix(f"{run}/") + "/"
-                yield from _entries(store, log, child, below)
+                yield from _entries(store, log, child, below, whole)
 
 
 def _entry(state: OperationState, prefix: str) -> TraceEntry:

@@ -108,6 +108,8 @@ class Journal:
         self.latest = 0.0
         """What the newest read of the clock gave."""
         self.decisions: dict[str, Json] = {}
+        self.branches: set[str] = set()
+        """Branches of forks that ended by themselves; known once the run has ended."""
         self.logs: dict[tuple[str, int], tuple[float, LogRecord]] = {}
         self.progress: dict[str, Json] = {}
         self.cancelled = False
@@ -152,6 +154,8 @@ class Journal:
                 self.overtaken = bool(entry.fields.get("overtaken"))
             case "raised":
                 self.raised = entry.text("traceback")
+            case "branches":
+                self.branches.update(_texts(entry, "paths"))
             case "retried":
                 self._retried(entry)
             case "moved":
@@ -235,6 +239,7 @@ class Journal:
     def _retried(self, entry: Entry) -> None:
         """What is to be done again was never done, for all that follows."""
         self.raised = ""
+        self.branches.clear()
         self.cancelled = self.overtaken = False
         self._forget(entry)
         for path in _texts(entry, "restored"):

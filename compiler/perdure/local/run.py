@@ -73,6 +73,7 @@ class LocalRun:
         self.halted = False
         """Stopped without cleanup, or let go: nothing is recorded any more."""
         self._main: asyncio.Task[Outcome] | None = None
+        self._branches: set[str] = set()
 
     @property
     def id(self) -> str:
@@ -134,6 +135,8 @@ class LocalRun:
 
     def _end(self, end: End) -> None:
         """Record the end together with all that led to it."""
+        if self._branches:
+            self.append("branches", paths=[*sorted(self._branches)])
         self.halted = True
 
         def write() -> None:
@@ -372,8 +375,9 @@ class LocalRun:
         return self.journal.decisions[path]
 
     def branch_ended(self, path: str) -> None:
-        """Tell that a branch ended by itself."""
+        """Tell that a branch ended by itself; a life that ends the run has seen them all."""
         if not self.halted:
+            self._branches.add(path)
             self.engine.listener.branch_ended(self.prefix + path)
 
     def recorded(self, path: str) -> bool:

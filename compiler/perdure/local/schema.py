@@ -12,8 +12,9 @@ from perdure.store.sqlite import SqliteStore
 
 __all__ = ["LOG_FORMAT", "open_store", "prepare"]
 
-LOG_FORMAT: Final = 2
-"""1: a step's first attempt was an entry of its own, and nothing said which runs are due."""
+LOG_FORMAT: Final = 3
+"""1: a step's first attempt was an entry of its own, and nothing said which runs are due.
+2: nothing said which branches had ended by themselves."""
 _NAME: Final = "event log"
 _TABLES: Final = (
     """

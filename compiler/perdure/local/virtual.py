@@ -49,7 +49,7 @@ SELECT max(at) FROM (
   SELECT json_extract(entry, '$.time') AS at FROM log
   UNION ALL SELECT json_extract(body, '$.deadline') FROM items
     WHERE sort LIKE 'waiter/%' AND json_extract(body, '$.state') = 'expired'
-  UNION ALL SELECT json_extract(body, '$.stored') FROM items WHERE sort LIKE 'event/%')
+  UNION ALL SELECT json_extract(body, '$.stored') FROM items WHERE sort LIKE 'inbox/%')
 """
 
 
@@ -282,7 +282,9 @@ def run_virtual(
         ):
             crashes += 1
         record = find_run(database, run)
-        trace = trace_of(database, run)._replace(ended=frozenset(world.recorder.ended))
+        trace = trace_of(database, run)
+        # Of a run that has not ended only the life knows that saw it.
+        trace = trace._replace(ended=(trace.ended or frozenset()) | world.recorder.ended)
     finally:
         database.close()
     recorder = world.recorder
