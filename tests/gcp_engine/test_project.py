@@ -236,7 +236,9 @@ def waiting(after: float, seed: int = 0) -> tuple[Execution, list[int]]:
     def handler(request: Request) -> Response:
         url = json.loads(request.body)["url"]
         answer = {"answer": 42}
-        project.at(START + after, lambda: statuses.append(project.call_back(url, body=answer)))
+        project.happen_at(
+            START + after, lambda: statuses.append(project.call_back(url, body=answer))
+        )
         return as_json(None)
 
     project.route(SERVICE, handler)
@@ -292,10 +294,23 @@ def test_a_child_execution_is_awaited(number: int, expected: object) -> None:
 def test_an_execution_can_be_cancelled() -> None:
     project = project_with("- a: {call: sys.sleep, args: {seconds: 1000}}")
     execution = project.start("main")
-    project.at(START + 5, lambda: project.cancel(execution))
+    project.happen_at(START + 5, lambda: project.cancel(execution))
     project.run_all()
     assert (execution.state, project.clock) == ("CANCELLED", START + 5)
 
 
 def test_the_result_of_an_execution_is_json() -> None:
     assert project_with("- a: {return: '${text.encode(\"a\")}'}").run("main").state == "FAILED"
+
+
+def test_at_one_instant_what_comes_from_outside_goes_first_and_has_its_consequences() -> None:
+    project = Project()
+    project.deploy("wait", "- rest: {call: sys.sleep, args: {seconds: 9}}")
+    order: list[str] = []
+    project.at(START + 5, lambda: order.append("own"))
+    project.at(START + 5, lambda: project.at(START + 5, lambda: order.append("last"), last=True))
+    project.at(START + 5, lambda: order.append("own too"))
+    project.happen_at(START + 5, lambda: project.at(START, lambda: order.append("consequence")))
+    project.happen_at(START + 5, lambda: order.append("outside"))
+    project.run("wait")
+    assert order == ["consequence", "outside", "own", "own too", "last"]

@@ -147,7 +147,7 @@ class Test:
     # --- what comes from outside ----------------------------------------------------------------
 
     def _at(self, seconds: float, action: Callable[[], None]) -> None:
-        self.project.at(START + seconds, action)
+        self.project.happen_at(START + seconds, action)
 
     def _deliver(self, event: ScriptedEvent, number: int) -> None:
         self.run.deliver(event, number, Doorbells(self.project), self.project.clock)

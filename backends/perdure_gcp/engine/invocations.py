@@ -36,6 +36,8 @@ class Invocation:
 
     def sleep(self, seconds: float) -> None:
         """Let the clock move."""
+        if seconds <= 0:
+            return
         self._sleep_until(self._project.clock + seconds, last=False)
 
     def _sleep_until(self, time: float, *, last: bool) -> None:

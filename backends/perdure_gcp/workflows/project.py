@@ -7,6 +7,7 @@ early is kept are drawn from the seed: the documentation promises none of them.
 
 import heapq
 import random
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, final
@@ -24,7 +25,6 @@ from perdure_gcp.workflows.waits import Callback, Called, Fork, Pause, Sent, Unt
 
 __all__ = ["START", "Project"]
 
-_LAST: Final = 1 << 60
 START: Final = 1_767_225_600.0
 """2026-01-01T00:00:00Z."""
 
@@ -82,9 +82,12 @@ class Project:
     _ready: list[tuple[_Thread, Value, WorkflowError | None]] = field(
         default_factory=list[tuple[_Thread, Value, WorkflowError | None]]
     )
-    _due: list[tuple[float, int, Callable[[], None]]] = field(
-        default_factory=list[tuple[float, int, Callable[[], None]]]
+    _now: deque[Callable[[], None]] = field(default_factory=deque[Callable[[], None]])
+    _last: deque[Callable[[], None]] = field(default_factory=deque[Callable[[], None]])
+    _due: list[tuple[float, bool, int, Callable[[], None]]] = field(
+        default_factory=list[tuple[float, bool, int, Callable[[], None]]]
     )
+    """By time, what comes from outside first, then in the order in which it was asked for."""
     _joins: list[_Join] = field(default_factory=list[_Join])
     _numbers: int = 0
 
@@ -105,14 +108,23 @@ class Project:
         """Let a Python callable answer requests to URLs that begin with `prefix`."""
         self.router.add(prefix, handler)
 
-    def at(self, time: float, action: Callable[[], None], *, last: bool = False) -> None:
-        """Do something when the clock comes to `time`, at once when it is past.
-
-        `last`: after all else that happens at that moment.
-        """
+    def happen_at(self, time: float, action: Callable[[], None]) -> None:
+        """Something from outside: before all else that is due then, one after the other."""
         self._numbers += 1
-        place = self._numbers + (_LAST if last else 0)
-        heapq.heappush(self._due, (max(time, self.clock), place, action))
+        heapq.heappush(self._due, (max(time, self.clock), False, self._numbers, action))
+
+    def at(self, time: float, action: Callable[[], None], *, last: bool = False) -> None:
+        """Do something when the clock comes to `time`, at this instant when it is past.
+
+        `last`: after all else that goes on at this instant.
+        """
+        if last:
+            self._last.append(action)
+        elif time <= self.clock:
+            self._now.append(action)
+        else:
+            self._numbers += 1
+            heapq.heappush(self._due, (time, True, self._numbers, action))
 
     def start(self, workflow: str, argument: object = None) -> Execution:
         """A new execution, which goes on in `run_all`."""
@@ -146,12 +158,21 @@ class Project:
             if self._ready:
                 at = self._chance.randrange(len(self._ready))
                 self._resume(*self._ready.pop(at))
+            elif self._now:
+                self._now.popleft()()
+            elif self._last:
+                self._last.popleft()()
             elif self._due and any(one.state == "ACTIVE" for one in self.executions):
-                time, _, action = heapq.heappop(self._due)
-                self.clock = max(self.clock, time)
-                action()
+                self._next_instant()
             else:
                 return
+
+    def _next_instant(self) -> None:
+        """Move the clock; what is due then goes on together, but for what comes from outside."""
+        self.clock, own, _, action = heapq.heappop(self._due)
+        self._now.append(action)
+        while own and self._due and self._due[0][0] == self.clock:
+            self._now.append(heapq.heappop(self._due)[3])
 
     def call_back(
         self, url: str, method: str = "POST", body: object = None, headers: object = None
