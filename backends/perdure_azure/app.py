@@ -1,7 +1,7 @@
 """`function_app.py`, and the files that stand around it.
 
 One orchestrator for the flow, one activity for each step. The functions are plain: what a flow
-does stands in the printed modules, what an operation does in `perdure_azure.orchestration`.
+does stands in the printed modules, what an operation does in `perdure.runtime.episode`.
 """
 
 import json
@@ -34,9 +34,8 @@ if sys.version_info[:2] != ({version}):
 
 import azure.durable_functions as df
 import azure.functions as func
+from perdure.runtime.attempts import run_step
 from perdure.runtime.functions import ModuleFunctions
-
-from perdure_azure.activity import run_step
 from perdure_azure.neighbours import find_run, start_run
 from perdure_azure.orchestration import orchestrate
 

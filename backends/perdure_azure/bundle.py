@@ -10,6 +10,7 @@ __all__ = ["runtime_files"]
 
 RUNTIME = (
     "__init__",
+    "backend",
     "cron",
     "durations",
     "errors",
@@ -22,20 +23,9 @@ RUNTIME = (
     "webhooks",
     "codec",
     "runtime",
-    "reference/__init__",
-    "reference/loop",
 )
 """Modules and packages of `perdure` that run in an app."""
-TARGET = (
-    "__init__",
-    "activity",
-    "durable",
-    "envelope",
-    "names",
-    "neighbours",
-    "orchestration",
-    "watch",
-)
+TARGET = ("__init__", "limits", "names", "neighbours", "orchestration")
 """Modules of `perdure_azure` that run in an app."""
 
 

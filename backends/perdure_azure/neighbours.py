@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from perdure.codec.text import Json
 from perdure.errors import RunConflict
+from perdure.runtime.envelope import pack, unpack
 from perdure.runtime.values import failed
-from perdure_azure.envelope import pack, unpack
 from perdure_azure.names import instance_id
 
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ def test_the_command_names_the_line_of_each_run(
     file.write_text(OLD.replace('work("a")', 'work("z")'))
     assert command(call) == 1
     said = capsys.readouterr().out
-    assert said == "flows.py:13: run run: flows__work is called otherwise than it was\n"
+    assert said == "flows.py:13: run run: `work` is called otherwise than it was\n"
     history.write_text('{"version": 2}')
     assert command(call) == 2
 

@@ -139,3 +139,14 @@ def test_refusals_above_are_of_the_target_alone() -> None:
     text = "from perdure import flow, reply\n\n\n@flow\nasync def f() -> None:\n"
     report: Report = check_source(text + "    await reply('message', 1)\n")
     assert report.ok
+
+
+def test_what_an_app_needs_of_ours_beside_the_shared_runtime_is_small() -> None:
+    files = compiled(ROOT / "examples" / "triage.py", None).files
+    lines = sum(
+        bool(line.strip())
+        for path, content in files.items()
+        if path.startswith("perdure_azure/") and isinstance(content, bytes)
+        for line in content.decode().splitlines()
+    )
+    assert lines <= 250

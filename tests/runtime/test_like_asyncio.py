@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perdure import flow
-from perdure.reference.loop import VirtualLoop
 from perdure.runtime import calls as p
+from perdure.runtime.loop import VirtualLoop
 from perdure.testing.request import START
 from tests.runtime.harness import at, run
 

@@ -15,15 +15,15 @@ import durabletask.internal.orchestrator_service_pb2 as pb
 from durabletask.internal import helpers
 from google.protobuf import json_format  # type: ignore[import-untyped]  # no stubs
 
+from perdure.runtime.envelope import unpack
+from perdure.runtime.episode import Episode
 from perdure.runtime.site import Site
+from perdure.runtime.watch import watcher
 from perdure_azure.engine.app import App
 from perdure_azure.engine.backend import VirtualBackend
 from perdure_azure.engine.client import BackendClient
 from perdure_azure.engine.compiled import compiled
 from perdure_azure.engine.files import imported_from
-from perdure_azure.envelope import unpack
-from perdure_azure.orchestration import Episode
-from perdure_azure.watch import watcher
 
 __all__ = ["Verdict", "check_history", "check_run", "history_text"]
 
@@ -96,7 +96,7 @@ def _verdict(
     asked = seen.episode.asked
     for recorded, call in zip(_recorded(events), asked, strict=False):
         if recorded != unpack(call.input):
-            return Verdict(run, f"{call.name} is called otherwise than it was", call.site)
+            return Verdict(run, f"`{call.name}` is called otherwise than it was", call.site)
     if len(asked) < len(_recorded(events)):
         return Verdict(run, "the code ends before what the history has", site)
     return Verdict(run, None, None)
@@ -115,9 +115,9 @@ class _Seen:
     longest = 1 << 60
 
     def __init__(self) -> None:
-        self.episode: Episode | None = None
+        self.episode: Episode[Any] | None = None
 
-    def began(self, episode: Episode) -> None:
+    def began(self, episode: Episode[Any]) -> None:
         """The orchestrator was entered."""
         self.episode = episode
 

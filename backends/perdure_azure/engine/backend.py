@@ -21,6 +21,8 @@ from durabletask.testing.in_memory_backend import (
 )
 from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyped]  # no stubs
 
+from perdure_azure.limits import LIMITS
+
 __all__ = ["VirtualBackend"]
 
 MAX_HISTORY = 1_000_000
@@ -129,6 +131,11 @@ class VirtualBackend(InMemoryOrchestrationBackend):
 
     def complete_orchestrator(self, response: pb.OrchestratorResponse) -> None:
         """An orchestrator function has answered."""
+        for action in response.actions:
+            _carried(action)
+        status = len(response.customStatus.value.encode("utf-16-le"))
+        if status > LIMITS["custom_status_bytes"].value:
+            raise RuntimeError(f"the backend refuses a custom status of {status} bytes")
         self.CompleteOrchestratorTask(response, _once())
         if self.has_ended(response.instanceId):
             parent = self._parents.pop(response.instanceId, None)
@@ -155,6 +162,7 @@ class VirtualBackend(InMemoryOrchestrationBackend):
 
     def complete_activity(self, response: pb.ActivityResponse) -> None:
         """An activity function has answered."""
+        _carried(response)
         self.CompleteActivityTask(response, _once())
 
     def instance(self, instance: str) -> OrchestrationInstance:
@@ -215,6 +223,12 @@ class VirtualBackend(InMemoryOrchestrationBackend):
         for event in (*request.newEvents, *dispatched):
             if event.HasField("orchestratorStarted"):
                 event.timestamp.FromDatetime(_moment(self.now))
+
+
+def _carried(message: Any) -> None:  # of protobuf, which has no types
+    """What the scheduler's limit is: of one message."""
+    if message.ByteSize() > LIMITS["message_bytes"].value:
+        raise RuntimeError(f"the backend refuses a message of {message.ByteSize()} bytes")
 
 
 def _once() -> Any:  # stands for a grpc.ServicerContext, whose dozen other methods nobody calls

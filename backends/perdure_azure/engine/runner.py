@@ -15,8 +15,11 @@ from perdure.durations import due
 from perdure.errors import InvalidInput
 from perdure.runtime.bodies import Attempted, raised
 from perdure.runtime.engine import Completed, Failed, Outcome
+from perdure.runtime.envelope import pack, unpack
+from perdure.runtime.episode import Episode, flow_input
 from perdure.runtime.host import Identity
 from perdure.runtime.values import encode_input, failed, result_of
+from perdure.runtime.watch import watcher
 from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, START, Request, Result
 from perdure.testing.scripts import Attempt, RunsBody, ScriptError
@@ -26,10 +29,7 @@ from perdure_azure.engine.backend import VirtualBackend
 from perdure_azure.engine.client import BackendClient
 from perdure_azure.engine.compiled import compiled
 from perdure_azure.engine.files import imported_from
-from perdure_azure.envelope import pack, unpack
 from perdure_azure.names import MESSAGE, function_name
-from perdure_azure.orchestration import Episode, flow_input
-from perdure_azure.watch import watcher
 
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
@@ -91,7 +91,7 @@ def _hands_over(response: pb.OrchestratorResponse) -> bool:
 class _Seen(NamedTuple):
     """What was seen of an orchestration last."""
 
-    episode: Episode
+    episode: Episode[Any]
 
 
 @final
@@ -105,7 +105,7 @@ class _Drive:
         self._app = App(app, BackendClient(self._backend))
         self._delay = 0.0
         self._failure: BaseException | None = None
-        self._episode: Episode | None = None
+        self._episode: Episode[Any] | None = None
         self._seen: dict[str, _Seen] = {}
         self._over: list[_Seen] = []
         """The last of generations that handed over."""
@@ -163,7 +163,7 @@ class _Drive:
 
     # What the app tells its watcher.
 
-    def began(self, episode: Episode) -> None:
+    def began(self, episode: Episode[Any]) -> None:
         """An episode begins."""
         self._episode = episode
 
@@ -262,4 +262,6 @@ class _Drive:
         if not instance.custom_status:
             raise RuntimeError(f"the orchestration failed: {instance.failure_details}")
         data = unpack(json.loads(instance.custom_status))
+        if "error" not in data:  # no status holds it
+            return failed(RuntimeError(str(instance.failure_details))), "failed"
         return Failed(data["error"]), "failed"

@@ -7,8 +7,8 @@ from typing import NamedTuple, final
 from perdure.codec import decode
 from perdure.codec.text import Json
 from perdure.errors import InvalidInput
-from perdure.reference.loop import VirtualLoop
 from perdure.runtime.engine import Completed, EventWait, Outcome
+from perdure.runtime.loop import VirtualLoop
 from perdure.runtime.values import encode_payload, misfit
 from perdure.testing.scripts import ScriptError
 

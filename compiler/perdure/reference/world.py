@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from perdure.reference.loop import VirtualLoop
 from perdure.runtime.engine import LogRecord
+from perdure.runtime.loop import VirtualLoop
 from perdure.testing.bodies import BodyLoop
 from perdure.testing.request import START
 from perdure.testing.scripts import Scripts

@@ -12,6 +12,7 @@ from perdure.trace import TraceEntry
 
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
+    from perdure.runtime.site import Site
 
 __all__ = ["Attempt", "Host", "Identity", "LostError"]
 
@@ -109,8 +110,12 @@ class Host(Protocol):
         """Write to another run; nothing happens if that has ended."""
         ...
 
-    def show(self, progress: Json) -> None:
-        """Publish what the run is at."""
+    def expect(self, name: str) -> None:
+        """The run waits for events of this name, which may come from outside as they are."""
+        ...
+
+    def show(self, progress: Json, site: "Site") -> None:
+        """Publish what the run is at; the site is where it says so."""
         ...
 
     def log(self, record: LogRecord) -> None:

@@ -151,6 +151,13 @@ class HostedRun:
             else:
                 self._over(outcome, End("failed", None, error_json(outcome)))
 
+    def stop(self, outcome: Outcome) -> None:
+        """End with an error that no handler of the flow sees."""
+        assert isinstance(outcome, Failed)
+        end = End("failed", None, error_json(outcome))
+        self._over(outcome, end)
+        self.outcome, self.end = outcome, end
+
     def _over(self, outcome: Outcome, end: End) -> None:
         if self._host.over or self.end is not None:
             return
@@ -272,6 +279,7 @@ class HostedRun:
     async def event(self, wait: EventWait) -> Outcome:
         """Take the oldest event; one that is stored by the deadline wins."""
         begun = await self._begin(wait.op, "event", wait.name, {})
+        self._host.expect(wait.name)
         waiter = self.mailbox.wait(wait)
         timer = self._deadline(waiter, wait)
         try:
@@ -413,7 +421,7 @@ class HostedRun:
     async def progress(self, message: Message) -> None:
         """Publish what the run is at."""
         await self._alive()
-        self._host.show(message.payload)
+        self._host.show(message.payload, message.op.site)
 
     def now(self, scope: str, ordinal: int) -> float:
         """Engine time."""

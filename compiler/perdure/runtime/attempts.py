@@ -1,7 +1,7 @@
-"""One attempt of a step, as an activity: the outcome crosses as a value, errors included.
+"""One attempt of a step as a function that runs elsewhere: its outcome crosses as a value.
 
-What an activity raises would reach the orchestrator as text. So a step's own error is part of
-what the activity returns; one that fails all the same was lost, and is attempted again.
+What such a function raises would reach the orchestrator as text. So a step's own error is part of
+what it returns; one that fails all the same was lost, and is attempted again.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from perdure.durations import due
 from perdure.operations import ThisStep
 from perdure.runtime.bodies import Attempted, timed_attempt
 from perdure.runtime.engine import Completed, Failed, Outcome
+from perdure.runtime.envelope import pack, size_of, unpack
 from perdure.runtime.host import Attempt
 from perdure.runtime.usage import Usage, usage_from, usage_json
-from perdure_azure.envelope import pack, unpack
-from perdure_azure.watch import watcher
+from perdure.runtime.watch import watcher
 
 if TYPE_CHECKING:
     from perdure.language import Step
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["attempted_outcome", "call_of", "run_step"]
 
 
-def call_of(call: Attempt, arguments: Mapping[str, Json]) -> dict[str, Json]:
-    """The input of the activity."""
-    return pack({**call._asdict(), "arguments": dict(arguments)})
+def call_of(call: Attempt, arguments: Mapping[str, Json], most: int) -> dict[str, Json]:
+    """The input of the function; its result may have so many bytes."""
+    return pack({**call._asdict(), "arguments": dict(arguments), "most": most})
 
 
 def run_step(step: "Step[..., Any]", call: object) -> dict[str, Json]:
-    """The body of an activity: run the attempt, give its outcome."""
+    """The body of the function: run the attempt, give its outcome."""
     data = unpack(call)
     arguments = data["arguments"]
     if not isinstance(arguments, dict):
@@ -48,11 +48,14 @@ def run_step(step: "Step[..., Any]", call: object) -> dict[str, Json]:
     if attempted is None:
         now = datetime.now(UTC).timestamp() if watching is None else watching.clock()
         attempted = asyncio.run(_limited(step, attempt, arguments, now))
-    return _envelope(attempted)
+    result = _envelope(attempted)
+    size = size_of(result)
+    # Of what no message carries the size alone goes back: the step has run all the same.
+    return result if size <= int(str(data["most"])) else pack({"bytes": size})
 
 
 def attempted_outcome(result: object) -> tuple[Outcome, bool, tuple[Usage, ...]]:
-    """The outcome in what an activity returned, whether it may be tried again, what it spent."""
+    """The outcome in what the function returned, whether it may be tried again, what it spent."""
     data = unpack(result)
     usage = usage_from(data.get("usage"))
     if "error" in data:

@@ -4,14 +4,14 @@ There is none in production.
 """
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from perdure.codec.text import Json
     from perdure.language import Step
     from perdure.runtime.bodies import Attempted
+    from perdure.runtime.episode import Episode
     from perdure.runtime.host import Attempt
-    from perdure_azure.orchestration import Episode
 
 __all__ = ["Watcher", "watcher"]
 
@@ -24,7 +24,7 @@ class Watcher(Protocol):
         """Events after which a run hands over."""
         ...
 
-    def began(self, episode: "Episode") -> None:
+    def began(self, episode: "Episode[Any]") -> None:
         """An orchestrator function was entered: for the first time, or to be replayed."""
         ...
 
@@ -43,4 +43,4 @@ class Watcher(Protocol):
         ...
 
 
-watcher: ContextVar[Watcher | None] = ContextVar("perdure_azure.watcher", default=None)
+watcher: ContextVar[Watcher | None] = ContextVar("perdure.runtime.watcher", default=None)
