@@ -63,6 +63,8 @@ class _Reader:
             return f"{name}: {node.get('message')}" if node.get("message") else name
         if tag in _NUMBERS:
             return _number(tag, str(value))
+        if tag == "timedelta" and isinstance(value, list):
+            return _duration(*(int(str(part)) for part in value))
         if tag in _PAIRS and isinstance(value, list):
             pairs = [pair for pair in value if isinstance(pair, list) and len(pair) == 2]
             return {self._key(key): self.read(item) for key, item in pairs}
@@ -86,6 +88,16 @@ def _number(tag: str, text: str) -> object:
     if tag == "int":
         return int(text, 0) if text.startswith(("0x", "-0x")) else int(text)
     return float(text) if text not in ("inf", "-inf", "nan") else text
+
+
+def _duration(days: int, seconds: int, micros: int) -> str | float:
+    """As an input takes it: text, or seconds where it is negative."""
+    if days < 0:
+        return days * 86400 + seconds + micros / 1e6
+    minutes, seconds = divmod(seconds, 60)
+    rest = f"{seconds}.{micros:06}".rstrip("0") if micros else str(seconds)
+    parts = zip((str(days), *map(str, divmod(minutes, 60)), rest), "dhms", strict=True)
+    return "".join(number + unit for number, unit in parts if number != "0") or "0s"
 
 
 def _definitions(node: Json) -> Iterator[tuple[str, Json]]:

@@ -144,12 +144,35 @@ def _listed(node: ast.expr) -> str:
 
 
 def _event_name(reader: "Reader", node: ast.expr | None) -> None:
+    if isinstance(node, ast.JoinedStr):
+        _computed_event_name(reader, node)
+        return
     name = _constant(node)
     if node is not None and isinstance(name, str) and not _EVENT_NAME.match(name):
         suggestion = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "event"
         if not suggestion[0].isalpha():
             suggestion = f"event_{suggestion}"
         reader.problem(rules.BAD_EVENT_NAME, node, name=name, suggestion=suggestion)
+
+
+def _computed_event_name(reader: "Reader", node: ast.JoinedStr) -> None:
+    """What an f-string has between its braces is known: `f"ok:{n}"` is never a name."""
+    texts = [_constant(part) for part in node.values]
+    sample = "".join(text if isinstance(text, str) else "x" for text in texts)
+    if not _EVENT_NAME.match(sample):
+        written = "".join(
+            re.sub(r"[^a-z0-9]+", "_", text.lower())
+            if isinstance(text, str)
+            else f"{{{_inner(p)}}}"
+            for p, text in zip(node.values, texts, strict=True)
+        )
+        name = ast.unparse(node)[2:-1]
+        suggestion = written if re.match(r"[a-z{]", written) else f"event_{written}".rstrip("_")
+        reader.problem(rules.BAD_EVENT_NAME, node, name=name, suggestion=suggestion)
+
+
+def _inner(part: ast.expr) -> str:
+    return ast.unparse(part.value) if isinstance(part, ast.FormattedValue) else ""
 
 
 def _duration(reader: "Reader", node: ast.expr | None, least: float = -inf) -> None:
