@@ -17,6 +17,7 @@ from tests.differential.flows import (
     managers,
     methods,
     mixed,
+    recursion,
     stars,
     values,
 )
@@ -36,6 +37,7 @@ PROGRAMS = (
     *methods.PROGRAMS,
     *carried.PROGRAMS,
     *mixed.PROGRAMS,
+    *recursion.PROGRAMS,
 )
 
 OPEN: Mapping[tuple[str, str], str] = {}

@@ -12,6 +12,7 @@ from perdure.machine import ir
 from perdure.machine.effects import Effects, item_slots
 from perdure.machine.graph import handler_of, successors
 from perdure.machine.ir import Node, Pc
+from perdure.machine.saves import saves_of
 
 __all__ = ["Bits", "bound_slots"]
 
@@ -60,12 +61,19 @@ def bound_slots(
     bound: dict[Pc, int] = {entry: bits.of(given)}
     # In program order, so that what joins is known before what follows: nearly linear.
     order = {pc: number for number, pc in enumerate(nodes)}
+    saves = saves_of(nodes)
+    saved = {back: pc for pc, found_at in saves.restores.items() for back in found_at}
     pcs = list(nodes)
     waiting = [order[entry]]
     while waiting:
         pc = pcs[heappop(waiting)]
         node = nodes[pc]
         have = bound[pc]
+        if pc in saved:
+            # What was put aside is bound as it was at the call, which comes before.
+            have |= bound.get(saved[pc], 0) & bits.of(saves.calls[saved[pc]])
+            loses[pc] = 0
+            have &= ~bits.of(saves.calls[saved[pc]]) | bound.get(saved[pc], 0)
         for to, value in _flows(node, have, binds[pc], loses[pc], bits, handlers(node)):
             known = bound.get(to)
             merged = value if known is None else known & value
@@ -73,6 +81,9 @@ def bound_slots(
                 bound[to] = merged
                 if order[to] not in waiting[:1]:
                     heappush(waiting, order[to])
+                for back in saves.restores.get(to, ()):
+                    if back in bound:
+                        heappush(waiting, order[back])
     return {pc: bound.get(pc, 0) for pc in nodes}
 
 

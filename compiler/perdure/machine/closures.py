@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from perdure.ir import Slot
 from perdure.machine import ir
-from perdure.machine.effects import effects
+from perdure.machine.effects import code_effects, effects, facts_effects
 from perdure.machine.emit import scopes
 from perdure.machine.escapes import closures
 from perdure.machine.graph import edges
@@ -113,6 +113,19 @@ def _captured(node: Node) -> tuple[frozenset[Slot], frozenset[Slot]]:
     )
 
 
+def _written(node: Node) -> frozenset[Slot]:
+    """What its code binds; a call gives its helper other variables of the same names."""
+    if not isinstance(node, ir.Block):
+        return effects(node).writes
+    found: set[Slot] = set()
+    for code in node.code:
+        if isinstance(code, ir.Enter):
+            found |= facts_effects(code.facts, node.frame).writes
+        elif not isinstance(code, ir.Restore):
+            found |= code_effects(code, node.frame).writes
+    return frozenset(found)
+
+
 def _written_later(scope: Scope, node: Node) -> frozenset[Slot]:
     written: set[Slot] = set()
     seen: set[Pc] = set()
@@ -123,7 +136,7 @@ def _written_later(scope: Scope, node: Node) -> frozenset[Slot]:
             continue
         seen.add(pc)
         after = scope.nodes[pc]
-        written |= effects(after).writes
+        written |= _written(after)
         if isinstance(after, ir.Operation | ir.ForkNode) and after.target is not None:
             written.add(after.target)
         stack.extend(edges(after))

@@ -21,6 +21,8 @@ __all__ = [
     "Keep",
     "MatchCases",
     "MatchErrors",
+    "Restore",
+    "Saved",
     "Statements",
     "Switch",
     "Test",
@@ -100,6 +102,25 @@ class Unbind(NamedTuple):
 
 
 @final
+class Saved(NamedTuple):
+    """What a call of a recursive helper puts aside: of `slots`, those needed when it is back.
+
+    The `Restore` of the same `site` takes them again, on whichever way the call ends.
+    """
+
+    site: int
+    slots: frozenset[Slot]
+
+
+@final
+class Restore(NamedTuple):
+    """A call of a recursive helper is over: its caller's slots are as they were."""
+
+    site: int
+    slots: frozenset[Slot]
+
+
+@final
 class Enter(NamedTuple):
     """The arguments of a helper's call become its parameters; its other locals are unbound."""
 
@@ -109,6 +130,8 @@ class Enter(NamedTuple):
     own: tuple[Slot, ...]
     """The helper's own slots: those that are no parameters begin unbound."""
     facts: Facts
+    saves: Saved | None = None
+    """Of a recursive call, after the arguments were evaluated."""
 
 
 @final
@@ -125,7 +148,7 @@ class Use(NamedTuple):
     facts: Facts
 
 
-type Code = Statements | Keep | Bind | Iterate | Unbind | Enter | Use
+type Code = Statements | Keep | Bind | Iterate | Unbind | Enter | Restore | Use
 
 
 @final

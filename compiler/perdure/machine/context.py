@@ -56,6 +56,8 @@ class Context(NamedTuple):
     """In a manager: lowers its `yield`, which is the body of the `with`."""
     groups: "tuple[OpenGroup, ...]" = ()
     """Those whose bodies this place is in, outermost first."""
+    helpers: tuple[Ref, ...] = ()
+    """Those that this place is in, in all scopes around, outermost first."""
 
 
 @final

@@ -1,6 +1,7 @@
 """A scope's graph while it grows: nodes under numbers, with the names they would like to have."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import final
 
 from perdure.ir import Slot
@@ -23,6 +24,7 @@ class Draft:
         self.refusals: list[Refusal] = []
         self._pcs = 0
         self._slots: dict[str, int] = {}
+        self._owners: list[set[Slot]] = []
 
     def fresh(self) -> Pc:
         """A pc that has no node yet."""
@@ -32,7 +34,30 @@ class Draft:
     def slot(self, kind: str) -> Slot:
         """A slot of the lowering's own: "cursor 1"; the blank keeps it apart from locals."""
         number = self._slots[kind] = self._slots.get(kind, 0) + 1
-        return f"{kind} {number}"
+        slot = f"{kind} {number}"
+        self.own((slot,))
+        return slot
+
+    def own(self, slots: Iterable[Slot]) -> None:
+        """Slots that belong to the helpers whose bodies are being lowered."""
+        for owner in self._owners:
+            owner.update(slots)
+
+    def passed(self, kind: str) -> Slot:
+        """A slot of the lowering's own that one helper hands to another: it belongs to none."""
+        slot = self.slot(kind)
+        for owner in self._owners:
+            owner.discard(slot)
+        return slot
+
+    @contextmanager
+    def owner(self, slots: set[Slot]) -> Generator[None]:
+        """What is made meanwhile is noted there too."""
+        self._owners.append(slots)
+        try:
+            yield
+        finally:
+            self._owners.pop()
 
     def add(self, node: Node, hint: str = "") -> None:
         """Put a node at its pc."""

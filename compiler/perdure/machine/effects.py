@@ -100,6 +100,8 @@ def code_effects(code: ir.Code, frame: ir.Frame) -> Effects:
             found = facts_effects(code.facts, frame)
             found = found._replace(reads=found.reads | slots)
             return found.then(Effects(writes=kept, binds=kept))
+        case ir.Restore():
+            return Effects(writes=code.slots, unbinds=code.slots, loses=code.slots)
         case ir.Enter():
             own = frozenset(code.own)
             params = frozenset(code.callee.slot(p.name) for p in code.parameters)

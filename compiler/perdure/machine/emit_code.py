@@ -12,12 +12,13 @@ from typing import assert_never, final
 
 from perdure.ir import Argument, Branch, Op, OpKind, Ref, Slot
 from perdure.machine import ir
-from perdure.machine.effects import Effects, effects
+from perdure.machine.effects import Effects, effects, facts_effects
 from perdure.machine.emit_names import SITES, CodeNames
 from perdure.machine.escapes import raising
 from perdure.machine.globals import loaded_names
 from perdure.machine.graph import handler_of, successors
 from perdure.machine.ir import NOTHING, Frame, Node, Scope
+from perdure.machine.saves import saved_slots
 from perdure.machine.text import expression, statements
 from perdure.machine.trees import CALLS, fork_operands, reference, trees
 
@@ -73,7 +74,8 @@ class Body:
             return False
         if not isinstance(self.node, ir.Block):
             return True
-        entered = (c.own for c in self.node.code if isinstance(c, ir.Enter))
+        entered = [frozenset(c.own) for c in self.node.code if isinstance(c, ir.Enter)]
+        entered += [c.slots for c in self.node.code if isinstance(c, ir.Restore)]
         return not any(slot in own for own in entered)
 
     def _live_after(self) -> frozenset[Slot]:
@@ -195,7 +197,9 @@ class Body:
             case ir.Unbind():
                 return [line for slot in code.slots for line in self._unbind(slot)]
             case ir.Enter():
-                return [self._enter(code, node)]
+                return self._enter(code, node)
+            case ir.Restore():
+                return [f"{s}.pull({self._saved(code)})"]
             case _:
                 assert_never(code)
 
@@ -215,12 +219,25 @@ class Body:
         name = self.local_of.get(slot)
         return [f"{self.s}.drop({slot!r})"] if name is None else [f"{name} = None", f"del {name}"]
 
-    def _enter(self, code: ir.Enter, node: ir.Block) -> str:
+    def _enter(self, code: ir.Enter, node: ir.Block) -> list[str]:
         params = {code.callee.slot(parameter.name) for parameter in code.parameters}
         stale = sorted((set(code.own) - params) & self.scope.live[node.next])
         values = f"{self.names.binder(code)}({_arguments(code.arguments)})"
         others = "".join(f", {slot!r}" for slot in stale)
-        return f"{self.s}.enter({values}{others})"
+        if code.saves is None:
+            return [f"{self.s}.enter({values}{others})"]
+        given = self._unused("given")
+        written = sorted(facts_effects(code.facts, node.frame).writes)
+        return [
+            f"{given} = {values}",
+            *([self._keep(written)] if written else []),
+            f"{self.s}.push({self._saved(code.saves)})",
+            f"{self.s}.enter({given}{others})",
+        ]
+
+    def _saved(self, code: ir.Saved | ir.Restore) -> str:
+        slots = saved_slots(code, self.scope.nodes, self.scope.live)
+        return ", ".join(map(repr, slots))
 
     def _cursor(self, iterable: ast.expr, frame: Frame) -> str:
         """The builtins that make iterators are taken apart where they are written."""

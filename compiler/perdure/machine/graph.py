@@ -19,7 +19,7 @@ def code_may_raise(code: ir.Code) -> bool:
             return code.facts.may_raise
         case ir.Iterate() | ir.Enter():
             return True
-        case ir.Keep() | ir.Unbind():
+        case ir.Keep() | ir.Unbind() | ir.Restore():
             return False
         case _:
             assert_never(code)

@@ -8,11 +8,12 @@ back there.
 import ast
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from perdure.ir import YIELD, Block, Call, Facts, Fork, Function, Op, Ref, Slot, Task
+from perdure.ir import YIELD, Block, Call, Facts, Fork, Function, Op, Ref, Slot, Task, With
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context, Leave
 from perdure.machine.draft import unique
 from perdure.machine.reads import inner_blocks
+from perdure.machine.regions import components, is_loop
 from perdure.machine.values import helpers_of
 from perdure.passes.blocks import code_in
 
@@ -26,15 +27,16 @@ __all__ = ["Helpers"]
 
 @final
 class _Site(NamedTuple):
-    """One of several calls: where it goes on, and under which name."""
+    """One of several calls: where it begins, where it goes on, and under which name."""
 
-    name: str
+    call: Call
     target: Slot | None
+    entry: "Pc"
     next: "Pc"
-    keep: "Pc"
     body: "Pc"
     context: Context
-    span: "Span"
+    saves: ir.Saved | None
+    """Of a call from within the helper's own recursion."""
 
 
 @final
@@ -49,41 +51,72 @@ class _Shared(NamedTuple):
     value: Slot
     error: Slot
     sites: list[_Site]
+    own: set[Slot]
+    """Of a recursive one: all that belongs to one call of it."""
+
+
+@final
+class _Back(NamedTuple):
+    """Where a call is over, and where its slots are as they were."""
+
+    entry: "Pc"
+    then: "Pc"
 
 
 @final
 class Helpers:
     """The helpers of one scope."""
 
-    def __init__(self, low: "Lowering") -> None:
+    def __init__(self, low: "Lowering", above: tuple[Ref, ...]) -> None:
         self._low = low
+        self._above = frozenset(above)
         self._calls: dict[Ref, int] = {}
-        self._recursive: set[Ref] = set()
+        self._graph: dict[Ref, dict[Ref, None]] = {}
+        self._cycles: dict[Ref, tuple[Ref, ...]] | None = None
         self._shared: dict[Ref, _Shared] = {}
+        self._saves = 0
 
     def count(self, body: Block) -> None:
         """Count the calls of each helper in this scope, and see which are recursive."""
-        self._count(body, ())
+        self._cycles = None
+        self._count(body, None)
 
-    def _count(self, body: Block, above: tuple[Ref, ...]) -> None:
+    def _count(self, body: Block, caller: Ref | None) -> None:
         blocks = [body]
         while blocks:
             for statement in blocks.pop():
                 if isinstance(statement, Call):
-                    self._count_call(statement.helper, above)
+                    self._count_call(statement.helper, caller)
                 elif isinstance(statement, Op):
                     for ref in helpers_of(self._low.frames, statement):
-                        self._count_call(ref, above)
+                        self._count_call(ref, caller)
                 elif not isinstance(statement, Fork | Task):
                     blocks.extend(inner_blocks(statement))
+                if isinstance(statement, With) and statement.helper is not None:
+                    self._count_call(statement.helper, caller, opens=True)
 
-    def _count_call(self, ref: Ref, above: tuple[Ref, ...]) -> None:
-        if ref in above:
-            self._recursive.update(above[above.index(ref) :])
-        self._calls[ref] = self._calls.get(ref, 0) + 1
+    def _count_call(self, ref: Ref, caller: Ref | None, *, opens: bool = False) -> None:
+        """`opens`: a manager, whose code stands around each `with` on it."""
+        if caller is not None:
+            self._graph[caller][ref] = None
+        if not opens:
+            self._calls[ref] = self._calls.get(ref, 0) + 1
         function = self._low.frames.function(ref)
-        if self._calls[ref] == 1 and function is not None:
-            self._count(function.body, (*above, ref))
+        if ref not in self._graph and function is not None:
+            self._graph[ref] = {}
+            if ref not in self._above:
+                self._count(function.body, ref)
+
+    def cycle(self, ref: Ref) -> tuple[Ref, ...]:
+        """The helpers that a recursive one is recursive with, itself too; of others, none."""
+        if self._cycles is None:
+            graph = {
+                caller: tuple(called for called in calls if called in self._graph)
+                for caller, calls in self._graph.items()
+            }
+            cycles = [one for one in components(graph) if is_loop(one, graph)]
+            self._cycles = {helper: cycle for cycle in cycles for helper in cycle}
+        return self._cycles.get(ref, ())
 
     def call(self, call: Call, entry: "Pc", next: "Pc", context: Context) -> None:
         """One call of a helper."""
@@ -92,15 +125,24 @@ class Helpers:
             context.yields(call, entry, next, context)
         elif function is None:
             self._low.draft.refuse("a call of unknown code", entry, next, context, call.span)
-        elif call.helper in self._recursive:
-            what = "a helper with operations that calls itself"
+        elif call.helper in self._above:
+            what = "a helper that calls itself in a branch"
             self._low.draft.refuse(what, entry, next, context, call.span)
-        elif self._calls.get(call.helper, 0) <= 1:
+        elif self._shares_variables(call.helper):
+            what = "a recursion through a nested function and the one around it"
+            self._low.draft.refuse(what, entry, next, context, call.span)
+        elif self._calls.get(call.helper, 0) <= 1 and not self.cycle(call.helper):
             self._splice(call, function, entry, next, context)
         else:
             self._share(call, function, entry, next, context)
 
-    def _enter(self, call: Call, function: Function) -> ir.Enter:
+    def _shares_variables(self, ref: Ref) -> bool:
+        """Whether the recursion goes through a function and one that has its variables."""
+        cycle = self.cycle(ref)
+        around = {Ref(one.module, one.qualname.rpartition(".")[0]) for one in cycle}
+        return not around.isdisjoint(cycle)
+
+    def _enter(self, call: Call, function: Function, saves: ir.Saved | None = None) -> ir.Enter:
         frames = self._low.frames
         return ir.Enter(
             function.parameters,
@@ -108,6 +150,7 @@ class Helpers:
             frames.frame(function.ref),
             frames.own(function.ref),
             call.facts,
+            saves,
         )
 
     def _splice(
@@ -119,8 +162,19 @@ class Helpers:
         draft.block(entry, (self._enter(call, function),), body, context, call.span)
         leave = self._leave(target, next)
         frame = self._low.frames.frame(function.ref)
+        draft.own(self._low.frames.own(function.ref))
         handler = self._left(function, context, call.span)
-        inside = Context(frame, handler, None, None, None, leave, context.copied, context.timed)
+        inside = Context(
+            frame,
+            handler,
+            None,
+            None,
+            None,
+            leave,
+            context.copied,
+            context.timed,
+            helpers=(*context.helpers, function.ref),
+        )
         self._low.block(function.body, body, last, inside)
         leave(last, None, NO_FACTS, inside, function.span)
 
@@ -157,41 +211,48 @@ class Helpers:
     def _share(
         self, call: Call, function: Function, entry: "Pc", next: "Pc", context: Context
     ) -> None:
-        draft = self._low.draft
         target = None if call.target is None else context.frame.slot(call.target)
         shared = self._shared.get(call.helper)
         first = shared is None
         if shared is None:
             shared = self._shared[call.helper] = self._new(function)
-        keep = draft.fresh()
-        enter = self._enter(call, function)
-        draft.block(entry, (enter,), keep, context, call.span)
-        site = _Site(call.label, target, next, keep, shared.body, context, call.span)
-        shared.sites.append(site)
+        saves = self._saved(call.helper, context)
+        shared.sites.append(_Site(call, target, entry, next, shared.body, context, saves))
         if first:
-            self._body(shared)
+            self._body(shared, context)
+
+    def _saved(self, helper: Ref, context: Context) -> ir.Saved | None:
+        """Of a call in the recursion: a number; its slots are known when the body is written."""
+        if not set(context.helpers) & set(self.cycle(helper)):
+            return None
+        self._saves += 1
+        return ir.Saved(self._saves, frozenset())
 
     def _new(self, function: Function) -> _Shared:
         draft, name = self._low.draft, function.ref.qualname
+        caller = draft.slot(f"{name} caller")
         return _Shared(
             function,
             draft.fresh(),
             draft.fresh(),
             draft.fresh(),
-            draft.slot(f"{name} caller"),
-            draft.slot(f"{name} value"),
-            draft.slot(f"{name} error"),
+            caller,
+            draft.passed(f"{name} value"),
+            draft.passed(f"{name} error"),
             [],
+            {caller, *self._low.frames.own(function.ref)},
         )
 
-    def _body(self, shared: _Shared) -> None:
+    def _body(self, shared: _Shared, context: Context) -> None:
         leave = self._leave(shared.value, shared.back)
         function = shared.function
         frame = self._low.frames.frame(function.ref)
         timed = self._low.frames.has_deadlines
-        inside = Context(frame, shared.catch, None, None, None, leave, timed=timed)
+        helpers = (*context.helpers, function.ref)
+        inside = Context(frame, shared.catch, None, None, None, leave, timed=timed, helpers=helpers)
         last = self._low.draft.fresh()
-        self._low.block(function.body, shared.body, last, inside)
+        with self._low.draft.owner(shared.own):
+            self._low.block(function.body, shared.body, last, inside)
         leave(last, None, NO_FACTS, inside, function.span)
 
     def finish(self) -> None:
@@ -205,15 +266,19 @@ class Helpers:
         again = draft.fresh()
         back: list[ir.Exit] = []
         fails: list[ir.Exit] = []
-        for site, label in zip(shared.sites, unique([s.name for s in shared.sites]), strict=True):
-            keep = (ir.Keep(shared.caller, label),)
-            draft.block(site.keep, keep, site.body, site.context, site.span)
-            bind, fail = draft.fresh(), draft.fresh()
+        labels = unique([site.call.label for site in shared.sites])
+        for site, label in zip(shared.sites, labels, strict=True):
+            saves = self._all_saved(site)
+            enter = self._enter(site.call, function, saves)
+            code: tuple[ir.Code, ...] = (enter, ir.Keep(shared.caller, label))
+            draft.block(site.entry, code, site.body, site.context, site.call.span)
+            bind, fail = self._restored(site, saves), self._restored(site, saves)
+            back.append(ir.Exit(label, bind.entry))
+            fails.append(ir.Exit(label, fail.entry))
             code = () if site.target is None else (ir.Bind(site.target, shared.value, NO_FACTS),)
-            draft.block(bind, code, site.next, site.context, site.span)
-            fails.append(ir.Exit(label, fail))
-            back.append(ir.Exit(label, bind))
-            raising = ir.Reraise(fail, shared.error, site.context.handler, site.span)
+            draft.block(bind.then, code, site.next, site.context, site.call.span)
+            handler = site.context.handler
+            raising = ir.Reraise(fail.then, shared.error, handler, site.call.span)
             draft.add(raising, "raise again")
         switch = ir.Switch(shared.caller)
         span = function.span
@@ -227,6 +292,24 @@ class Helpers:
         draft.add(ir.Catch(shared.catch, shared.error, caught, span), f"error in {name}")
         node = ir.Decision(again, switch, tuple(fails), None, frame, span)
         draft.add(node, f"raise from {name}")
+
+    def _all_saved(self, site: _Site) -> ir.Saved | None:
+        """With the slots of the call it is in."""
+        if site.saves is None:
+            return None
+        inside = set(self.cycle(site.call.helper))
+        caller = next(ref for ref in reversed(site.context.helpers) if ref in inside)
+        return site.saves._replace(slots=frozenset(self._shared[caller].own))
+
+    def _restored(self, site: _Site, saves: ir.Saved | None) -> _Back:
+        """One way back to a call, where its slots are taken again."""
+        draft = self._low.draft
+        entry = then = draft.fresh()
+        if saves is not None:
+            then = draft.fresh()
+            code = (ir.Restore(saves.site, saves.slots),)
+            draft.block(entry, code, then, site.context, site.call.span)
+        return _Back(entry, then)
 
 
 def _may_stop(function: Function) -> bool:

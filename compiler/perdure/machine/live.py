@@ -14,6 +14,7 @@ from perdure.machine.bound import Bits, bound_slots
 from perdure.machine.effects import Effects, effects, item_slots
 from perdure.machine.graph import handler_of, successors
 from perdure.machine.ir import Node, Pc
+from perdure.machine.saves import saves_of
 
 __all__ = ["Slots", "slots_of"]
 
@@ -72,6 +73,11 @@ def _live(
         handler = handler_of(node)
         for to in (*successors(node), *(() if handler is None else (handler,))):
             before[to].append(pc)
+    saves = saves_of(nodes)
+    behind = {pc: [successors(nodes[to])[0] for to in back] for pc, back in saves.restores.items()}
+    for pc, following in behind.items():
+        for to in following:
+            before[to].append(pc)
     live = dict.fromkeys(nodes, 0)
     # From the last to the first: what follows is mostly known. Nearly linear.
     order = {pc: number for number, pc in enumerate(nodes)}
@@ -84,6 +90,8 @@ def _live(
         node = nodes[pc]
         value = reads[pc] | (_after(node, nodes, bits, live) & ~kills[pc])
         value |= _at_handler(node, nodes, bits, live)
+        for to in behind.get(pc, ()):
+            value |= live[to] & bits.of(saves.calls[pc])
         if isinstance(node, ir.Catch):
             value &= ~bits.of(frozenset({node.slot}))
         if value != live[pc]:

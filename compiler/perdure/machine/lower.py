@@ -29,6 +29,7 @@ from perdure.ir import (
     Op,
     Program,
     Pure,
+    Ref,
     Slot,
     Stmt,
     Task,
@@ -96,13 +97,20 @@ class Lowering:
     `next`.
     """
 
-    def __init__(self, frames: Frames, scope: str, refusals: list[ir.Refusal]) -> None:
+    def __init__(
+        self,
+        frames: Frames,
+        scope: str,
+        refusals: list[ir.Refusal],
+        above: tuple[Ref, ...] = (),
+    ) -> None:
+        """`above`: the helpers that the fork is in, whose branch this is."""
         self.frames = frames
         self.scope = scope
         self.refusals = refusals
         self.draft = Draft()
         self.draft.refusals = refusals
-        self.helpers = Helpers(self)
+        self.helpers = Helpers(self, above)
         self._scopes: dict[str, int] = {}
 
     def finish(
@@ -115,9 +123,8 @@ class Lowering:
 
     def branch(self, branch: Branch, scope: str, context: Context) -> ir.Scope:
         """A branch of a fork as a scope of its own."""
-        inner = Lowering(self.frames, scope, self.refusals)
-        frame = context.frame
-        inside = Context(frame, None, None, None, None, inner.end, timed=context.timed)
+        inner, frame = self._inner(scope, context), context.frame
+        inside = self._inside(inner, context)
         entry, last = inner.draft.fresh(), inner.draft.fresh()
         inner.helpers.count(branch.body)
         inner.block(branch.body, entry, last, inside)
@@ -127,13 +134,29 @@ class Lowering:
         captures = tuple(frame.slot(name) for name in captured if name in frame.names)
         return inner.finish(entry, scope, params, captures)
 
+    def _inner(self, scope: str, context: Context) -> "Lowering":
+        return Lowering(self.frames, scope, self.refusals, context.helpers)
+
+    @staticmethod
+    def _inside(inner: "Lowering", context: Context) -> Context:
+        """The context of a branch's own statements."""
+        return Context(
+            context.frame,
+            None,
+            None,
+            None,
+            None,
+            inner.end,
+            timed=context.timed,
+            helpers=context.helpers,
+        )
+
     def choice_of_branches(
         self, branches: Sequence[Branch], which: Slot, scope: str, context: Context
     ) -> ir.Scope:
         """Several branches as one scope; the slot `which` has the number of the one to run."""
-        inner = Lowering(self.frames, scope, self.refusals)
-        frame, draft = context.frame, inner.draft
-        inside = Context(frame, None, None, None, None, inner.end, timed=context.timed)
+        inner, frame = self._inner(scope, context), context.frame
+        draft, inside = inner.draft, self._inside(inner, context)
         entries = [draft.fresh() for _ in branches]
         entry = entries[0] if len(branches) == 1 else draft.fresh()
         params = {which}

@@ -84,6 +84,7 @@ class _Opened:
         self.function = function
         self.context = context
         self.frame = low.frames.manager_frame(function.ref)
+        low.draft.own(self.frame.slot(name) for name in function.slots)
         self.pending = low.draft.slot("pending")
         self.value = low.draft.slot("value")
         self.ways: dict[str, Jump] = {}
@@ -109,6 +110,7 @@ class _Opened:
             context.copied,
             context.timed,
             yields=self._yield,
+            helpers=context.helpers,
         )
         low.block(self.function.body, body, done, inside)
         if not self.ways:

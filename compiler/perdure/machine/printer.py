@@ -84,6 +84,10 @@ def _code(code: ir.Code) -> str:
         case ir.Use():
             target = "" if code.slot is None else f"{code.slot} = "
             return f"{target}{code.function}({', '.join(map(_value, code.values))})"
+        case ir.Restore():
+            return f"restore {code.site}"
+        case ir.Enter(saves=ir.Saved(site=site)):
+            return f"save {site}; enter {code.callee.ref.qualname}"
         case ir.Enter():
             return f"enter {code.callee.ref.qualname}"
         case _:

@@ -50,16 +50,16 @@ class Regions(NamedTuple):
         return found.pc if found.kind == "run" else f"loop {found.pc}"
 
 
-def components(graph: Mapping[Pc, Sequence[Pc]]) -> Iterator[tuple[Pc, ...]]:
+def components[P](graph: Mapping[P, Sequence[P]]) -> Iterator[tuple[P, ...]]:
     """Strongly connected components (Tarjan): those reached before those that reach them."""
-    index: dict[Pc, int] = {}
-    low: dict[Pc, int] = {}
-    stack: list[Pc] = []
-    on: set[Pc] = set()
+    index: dict[P, int] = {}
+    low: dict[P, int] = {}
+    stack: list[P] = []
+    on: set[P] = set()
     for root in graph:
         if root in index:
             continue
-        work: list[tuple[Pc, Iterator[Pc]]] = [(root, iter(graph[root]))]
+        work: list[tuple[P, Iterator[P]]] = [(root, iter(graph[root]))]
         index[root] = low[root] = len(index)
         stack.append(root)
         on.add(root)
@@ -79,7 +79,7 @@ def components(graph: Mapping[Pc, Sequence[Pc]]) -> Iterator[tuple[Pc, ...]]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[pc])
                 if low[pc] == index[pc]:
-                    found: list[Pc] = []
+                    found: list[P] = []
                     while True:
                         one = stack.pop()
                         on.discard(one)
@@ -89,7 +89,7 @@ def components(graph: Mapping[Pc, Sequence[Pc]]) -> Iterator[tuple[Pc, ...]]:
                     yield tuple(found)
 
 
-def is_loop(component: Sequence[Pc], graph: Mapping[Pc, Sequence[Pc]]) -> bool:
+def is_loop[P](component: Sequence[P], graph: Mapping[P, Sequence[P]]) -> bool:
     """Whether control can come back to a component once it is in it."""
     return len(component) > 1 or any(pc in graph[pc] for pc in component)
 

@@ -118,6 +118,7 @@ def _merged(entry: Pc, nodes: dict[Pc, Node]) -> dict[Pc, Node]:
             and after != pc
             and isinstance(follower := result[after], ir.Block)
             and follower.frame is node.frame
+            and not (_moves_frames(node, last=True) or _moves_frames(follower))
             # Code that cannot raise stays apart from code whose handler could see half of it.
             and (not may_raise(follower) or handler_of(follower) == handler)
         ):
@@ -127,6 +128,23 @@ def _merged(entry: Pc, nodes: dict[Pc, Node]) -> dict[Pc, Node]:
         if after != node.next:
             result[pc] = node._replace(code=tuple(code), next=after, handler=handler)
     return result
+
+
+def _moves_frames(block: ir.Block, *, last: bool = False) -> bool:
+    """Whether a call of a recursive helper puts slots aside there, or takes them again.
+
+    Such a block stands alone, but for what follows a call: locals of code before it are in their
+    slots.
+    """
+    for code in block.code:
+        match code:
+            case ir.Restore():
+                return True
+            case ir.Enter(saves=ir.Saved()):
+                return not last
+            case _:
+                pass
+    return False
 
 
 def _names(entry: Pc, nodes: dict[Pc, Node], hints: dict[Pc, str]) -> dict[Pc, Pc]:

@@ -79,7 +79,7 @@ def _code(code: ir.Code) -> Iterator[ast.AST]:
             yield from (value for value in code.values if isinstance(value, ast.expr))
         case ir.Enter():
             yield from (argument.value for argument in code.arguments)
-        case ir.Keep() | ir.Unbind():
+        case ir.Keep() | ir.Unbind() | ir.Restore():
             return
         case _:
             assert_never(code)

@@ -7,7 +7,6 @@ engine, and lets no exception of the flow out: they go to their handlers, or end
 from collections.abc import Callable
 from typing import Literal, NamedTuple, final
 
-from perdure.sites.cursor import Cursor
 from perdure.sites.table import (
     Block,
     Catch,
@@ -54,9 +53,8 @@ class Site:
         """`prepare` makes operands ready to cross; what it raises, the operation raised."""
         self.scope = scope
         self.slots = slots
-        for value in slots.values():
-            if isinstance(value, Cursor):
-                value.thaw()
+        for cursor in slots.cursors():
+            cursor.thaw()
         self._prepare = prepare
         self._decisions: dict[str, str] = {}
         self._raised: str | None = None

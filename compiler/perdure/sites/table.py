@@ -1,12 +1,13 @@
 """The nodes of a flow as an emitted module lists them, and what its functions work on."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, NamedTuple, final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, Literal, NamedTuple, final
 
 from perdure.sites.cursor import Cursor
 from perdure.sites.deadlines import DEADLINES, Deadlines
 
 __all__ = [
+    "FRAMES",
     "Block",
     "Call",
     "Catch",
@@ -23,6 +24,13 @@ __all__ = [
     "function",
     "named",
 ]
+
+
+FRAMES: Final = "frames "
+"""The slot of what calls of recursive helpers put aside; no local can have a blank in its name."""
+DEEPEST = 9_900
+"""Calls of recursive helpers under way: a few less than the frames that other engines give a run
+(`perdure.runtime.frames`)."""
 
 
 @final
@@ -49,6 +57,31 @@ class Slots(dict[str, object]):
         """A helper is called: its parameters are bound, its other locals are not."""
         self.drop(*others)
         self.update(values)
+
+    def push(self, *slots: str) -> None:
+        """A recursive helper is called: what its caller still needs of its own is put aside."""
+        frames = self._frames()
+        if len(frames) >= DEEPEST:
+            raise RecursionError("maximum recursion depth exceeded")
+        frames.append({slot: self[slot] for slot in slots if slot in self})
+        self[FRAMES] = frames
+
+    def pull(self, *slots: str) -> None:
+        """The call is over: what was put aside is back."""
+        frames = self._frames()
+        self.drop(*slots)
+        self.update(frames.pop())
+        if not frames:
+            del self[FRAMES]
+
+    def cursors(self) -> Iterator[Cursor]:
+        """All cursors, of calls under way too."""
+        for slots in (self, *self._frames()):
+            yield from (value for value in slots.values() if isinstance(value, Cursor))
+
+    def _frames(self) -> list[dict[str, object]]:
+        frames: list[dict[str, object]] = self.get(FRAMES, [])  # type: ignore[assignment]
+        return frames
 
 
 @final
@@ -170,13 +203,10 @@ class Scope(NamedTuple):
 
     def crossing(self, slots: Slots, at: str) -> dict[str, object]:
         """The slots that are needed after a stop, in a fixed order; cursors are plain then."""
-        for value in slots.values():
-            if isinstance(value, Cursor):
-                value.freeze()
-        found = {name: slots[name] for name in self.live[at] if name in slots}
-        if DEADLINES in slots:
-            found[DEADLINES] = slots[DEADLINES]
-        return found
+        for cursor in slots.cursors():
+            cursor.freeze()
+        kept = (*self.live[at], DEADLINES, FRAMES)
+        return {name: slots[name] for name in kept if name in slots}
 
     def begin(self, captured: Mapping[str, object], item: Iterable[object] = ()) -> Slots:
         """The slots a branch begins with; `item` has one value for each parameter."""
