@@ -33,6 +33,7 @@ class _Site(NamedTuple):
     target: Slot | None
     entry: "Pc"
     next: "Pc"
+    keep: "Pc"
     body: "Pc"
     context: Context
     saves: ir.Saved | None
@@ -211,13 +212,16 @@ class Helpers:
     def _share(
         self, call: Call, function: Function, entry: "Pc", next: "Pc", context: Context
     ) -> None:
+        draft = self._low.draft
         target = None if call.target is None else context.frame.slot(call.target)
         shared = self._shared.get(call.helper)
         first = shared is None
         if shared is None:
             shared = self._shared[call.helper] = self._new(function)
-        saves = self._saved(call.helper, context)
-        shared.sites.append(_Site(call, target, entry, next, shared.body, context, saves))
+        saves, keep = self._saved(call.helper, context), draft.fresh()
+        # One in the recursion is written again when all that it saves is known.
+        draft.block(entry, (self._enter(call, function, saves),), keep, context, call.span)
+        shared.sites.append(_Site(call, target, entry, next, keep, shared.body, context, saves))
         if first:
             self._body(shared, context)
 
@@ -269,9 +273,11 @@ class Helpers:
         labels = unique([site.call.label for site in shared.sites])
         for site, label in zip(shared.sites, labels, strict=True):
             saves = self._all_saved(site)
-            enter = self._enter(site.call, function, saves)
-            code: tuple[ir.Code, ...] = (enter, ir.Keep(shared.caller, label))
-            draft.block(site.entry, code, site.body, site.context, site.call.span)
+            if saves is not None:
+                enter = self._enter(site.call, function, saves)
+                draft.block(site.entry, (enter,), site.keep, site.context, site.call.span)
+            code: tuple[ir.Code, ...] = (ir.Keep(shared.caller, label),)
+            draft.block(site.keep, code, site.body, site.context, site.call.span)
             bind, fail = self._restored(site, saves), self._restored(site, saves)
             back.append(ir.Exit(label, bind.entry))
             fails.append(ir.Exit(label, fail.entry))
