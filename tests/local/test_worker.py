@@ -50,19 +50,38 @@ async def job(name: str, parts: int = 2, wait: bool = True) -> int:
     return total
 
 
+@step
+async def long(name: str) -> None:
+    note(f"begin {name}")
+    await asyncio.sleep(0.1 if effects_of(name) > 1 else 60)
+
+
+def effects_of(name: str) -> int:
+    with open("effects.txt") as file:
+        return file.read().splitlines().count(f"begin {name}")
+
+
+@flow
+async def slow(name: str) -> str:
+    await long(name)
+    return "ended"
+
+
 @flow
 async def waits(n: int) -> int:
     return n + await event("go", int)
 """
 STARTS = """
 import asyncio, sys
-from app import job, waits
+from app import job, slow, waits
 
 async def main() -> None:
     kind, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     for n in range(first, last):
         if kind == "waits":
             await waits.start(n, id=f"w{n}")
+        elif kind == "slow":
+            await slow.start(f"s{n}", id=f"s{n}")
         else:
             await job.start(f"j{n}", wait=kind == "job", id=f"j{n}")
 
@@ -170,6 +189,23 @@ def test_steps_under_way_end_when_it_is_stopped_and_no_other_begins(root: Path) 
     assert effects(root) == dict.fromkeys(("begin j0 0", "end j0 0", "begin j0 1", "end j0 1"), 1)
     shown = json.loads(command(root, "show", "j0", "--json"))
     assert all(not each["failures"] for each in shown["operations"])
+
+
+def test_a_second_signal_does_not_wait_for_the_steps_under_way(root: Path) -> None:
+    with worker(root, "--grace", "50") as process:
+        start(root, "slow", 0, 1)
+        until(lambda: effects(root)["begin s0"])
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert process.poll() is None, "the first signal lets the step go on"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+    assert rows(root, "SELECT * FROM leases") == []
+    command(root, "worker", "--once")
+    assert statuses(root) == {"s0": "completed"}
+    (shown,) = json.loads(command(root, "show", "s0", "--json"))["operations"]
+    assert not shown["failures"], "it was let go in an orderly way: no attempt was lost"
 
 
 def test_a_killed_process_is_replaced_and_its_runs_taken_over(root: Path) -> None:

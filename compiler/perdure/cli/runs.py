@@ -26,7 +26,7 @@ def command(children: bool, limit: int, as_json: bool, on: str | None) -> int:
     from perdure.store.match import live_waiters
     from perdure.store.runs import list_runs
 
-    store = open_store(Path.cwd()).store if on is None else connected(on).store
+    store = open_store(Path.cwd(), read=True).store if on is None else connected(on).store
     records = [r for r in list_runs(store) if children or r.parent is None][:limit]
     waits = {
         record.run: [name for waiter in live_waiters(store, record.run) for name in waiter.names]

@@ -12,7 +12,7 @@ from perdure.cli import exits
 from perdure.cli.environments import on_option
 from perdure.cli.plain import plain
 from perdure.cli.store import LAST, choose_run, open_store
-from perdure.cli.streams import drawn, json_text, out
+from perdure.cli.streams import drawn, json_text, out, say
 from perdure.store.protocol import RunRecord
 from perdure.store.sqlite import SqliteStore
 
@@ -41,7 +41,7 @@ def command(run: str, follow: bool, as_json: bool, on: str | None) -> int:
         from perdure.cli.deployed import show_on
 
         return show_on(on, run, follow=follow, as_json=as_json)
-    place = open_store(Path.cwd())
+    place = open_store(Path.cwd(), read=True)
     record = choose_run(place.store, run)
     if as_json and follow:
         _follow(place.store, record, Follower(place.store, record.run, past=True), as_json)
@@ -77,6 +77,9 @@ def _follow(store: SqliteStore, record: RunRecord, follower: "Follower", as_json
         if now.end is not None:
             if not as_json:
                 out(drawn([*draw(LocalHistory(store), now, time.time())][-1], sys.stdout))
+            return
+        if store.is_copy:
+            say(f"{store.path} cannot be written here: this is how it was when it was read")
             return
         time.sleep(0.1)
 

@@ -11,6 +11,7 @@ import click
 
 from perdure.diagnostics import Report, nearest
 from perdure.local.schema import open_store as open_file
+from perdure.local.schema import read_store as read_file
 from perdure.project import Project, find_project
 from perdure.store.protocol import NotAStore, RunRecord, StoreTooNew
 from perdure.store.runs import get_run, list_runs
@@ -35,8 +36,11 @@ def store_path(project: Project) -> Path:
     return Path(named).absolute() if named else project.root / project.settings.store
 
 
-def open_store(start: Path, *, make: bool = False) -> Place:
-    """The store of the project that a path belongs to; without `make` it has to exist."""
+def open_store(start: Path, *, make: bool = False, read: bool = False) -> Place:
+    """The store of the project that a path belongs to; without `make` it has to exist.
+
+    To `read` is all that is wanted: that also goes where nothing can be written.
+    """
     project = find_project(start, Report())
     path = store_path(project)
     if not make and not path.exists():
@@ -46,7 +50,7 @@ def open_store(start: Path, *, make: bool = False) -> Place:
     if path.is_dir():
         raise _no_store(path)
     try:
-        return Place(project, open_file(path))
+        return Place(project, read_file(path) if read else open_file(path))
     except StoreTooNew as error:
         raise click.UsageError(str(error)) from None
     except sqlite3.OperationalError as error:

@@ -5,17 +5,22 @@ Beside the run store's own tables lie the event log (`perdure.local.log`), who d
 (`perdure.local.lease`) and which run is due (`perdure.local.wakes`). One version counts them all.
 """
 
+import os
+import shutil
+import sqlite3
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from perdure.store.sqlite import SqliteStore
 
-__all__ = ["LOG_FORMAT", "open_store", "prepare"]
+__all__ = ["LOG_FORMAT", "open_store", "prepare", "read_store"]
 
 LOG_FORMAT: Final = 3
 """1: a step's first attempt was an entry of its own, and nothing said which runs are due.
 2: nothing said which branches had ended by themselves."""
 _NAME: Final = "event log"
+_TRIES: Final = 5
 _TABLES: Final = (
     """
 CREATE TABLE IF NOT EXISTS log (
@@ -52,6 +57,43 @@ def open_store(path: Path) -> SqliteStore:
         store.close()
         raise
     return store
+
+
+def read_store(path: Path) -> SqliteStore:
+    """Open a store file to read it, also where nothing can be written: then what it holds now."""
+    try:
+        return open_store(path)
+    except (sqlite3.OperationalError, PermissionError):
+        if not os.access(path, os.R_OK) or os.access(path, os.W_OK):
+            raise
+    with TemporaryDirectory() as folder:
+        copied = open_store(_copied(path, Path(folder)))
+        store = SqliteStore(":memory:")
+        copied.connection.backup(store.connection)
+        copied.close()
+    store.path, store.is_copy = str(path), True
+    return store
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    """The file and its log of writes, copied while nobody wrote."""
+    parts = [path, path.with_name(f"{path.name}-wal")]
+    for _ in range(_TRIES):
+        before = [_state(part) for part in parts]
+        for part in parts:
+            if part.exists():
+                shutil.copyfile(part, folder / part.name)
+        if [_state(part) for part in parts] == before:
+            break
+    return folder / path.name
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def prepare(store: SqliteStore) -> None:

@@ -33,6 +33,8 @@ class SqliteStore:
 
     def __init__(self, path: Path | str = ":memory:") -> None:
         self.path = str(path)
+        self.is_copy = False
+        """What a file held at a moment: it never changes."""
         self._lock = threading.RLock()
         self._depth = 0
         if self.path != ":memory:":
