@@ -111,6 +111,24 @@ def test_a_run_is_started_woken_and_read(site: Site) -> None:
     assert '"run": "a"' in json.dumps(listed)
 
 
+def test_a_run_is_followed_as_it_happens(site: Site) -> None:
+    assert site.ask("GET", "/api/runs/nobody/follow")[0] == 404
+    site.ask("POST", "/api/flows/wait/runs?id=f", {"n": 4})
+    address = f"{site.address}/api/runs/f/follow"
+    with urllib.request.urlopen(address, timeout=30) as stream:
+        assert stream.headers["content-type"] == "text/event-stream"
+        seen: list[str] = []
+        while '"operation": "event"' not in (seen or [""])[-1]:
+            seen += [stream.readline().decode()]
+        site.ask("POST", "/api/runs/f/events/go", 7)
+        *before, last, _ = stream.read().decode().split("\n\n")
+    ends = [json.loads(text.strip().removeprefix("data: ")) for text in before if text.strip()]
+    assert [each["path"] for each in ends if each["kind"] == "end"] == ["go"]
+    assert (
+        last == 'event: end\ndata: {"run": "f", "status": "completed", "result": 15, "error": null}'
+    )
+
+
 def test_a_run_is_cancelled(site: Site) -> None:
     site.ask("POST", "/api/flows/wait/runs?id=c", {"n": 1})
     assert site.ask("GET", "/api/runs/c/result")[0] == 202

@@ -1,12 +1,14 @@
 """`perdure dev`: a worker, and an HTTP server on this machine to start, wake and read runs."""
 
 import hmac
+import json
 import os
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,12 +25,16 @@ from perdure.cli.streams import say
 if TYPE_CHECKING:
     from perdure.driver import FlowName
     from perdure.local.api import Api
+    from perdure.local.follow import Follower
     from perdure.local.triggers import Doors, Schedules
     from perdure.webhooks.delivery import Answer
 
 __all__ = ["command"]
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
+_LOOK: Final = 0.1
+_SIGN_OF_LIFE: Final = 15.0
+"""Seconds of silence after which a stream says that it is there."""
 _NOWHERE: Final = '{"error": "this address is for this machine"}'
 
 
@@ -198,6 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._respond
 
     def _respond(self) -> None:
+        from perdure.local.api import EVENT_STREAM
         from perdure.webhooks.delivery import Answer
 
         try:
@@ -205,6 +212,9 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception as error:
             say(f"error: {self.command} {self.path}: {type(error).__name__}: {error}")
             answer = Answer(500, '{"error": "this went wrong here; the server says what"}\n')
+        if answer.content_type == EVENT_STREAM:
+            self._stream(answer.body)
+            return
         body = answer.body.encode()
         self.send_response(answer.status)
         for name, value in answer.headers.items():
@@ -214,6 +224,48 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _stream(self, run: str) -> None:
+        """Server-sent events: an entry of the log each, of children too; `end` is the last."""
+        from perdure.local.follow import Follower
+
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("cache-control", "no-store")
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        follower = Follower(self._site.place.store, run, past=True)
+        quiet = time.monotonic()
+        with suppress(ConnectionError, TimeoutError):
+            ended = False
+            while not ended:
+                text, ended = self._news(run, follower)
+                if not text and time.monotonic() - quiet > _SIGN_OF_LIFE:
+                    text = ": still here\n\n"
+                if text:
+                    quiet = time.monotonic()
+                    self.wfile.write(text.encode())
+                if not ended:
+                    time.sleep(_LOOK)
+
+    def _news(self, run: str, follower: "Follower") -> tuple[str, bool]:
+        """What is new of a run, and whether it has ended; then also how."""
+        from perdure.cli.histories import LocalHistory
+        from perdure.cli.show import entry_line
+        from perdure.cli.tree import run_json
+        from perdure.store.runs import find_run
+
+        store = self._site.place.store
+        with self._site.lock:
+            ended = find_run(store, run).end is not None
+            said = [f"data: {entry_line(name, entry)}\n\n" for name, entry, _ in follower.news()]
+            if ended:
+                whole = run_json(LocalHistory(store), run)
+                kept = {name: whole[name] for name in ("run", "status", "result", "error")}
+                said.append(f"event: end\ndata: {json.dumps(kept)}\n\n")
+        return "".join(said), ended
 
     def _answer(self) -> "Answer":
         from perdure.local.api import LARGEST

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from perdure.local.journal import Journal
     from perdure.local.log import Entry
 
-__all__ = ["command"]
+__all__ = ["command", "entry_line"]
 
 
 @click.command("show")
@@ -68,9 +68,7 @@ def _follow(store: SqliteStore, record: RunRecord, follower: "Follower", as_json
         now = find_run(store, record.run)
         for run, entry, journal in follower.news():
             if as_json:
-                line = {"run": run, "kind": entry.kind, "time": entry.time}
-                fields = {name: plain(value) for name, value in entry.fields.items()}
-                out(json.dumps({**line, **fields}))
+                out(entry_line(run, entry))
             else:
                 for text in _happened(run.removeprefix(record.run), entry, journal):
                     out(drawn(text, sys.stdout))
@@ -82,6 +80,12 @@ def _follow(store: SqliteStore, record: RunRecord, follower: "Follower", as_json
             say(f"{store.path} cannot be written here: this is how it was when it was read")
             return
         time.sleep(0.1)
+
+
+def entry_line(run: str, entry: "Entry") -> str:
+    """An entry as one line of JSON."""
+    line = {"run": run, "kind": entry.kind, "time": entry.time}
+    return json.dumps({**line, **{name: plain(value) for name, value in entry.fields.items()}})
 
 
 def _happened(child: str, entry: "Entry", journal: "Journal") -> list[str]:

@@ -29,6 +29,7 @@ from perdure.webhooks.delivery import Answer
 __all__ = ["ROUTES", "Api", "Request", "Route", "start_run"]
 
 LONGEST_WAIT: Final = 60.0
+EVENT_STREAM: Final = "text/event-stream"
 LARGEST: Final = 1_048_576
 """Bytes of a body."""
 
@@ -224,6 +225,11 @@ def _result(api: Api, request: Request) -> Answer:
     return _json(200 if record.end is not None else 202, kept)
 
 
+def _follow(api: Api, request: Request) -> Answer:
+    """Which run is to be followed: whoever serves writes the stream."""
+    return Answer(200, api.record(request.places["run"]).run, EVENT_STREAM)
+
+
 def _send(api: Api, request: Request) -> Answer:
     record = api.record(request.places["run"])
     if record.end is not None:
@@ -252,6 +258,7 @@ ROUTES: Final = (
     Route("GET", "/api/runs", _list_runs, "the runs, newest first; ?limit="),
     Route("GET", "/api/runs/{run}", _show, "what a run did"),
     Route("GET", "/api/runs/{run}/result", _result, "how a run ended; ?wait=SECONDS"),
+    Route("GET", "/api/runs/{run}/follow", _follow, "what happens, as server-sent events"),
     Route("POST", "/api/runs/{run}/events/{event}", _send, "send an event; body: payload; ?id="),
     Route("POST", "/api/runs/{run}/cancel", _cancel, "cancel a run; ?now=1 without cleanup"),
 )
