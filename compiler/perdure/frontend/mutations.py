@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple, final
 from perdure.frontend import known
 from perdure.frontend.meanings import External, Func, Instance, Meaning, Scope
 from perdure.frontend.origins import Origin, Origins, argument_parts, given
-from perdure.frontend.parts import DEPTH, Part, anything, operands
+from perdure.frontend.parts import Part, anything, operands
 from perdure.frontend.reaching import Reaching
 from perdure.frontend.results import is_atom
 from perdure.frontend.state import FoundCall, State
+from perdure.frontend.stores import Stores
 from perdure.ir import Ref
 
 if TYPE_CHECKING:
@@ -58,9 +59,13 @@ class Mutations:
     def __init__(self, walk: "Walk") -> None:
         self.walk = walk
         self.origins = Origins(walk)
+        self._unsure: set[int] = set()
+        """`x += y` of unknown types: in place, if `x` is a container."""
         self._of: dict[Ref, Changes] = {ref: {} for ref in walk.states}
         states = [*walk.states.values()][::-1]
+        self._stores = Stores(self.origins, self._runs)
         targets = [(state, [*self._targets(state)]) for state in states]
+        self._stores.follow(states)
         for state, changed in targets:
             for value, scope, place in changed:
                 self._note(state, self.origins.of(value, scope, 0), place)
@@ -103,8 +108,19 @@ class Mutations:
                 yield Change(called, origin.name, origin.depth, origin, place)
             elif scope is not None:
                 for part in argument_parts(arguments, origin, scope):
-                    for inner in self.origins.of(*part):
-                        yield Change(called, origin.name, origin.depth, inner, place)
+                    if not self._is_rebound(place, part):
+                        for inner in self.origins.of(*part):
+                            yield Change(called, origin.name, origin.depth, inner, place)
+
+    def _is_rebound(self, place: ast.AST, given: Part) -> bool:
+        """Whether `x += y`, of which the function knows no type, is given a number or a text: then
+        it binds a name of its own and changes nothing."""
+        value, scope, depth = given
+        return (
+            id(place) in self._unsure
+            and depth == 0
+            and is_atom(self.walk.resolver.expression(value, scope))
+        )
 
     def functions_in(self, nodes: Sequence[ast.expr], scope: Scope) -> Iterator[State]:
         """The functions among values: lambdas and nested functions of the flow."""
@@ -179,10 +195,14 @@ class Mutations:
             case ast.AugAssign(target=ast.Name() as target, value=value):
                 left = self.walk.resolver.expression(target, scope)
                 right = self.walk.resolver.expression(value, scope)
+                if not isinstance(left, Instance) and not isinstance(right, Instance):
+                    self._unsure.add(id(node))
+                    return [target]
                 return [target] if _grows(left, right) else []
             case ast.AugAssign(target=ast.Attribute() | ast.Subscript() as target, value=value):
+                left = self.walk.resolver.expression(target, scope)
                 right = self.walk.resolver.expression(value, scope)
-                return [target] if _grows(None, right) else []
+                return [target] if _grows(left, right) else []
             case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in known.MUTATORS:
                 meaning = self.walk.resolver.expression(value, scope)
                 return [] if is_atom(meaning) else [value]
@@ -194,29 +214,17 @@ class Mutations:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     if isinstance(target, ast.Attribute | ast.Subscript):
-                        self._put(target.value, value, scope, 1)
+                        self._stores.put(target.value, value, scope, 1)
             case ast.AnnAssign(target=ast.Attribute(value=into), value=ast.expr() as value):
-                self._put(into, value, scope, 1)
+                self._stores.put(into, value, scope, 1)
             case ast.Call(func=ast.Attribute(value=into, attr=attr), args=args):
                 if attr in _PUTS and len(args) > _PUTS[attr]:
-                    self._put(into, args[_PUTS[attr]], scope, 1)
+                    self._stores.put(into, args[_PUTS[attr]], scope, 1)
                 elif attr in _PUTS_ITEMS:
                     for value in (*args, *(keyword.value for keyword in node.keywords)):
-                        self._put(into, value, scope, 0)
+                        self._stores.put(into, value, scope, 0)
             case _:
                 pass
-
-    def _put(self, into: ast.expr, value: ast.expr, scope: Scope, depth: int) -> None:
-        """A value goes into another; deeper ones may hold it at any depth."""
-        direct = isinstance(into, ast.Name)
-        while isinstance(into, ast.Attribute | ast.Subscript):
-            into = into.value
-        where = scope.finding(into.id) if isinstance(into, ast.Name) else None
-        if where is None or not isinstance(into, ast.Name):
-            return
-        stored: list[Part] = self.origins.stored.setdefault((where, into.id), [])
-        depths = [depth] if direct else range(1, DEPTH + 1)
-        stored.extend((value, scope, level) for level in depths)
 
 
 def scoped(reaching: Reaching, state: State) -> Iterator[tuple[ast.AST, Scope]]:

@@ -91,6 +91,10 @@ class Origins:
         """What any object of a value may be."""
         return frozenset[Origin]().union(*(self.of(node, scope, d, renewed) for d in DEPTHS))
 
+    def forget(self) -> None:
+        """More is stored than when results were looked at."""
+        self._returned.clear()
+
     # Names
 
     def _name(

@@ -1,0 +1,84 @@
+"""What functions put into the values of their callers is known where branches change it."""
+
+from textwrap import dedent
+
+import pytest
+
+from tests.frontend.sources import analyse, codes
+
+HEAD = """
+from dataclasses import dataclass, field
+from perdure import flow, gather, step
+
+@dataclass
+class Box:
+    v: list = field(default_factory=list)
+
+    def keep(self, x):
+        self.v.append(x)
+
+@step
+async def fetch(x: object) -> object: ...
+
+def put(out, x):
+    out.append(x)
+
+def put_twice(out, x):
+    inner = out
+    put(inner, x)
+
+def put_first(out, xs):
+    out["k"] = xs[0]
+
+def store(box, x):
+    box.v = x
+
+async def change(xs):
+    await fetch(1)
+    xs[0].append(1)
+
+async def grow(acc, v):
+    await fetch(1)
+    acc += v
+    return acc
+
+@flow
+async def main(n: int) -> object:
+"""
+
+SHARED = [
+    "acc = []\nout = []\nput(out, acc)\nawait gather(change(out))\nreturn acc",
+    "acc = []\nout = []\nput_twice(out, acc)\nawait gather(change(out))\nreturn acc",
+    "acc = []\nout = {}\nput_first(out, [acc])\nawait gather(change([out['k']]))\nreturn acc",
+    "acc = []\nbox = Box()\nstore(box, acc)\nawait gather(change([box.v]))\nreturn acc",
+    "acc = []\nbox = Box()\nbox.keep(acc)\nawait gather(change(box.v))\nreturn acc",
+    "acc = []\nout = [[]]\ninner = out[0]\ninner.append(acc)\nawait gather(change(out[0]))\n"
+    "return acc",
+    "acc = []\nout = []\ndef keep(x):\n    out.append(x)\nkeep(acc)\nawait gather(change(out))\n"
+    "return acc",
+    "acc = []\nawait gather(grow(acc, [1]), grow(acc, [2]))\nreturn acc",
+    "acc = await fetch(1)\nawait gather(grow(acc, await fetch(2)))\nreturn acc",
+]
+OWN = [
+    "k = 1\nr = await gather(grow(k, 1), grow(k, 2))\nreturn r, k",
+    "k = int(await fetch(1))\nt = 'x'\nr = await gather(grow(k, 1), grow(t, 'y'))\nreturn r, k, t",
+    "out = []\nput(out, await fetch(1))\nr = await gather(*[fetch(x) for x in out])\nreturn r, out",
+    "async def one(x):\n    own = []\n    put(own, [x])\n    own[0].append(await fetch(1))\n"
+    "    return own\nreturn await gather(*[one(i) for i in range(n)])",
+    "out = []\nfor r in await gather(fetch(1), fetch(2)):\n    put(out, r)\nreturn out",
+]
+
+
+def _flow(body: str) -> str:
+    return HEAD + "".join(f"    {line}\n" for line in dedent(body).splitlines())
+
+
+@pytest.mark.parametrize("body", SHARED)
+def test_a_branch_must_not_change_what_others_hold(body: str) -> None:
+    assert set(codes(_flow(body))) == {"PDR139"}
+
+
+@pytest.mark.parametrize("body", OWN)
+def test_a_branch_may_change_what_it_alone_holds(body: str) -> None:
+    report = analyse(_flow(body)).report
+    assert [(found.code, found.message) for found in report.diagnostics] == []
