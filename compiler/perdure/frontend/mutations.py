@@ -63,6 +63,7 @@ class Mutations:
         """`x += y` of unknown types: in place, if `x` is a container."""
         self._of: dict[Ref, Changes] = {ref: {} for ref in walk.states}
         states = [*walk.states.values()][::-1]
+        self._called = {ref for state in states for call in state.calls for ref in call.refs}
         self._stores = Stores(self.origins, self._runs)
         targets = [(state, [*self._targets(state)]) for state in states]
         self._stores.follow(states)
@@ -180,7 +181,8 @@ class Mutations:
         """The values that it changes itself; what it puts into others is noted on the way."""
         for node, scope in scoped(self.origins.reaching, state):
             for value in self._changed(node, scope):
-                yield value, scope, node
+                if id(node) not in self._unsure or state.ref in self._called:
+                    yield value, scope, node
             self._store(node, scope)
         for found in state.calls:
             for value in changed_first(self.walk, found):
