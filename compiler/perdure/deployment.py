@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "CloudRefused",
     "DeployError",
     "Deployer",
     "Place",
@@ -38,6 +39,10 @@ type Say = Callable[[str], None]
 
 class DeployError(Exception):
     """What stopped a deployment, and what to do; for people."""
+
+
+class CloudRefused(DeployError):  # noqa: N818
+    """The cloud does not let these credentials, does not know them, or cannot be reached."""
 
 
 class UnknownEnvironment(DeployError):  # noqa: N818
@@ -88,6 +93,10 @@ class Runs(Protocol):
 
     def send(self, run: str, event: str, payload: "Json", *, id: str) -> None:
         """Store an event, and wake who waits for it."""
+        ...
+
+    def wake(self, run: str) -> None:
+        """Wake whoever in a run waits for what has come; who was woken already stays as it is."""
         ...
 
     def outcome(self, run: str) -> "Outcome | None":

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from perdure.deployment import DeployError, Place
+from perdure.deployment import CloudRefused, DeployError, Place
+from perdure_aws.deploy.refusals import explained, tell_refusals
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
@@ -32,7 +33,7 @@ class Account:
         if not environment.region:
             raise DeployError(f'{where} says no region: write `region = "eu-central-1"`, say')
         self.region = environment.region
-        self._session = boto3.Session(region_name=environment.region)
+        self._session = self._signed_in()
         self.id = self._identity()
         if not environment.account:
             raise DeployError(
@@ -45,16 +46,21 @@ class Account:
                 f" {environment.account}: choose others, with AWS_PROFILE for example"
             )
 
+    def _signed_in(self) -> boto3.Session:
+        try:
+            session = boto3.Session(region_name=self.region)
+        except BotoCoreError as error:
+            raise explained(error, self.region) or error from None
+        tell_refusals(session, self.region)
+        return session
+
     def _identity(self) -> str:
         try:
             client = self._session.client("sts", config=PATIENCE)
             return str(client.get_caller_identity()["Account"])
-        except NoCredentialsError:
-            raise DeployError(
-                "no AWS credentials were found: sign in (`aws sso login`), or set AWS_PROFILE"
-            ) from None
         except (BotoCoreError, ClientError) as error:
-            raise DeployError(f"AWS does not say who you are: {error}") from None
+            refused = explained(error, self.region)
+            raise refused or CloudRefused(f"AWS does not say who you are: {error}") from None
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":

@@ -30,6 +30,16 @@ class Bucket:
         self._region = region
         self._say = say
 
+    def exists(self) -> bool:
+        """Whether the bucket is there."""
+        try:
+            self._client.head_bucket(Bucket=self.name)
+        except ClientError as error:
+            if code_of(error) in ("404", "NoSuchBucket", "NotFound"):
+                return False
+            raise
+        return True
+
     def put(self, key: str, content: bytes, what: str) -> None:
         """Upload, unless it is there."""
         if not self._has(key):

@@ -53,6 +53,7 @@ def deploy(place: Place, say: Say, weight: int) -> Answer:
     _, changed = environment.stacks.apply(
         store_stack(place), prepared[0].release.store, {}, tags(place)
     )
+    _refuse_half_destroyed(environment)
     done = [("store", store_stack(place), changed)]
     for one in prepared:
         _upload(environment, one)
@@ -126,6 +127,22 @@ def shares_for(stack: Stack | None, one: Prepared, weight: int) -> Mapping[str, 
         "StableWeight": str(100 - weight),
         "StableVersion": stable,
     }
+
+
+def _refuse_half_destroyed(environment: Environment) -> None:
+    """The store's stack names a bucket or a table that is gone: a destroy was interrupted.
+
+    Only `destroy` deletes data, so it is not brought to its end here.
+    """
+    gone = environment.bucket.name if not environment.bucket.exists() else ""
+    if not gone and not environment.has_table():
+        gone = environment.table
+    if gone:
+        name = environment.place.environment.name
+        raise DeployError(
+            f"`{name}` was half destroyed ({gone} is gone): run `perdure destroy {name}"
+            " --with-data` to its end, then deploy"
+        )
 
 
 def _refuse_lost_functions(environment: Environment, prepared: tuple[Prepared, ...]) -> None:

@@ -6,9 +6,11 @@ from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple, final
 
+from botocore.exceptions import ClientError
+
 from perdure.deployment import DeployError, Place, Say
 from perdure_aws.cloudformation.flow import ALIAS
-from perdure_aws.deploy.account import Account
+from perdure_aws.deploy.account import Account, code_of
 from perdure_aws.deploy.bucket import Bucket
 from perdure_aws.deploy.machines import Machines
 from perdure_aws.deploy.names import TAG_FLOW, secrets_prefix, store_stack, tags
@@ -68,13 +70,24 @@ class Environment:
         stack = self.store_stack()
         if stack is None or "Table" not in stack.outputs:
             name = self.place.environment.name
-            raise DeployError(f"`{name}` is not deployed: run `perdure deploy {name}`")
+            where = f"{self.account.region} of account {self.account.id}"
+            raise DeployError(f"`{name}` is not deployed in {where}: run `perdure deploy {name}`")
         return stack.outputs
 
     @property
     def store(self) -> DynamoStore:
         """The run store."""
         return DynamoStore(self.account.dynamodb, self._outputs["Table"])
+
+    def has_table(self) -> bool:
+        """Whether the run store's table is there."""
+        try:
+            found = self.account.dynamodb.describe_table(TableName=self.table)["Table"]
+        except ClientError as error:
+            if code_of(error) == "ResourceNotFoundException":
+                return False
+            raise
+        return found.get("TableStatus") != "DELETING"
 
     @property
     def bucket(self) -> Bucket:

@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, final
 
 from botocore.exceptions import ClientError
@@ -22,8 +22,8 @@ from perdure.sites.cancel import cancel
 from perdure.sites.executions import execution_name
 from perdure.sites.keep import unkept
 from perdure.store.inbox import get_reply, put_event
-from perdure.store.match import match, rung
-from perdure.store.protocol import End, RunRecord, Status, UnknownRun
+from perdure.store.match import doorbells, live_waiters, match, rung
+from perdure.store.protocol import Doorbell, End, RunRecord, Status, UnknownRun
 from perdure.store.runs import digest_of, end_run, find_run, get_run, request_cancel
 from perdure_aws.deploy.account import code_of
 from perdure_aws.deploy.environment import Environment
@@ -83,7 +83,16 @@ class AwsRuns:
         if get_run(self.store, run) is None and not self._is_starting(run):
             raise UnknownRun(f"no run has the id {run!r}")
         put_event(self.store, run, event, payload, id=id, now=time.time(), asks=asks)
-        for bell in match(self.store, run, event):
+        self._ring(match(self.store, run, event))
+
+    def wake(self, run: str) -> None:
+        """See `perdure.deployment.Runs`: of a bell that was lost, another one."""
+        for event in sorted({n for waiter in live_waiters(self.store, run) for n in waiter.names}):
+            match(self.store, run, event)
+        self._ring(doorbells(self.store, run))
+
+    def _ring(self, bells: Iterable[Doorbell]) -> None:
+        for bell in bells:
             self.ring(bell.token)
             rung(self.store, bell)
 

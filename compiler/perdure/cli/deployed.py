@@ -11,7 +11,7 @@ from perdure.cli.environments import connected, open_environment
 from perdure.cli.histories import DeployedHistory
 from perdure.cli.store import LAST
 from perdure.cli.streams import drawn, json_text, out, say
-from perdure.deployment import DeployError, Runs
+from perdure.deployment import CloudRefused, DeployError, Runs
 from perdure.errors import RunConflict
 from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import get_run, list_runs
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from perdure.codec.text import Json
     from perdure.local.program import Program
 
-__all__ = ["cancel_on", "choose_on", "program_of", "run_on", "send_on", "show_on"]
+__all__ = ["cancel_on", "choose_on", "program_of", "resume_on", "run_on", "send_on", "show_on"]
 
 LOOKS = 0.5
 """Seconds between two looks at a run that is followed."""
@@ -67,6 +67,23 @@ def cancel_on(environment: str, run: str, *, at_once: bool) -> int:
     return exits.DONE
 
 
+def resume_on(environment: str, run: str | None, *, detach: bool) -> int:
+    """Wake a run that has all it waits for, and stay until it ends or, detached, not."""
+    runs = connected(environment)
+    if run is None:
+        left = [r for r in list_runs(runs.store) if r.end is None and r.parent is None]
+        if not left:
+            raise click.UsageError(f"every run has ended; `perdure runs --on {environment}`")
+        run = left[0].run
+    record = choose_on(runs, run)
+    if record.end is None:
+        runs.wake(record.run)
+    if detach and runs.outcome(record.run) is None:
+        say(f"run {record.run} goes on by itself; `perdure show {record.run} --on {environment}`")
+        return exits.WAITING
+    return _stay(environment, runs, record.run)
+
+
 def send_on(runs: Runs, record: RunRecord, event: str, payload: "Json", identity: str) -> int:
     """Store an event for a run, and wake it."""
     runs.send(record.run, event, payload, id=identity)
@@ -92,11 +109,16 @@ def run_on(
         runs.start(program.flow.__perdure_ref__, arguments, run)
     except RunConflict as conflict:
         raise click.UsageError(str(conflict)) from None
+    except CloudRefused:
+        raise
     except DeployError as error:
         raise click.ClickException(str(error)) from None
     say(f"run {run} on {environment}")
-    if detach:
-        return exits.WAITING
+    return exits.WAITING if detach else _stay(environment, runs, run)
+
+
+def _stay(environment: str, runs: Runs, run: str) -> int:
+    """Until the run ends; how it did."""
     try:
         while runs.outcome(run) is None:
             time.sleep(LOOKS)

@@ -10,6 +10,7 @@ from perdure.cli import exits
 from perdure.cli.streams import out, say
 from perdure.deployment import (
     Answer,
+    CloudRefused,
     Deployer,
     DeployError,
     Place,
@@ -48,6 +49,8 @@ def connected(name: str) -> Runs:
     place, deployer = open_environment(name)
     try:
         return deployer.connect(place)
+    except CloudRefused:
+        raise
     except DeployError as error:
         raise click.ClickException(str(error)) from None
 
@@ -63,7 +66,7 @@ def answer(name: str, verb: Callable[[Place, Deployer], Answer], as_json: bool) 
         if as_json:
             out(json.dumps({"version": 1, "error": str(error)}))
         say(f"error: {error}")
-        return exits.REFUSED
+        return exits.ENVIRONMENT if isinstance(error, CloudRefused) else exits.REFUSED
     if as_json:
         out(json.dumps({"version": 1, **found.data}, indent=2, default=str))
     else:

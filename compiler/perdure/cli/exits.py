@@ -10,6 +10,6 @@ OUR_FAULT: Final = 3
 WAITING: Final = 4
 """A run was left waiting, for an event or a time."""
 ENVIRONMENT: Final = 5
-"""This machine refuses: a file, the store or standard output cannot be read or written."""
+"""This machine or the cloud refuses: a file, the store, standard output, credentials, a role."""
 INTERRUPTED: Final = 130
 """By Ctrl-C, as shells count it."""

@@ -156,6 +156,11 @@ def _environment(error: Exception) -> int | None:
         return exits.WRONG_CALL if error.errno in _WRONG_PATHS else exits.ENVIRONMENT
     if isinstance(error, OSError) and error.errno in _NO_OUTPUT:
         return _output_lost(streams.lost(error))
+    deployment = sys.modules.get("perdure.deployment")
+    if deployment is not None and isinstance(error, deployment.DeployError):
+        streams.say(f"error: {error}")
+        is_refused = isinstance(error, deployment.CloudRefused)
+        return exits.ENVIRONMENT if is_refused else exits.REFUSED
     sqlite = sys.modules.get("sqlite3")
     if sqlite is not None and isinstance(error, sqlite.Error):
         is_passing = isinstance(error, sqlite.OperationalError)

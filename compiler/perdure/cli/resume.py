@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from perdure.cli.environments import on_option
 from perdure.cli.inject import inject_option
 from perdure.cli.store import choose_run, open_store
 
@@ -16,14 +17,29 @@ __all__ = ["command"]
 @click.option("--move", is_flag=True, help="Go over to the source as it is now, if it fits.")
 @click.option("--old-source", "old", is_flag=True, help="Go on with the kept source, silently.")
 @inject_option
+@on_option
 def command(
-    *, run: str | None, detach: bool, move: bool, old: bool, inject: tuple[str, ...]
+    *,
+    run: str | None,
+    detach: bool,
+    move: bool,
+    old: bool,
+    inject: tuple[str, ...],
+    on: str | None,
 ) -> int:
     """Go on with a run until its end; without RUN, with the newest that has not ended.
 
     A run goes on with the source it began with, which the store keeps. When files have changed
     since, this says where, and whether the history fits the new source: then --move goes over.
+    In a deployed environment runs go on by themselves: there, who waits for an event that has
+    come is woken once more, and this stays until the end.
     """
+    if on is not None:
+        if move or old or inject:
+            raise click.UsageError("--move, --old-source and --inject are for runs of this machine")
+        from perdure.cli.deployed import resume_on
+
+        return resume_on(on, run, detach=detach)
     from perdure.cli.drive import Driver, load_run, new_engine
     from perdure.cli.move import explain_change, move_run
     from perdure.store.runs import list_runs

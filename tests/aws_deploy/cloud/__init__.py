@@ -13,18 +13,22 @@ import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple, final
 from unittest.mock import patch
 
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from perdure_aws.deploy import stacks
 from perdure_aws.engine.lambdas import respond
 from tests.aws_deploy.cloud.front import Front, Response, Sent
 from tests.aws_deploy.cloud.functions import Functions
 from tests.aws_deploy.cloud.states import Running, States
+from tests.aws_deploy.cloud.under_way import UnderWay
 
 __all__ = ["Call", "Cloud", "Response", "cloud"]
 
@@ -66,9 +70,9 @@ class Cloud:
         self.fault: Callable[[Call], None] = lambda call: None
         self.deliveries = 1
         """How often Scheduler tells of a moment: at least once."""
-        self.after: Callable[[Call], None] = lambda call: None
         self.front = Front()
         self._by = [DEPLOYER]
+        self.under_way = UnderWay()
         self.states = States(Functions(folder, self._invoked), lambda: self.now)
         self.states.ended.append(self._ended)
 
@@ -115,16 +119,34 @@ class Cloud:
         call = Call(self._by[-1], service, operation, given)
         self.calls.append(call)
         if call.by == DEPLOYER:
-            self.fault(call)
+            self._faulty(client, call)
         if service == "stepfunctions":
             answer = self.states.call(operation, given)
-        else:
+        elif service == "cloudformation":
             # What CloudFormation asks other services for is not the caller's.
-            with self._invoked(service if service == "cloudformation" else call.by):
-                answer = _api_call(client, operation, given)
-        if call.by == DEPLOYER:
-            self.after(call)
+            with self._invoked(service):
+                answer = self.under_way.call(operation, given, partial(_api_call, client))
+        else:
+            answer = _api_call(client, operation, given)
         return answer
+
+    def _faulty(self, client: BaseClient, call: Call) -> None:
+        """What a fault raises passes by whoever listens, as botocore's own errors do."""
+        event = f"{call.service}.{call.operation}"
+        try:
+            self.fault(call)
+        except ClientError as error:
+            client.meta.events.emit(
+                f"after-call.{event}",
+                parsed=error.response,
+                http_response=SimpleNamespace(status_code=400),
+                model=client.meta.service_model.operation_model(call.operation),
+                context={},
+            )
+            raise
+        except BotoCoreError as error:
+            client.meta.events.emit(f"after-call-error.{event}", exception=error, context={})
+            raise
 
     @staticmethod
     def refused(code: str, message: str, call: Call) -> ClientError:
@@ -209,6 +231,7 @@ def cloud(folder: Path) -> Generator[Cloud]:
         patch.dict(os.environ, SECRETS),
         moto.mock_aws(config={"lambda": {"use_docker": False}}),
         corrected(there.states, there.front),
+        patch.object(stacks, "POLL_SECONDS", 0.0),
         patch.object(BaseClient, "_make_api_call", call),
     ):
         try:
