@@ -25,6 +25,7 @@ TRIAGE = "examples.triage:triage"
 ISSUE: Any = {"issue": {"number": 1, "title": "it crashes"}}
 APPROVED: Any = {"approved": True}
 ALL_NEW = 100
+type Ways = dict[str, Callable[[], None]]
 OLD, NEW = "https://issues.example/1#reply", "https://issues.example/1#newer"
 
 
@@ -172,7 +173,7 @@ def planned(there: Cloud, folder: Path, only: Collection[int] | None) -> Cuts:
         rows: Any = AwsDeployer().plan(place, ignored).data["plan"]
         assert [row["name"] for row in rows] == ["store", *sorted(EXAMPLES)]
 
-    ways = {"again": again, "deploy": partial(repeats_deploy, there, place, 2)}
+    ways: Ways = {"again": again, "deploy": partial(repeats_deploy, there, place, 2)}
     verb = partial(AwsDeployer().plan, place, ignored)
     return cut_at_requests(there, verb, ways, only)
 
@@ -192,7 +193,7 @@ def destroyed(there: Cloud, folder: Path, only: Collection[int] | None) -> Cuts:
         assert live(place).keys() == {*EXAMPLES}
         gives_up(there, place)
 
-    ways = {"again": partial(gives_up, there, place), "deploy": anew}
+    ways: Ways = {"again": partial(gives_up, there, place), "deploy": anew}
     return cut_at_requests(there, partial(destroy, place), ways, only)
 
 
