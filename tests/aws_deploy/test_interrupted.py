@@ -4,7 +4,7 @@ giving up leaves nothing behind, and what is there meanwhile is reported.
 The default run kills at some requests; `-m slow` at every one, of all four examples.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
