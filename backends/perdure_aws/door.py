@@ -9,7 +9,6 @@ import base64
 import binascii
 import json
 import os
-import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -20,10 +19,10 @@ import boto3
 
 from perdure.codec import Json
 from perdure.errors import LimitExceeded, RunConflict
-from perdure.secrets import redacted
 from perdure.sites.bodies import flow_named
 from perdure.sites.doors import DoorRuns, Payloads, start_due
 from perdure.sites.executions import execution_name
+from perdure.sites.masked import masked_output
 from perdure.sites.state import fields, text
 from perdure.webhooks.delivery import Answer, Delivery
 from perdure.webhooks.door import Door
@@ -39,15 +38,19 @@ LONGEST_INPUT: Final = 262_144
 
 
 def handle(event: Mapping[str, Json], context: LambdaContext) -> Json:
-    """Lambda's entry. What goes wrong on our side is told without what senders sent or signed."""
+    """Lambda's entry: a request, or a moment that was due."""
     use_secrets()
-    if "schedule" in event:
-        return _on_time(event)
+    with masked_output():
+        return _on_time(event) if "schedule" in event else _answered(event)
+
+
+def _answered(event: Mapping[str, Json]) -> Json:
+    """A request, as an HTTP API takes its answer."""
     try:
         answer = _door().answer(_delivery(event), time.time())
     except Exception:
-        # The log of a function is read by more people than its secrets are.
-        print(redacted(traceback.format_exc()), file=sys.stderr)
+        # For us, not for who sent it; what a secret was in it is masked on the way out.
+        traceback.print_exc()
         answer = Answer(500, '{"error": "something went wrong here"}')
     return {
         "statusCode": answer.status,
@@ -64,7 +67,7 @@ def _on_time(event: Mapping[str, Json]) -> Json:
     try:
         run, new = start_due(flow, number, text(event["time"]), _runs())
     except RunConflict as conflict:
-        print(redacted(f"the schedule of {flow.name} starts nothing: {conflict}"), file=sys.stderr)
+        print(f"the schedule of {flow.name} starts nothing: {conflict}")
         return None
     print(f"run {run} {'is started' if new else 'was started before'} by its schedule")
     return run

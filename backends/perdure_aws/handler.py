@@ -27,6 +27,7 @@ from perdure.secrets import read_from
 from perdure.sites.bodies import flow_named, timed_attempt
 from perdure.sites.error_names import CANCELLED
 from perdure.sites.host import Host
+from perdure.sites.masked import mask_logging, masked_output
 from perdure.sites.operations import Attempt
 from perdure.sites.site import invoke
 from perdure.sites.state import fields, text
@@ -79,11 +80,12 @@ class LambdaContext(Protocol):
 def handle(event: Mapping[str, Json], context: LambdaContext) -> Json:
     """Lambda's entry: one invocation of a site, or what EventBridge tells of an execution."""
     use_secrets()
-    if event.get("source") == "aws.states":
-        flow = text(json.loads(ABOUT.read_text("utf-8"))["flow"])
-        record_end(_host(flow), fields(event["detail"]))
-        return None
-    return invoke(_host(text(event["flow"])), event)
+    with masked_output():
+        if event.get("source") == "aws.states":
+            flow = text(json.loads(ABOUT.read_text("utf-8"))["flow"])
+            record_end(_host(flow), fields(event["detail"]))
+            return None
+        return invoke(_host(text(event["flow"])), event)
 
 
 @cache
@@ -93,6 +95,7 @@ def use_secrets() -> None:
     if places:
         client = boto3.client("secretsmanager")  # pyright: ignore[reportUnknownMemberType]  (others)
         read_from(SecretValues(client, places))
+        mask_logging()
 
 
 @cache

@@ -5,7 +5,7 @@ does may be interrupted anywhere and repeated. It says what it does, line by lin
 with data for programs and lines for people.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, final
 
@@ -24,6 +24,7 @@ __all__ = [
     "Place",
     "Runs",
     "Say",
+    "SecretStore",
     "UnknownEnvironment",
     "find_place",
     "load_deployer",
@@ -121,6 +122,18 @@ class Happened(NamedTuple):
     decisions: "tuple[Mapping[str, Json], ...]"
 
 
+class SecretStore(Protocol):
+    """Where the secrets of one environment lie. No value ever comes out of it here."""
+
+    def present(self, names: Sequence[str]) -> frozenset[str]:
+        """Those of the names that are set."""
+        ...
+
+    def put(self, name: str, value: str) -> bool:
+        """Set a secret, whatever it was before; whether it is new."""
+        ...
+
+
 class Deployer(Protocol):
     """What a target does about environments."""
 
@@ -152,6 +165,10 @@ class Deployer(Protocol):
 
     def connect(self, place: Place) -> Runs:
         """Its runs."""
+        ...
+
+    def secrets(self, place: Place) -> SecretStore:
+        """Its secrets; they may be set before the first deploy."""
         ...
 
 

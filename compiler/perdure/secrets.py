@@ -9,7 +9,7 @@ recorded.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ class Secret:
         """The secret itself; MissingSecret where none is set."""
         found = _find(self.name)
         if found is None:
-            raise MissingSecret(
-                f"the secret {self.name} is not set here: put {self.name}=... into .env,"
-                f" or `perdure secrets set ENV {self.name}` for a deployed environment"
-            )
+            raise MissingSecret(_missing(self.name))
         _revealed.add(found)
         return found
 
@@ -92,7 +89,9 @@ def watch(names: Iterable[str]) -> None:
 
     A run that is resumed prints what a step of an earlier process was given.
     """
-    around = _dotenv()
+    from pathlib import Path
+
+    around = _dotenv(_project_folder(Path.cwd()))
     for name in names:
         found = os.environ.get(name, around.get(name))
         if found is not None:
@@ -115,6 +114,19 @@ def _maskable() -> list[str]:
     return [value for value in _revealed if len(value) >= SHORTEST_MASKED]
 
 
+def _missing(name: str) -> str:
+    environment = os.environ.get("PERDURE_ENVIRONMENT")
+    if environment is not None:
+        return (
+            f"the secret {name} is not set in {environment}: `perdure secrets set {environment}"
+            f" {name}` sets it"
+        )
+    return (
+        f"the secret {name} is not set here: `perdure secrets set local {name}` puts it into .env,"
+        f" `perdure secrets set ENV {name}` into a deployed environment"
+    )
+
+
 def _find(name: str) -> str | None:
     if name in os.environ:
         return os.environ[name]
@@ -122,15 +134,19 @@ def _find(name: str) -> str | None:
         found = resolver(name)
         if found is not None:
             return found
-    return _dotenv().get(name)
-
-
-def _dotenv() -> dict[str, str]:
-    """What the project's `.env` files say, `.env.local` first. Read anew: they are small."""
     from pathlib import Path
 
+    return _dotenv(_project_folder(Path.cwd())).get(name)
+
+
+def find_here(name: str, folder: "Path") -> str | None:
+    """What a process of this project finds on this machine, None if nothing."""
+    return os.environ.get(name, _dotenv(folder).get(name))
+
+
+def _dotenv(folder: "Path") -> dict[str, str]:
+    """What the project's `.env` files say, `.env.local` first. Read anew: they are small."""
     values: dict[str, str] = {}
-    folder = _project_folder(Path.cwd())
     for file in reversed(DOTENV):
         try:
             text = (folder / file).read_text(encoding="utf-8-sig")
@@ -153,24 +169,29 @@ def parse_dotenv(text: str) -> Mapping[str, str]:
     Single quotes keep everything, double quotes know `\\n`, `\\t`, `\\r`, `\\"`, `\\\\` and `\\$`;
     without quotes a value ends at ` #`. Quoted values may go over several lines.
     """
-    values: dict[str, str] = {}
-    lines = iter(text.splitlines())
+    return {name: value for _, name, value in assignments(text) if name}
+
+
+def assignments(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each assignment as it stands there, its name and value; other lines have no name."""
+    lines = iter(text.splitlines(keepends=True))
     for line in lines:
         match = _ASSIGNMENT.match(line.strip())
         if match is None:
+            yield line, "", ""
             continue
         name, rest = match.groups()
-        quote = rest[:1]
-        if quote in ("'", '"'):
-            while not _closed(rest, quote):
-                following = next(lines, None)
-                if following is None:
-                    break
-                rest += "\n" + following
-            values[name] = _unquoted(rest, quote)
-        else:
-            values[name] = re.split(r"(?:^|\s)#", rest, maxsplit=1)[0].strip()
-    return values
+        quote, raw = rest[:1], line
+        if quote not in ("'", '"'):
+            yield raw, name, re.split(r"(?:^|\s)#", rest, maxsplit=1)[0].strip()
+            continue
+        while not _closed(rest, quote):
+            following = next(lines, None)
+            if following is None:
+                break
+            raw += following
+            rest += "\n" + following.rstrip("\r\n")
+        yield raw, name, _unquoted(rest, quote)
 
 
 def _closed(rest: str, quote: str) -> bool:

@@ -2,8 +2,9 @@
 # (the stubs know `client` by the names of all services, also of those that are not installed)
 """The account and region of an environment, and clients for it. A wrong account is refused."""
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Protocol, final
 
 import boto3
 from botocore.config import Config
@@ -18,7 +19,34 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_stepfunctions import SFNClient
 
-__all__ = ["Account", "code_of", "message_of"]
+__all__ = ["Account", "SecretsManager", "code_of", "message_of"]
+
+
+class SecretsManager(Protocol):
+    """The part of Secrets Manager's client that is used here; its stubs are not installed."""
+
+    def describe_secret(self, *, SecretId: str) -> Mapping[str, object]:  # noqa: N803  (AWS's name)
+        """DescribeSecret."""
+        ...
+
+    def create_secret(
+        self,
+        *,
+        Name: str,  # noqa: N803
+        SecretString: str,  # noqa: N803
+        Tags: Sequence[Mapping[str, str]],  # noqa: N803
+    ) -> object:
+        """CreateSecret."""
+        ...
+
+    def put_secret_value(self, *, SecretId: str, SecretString: str) -> object:  # noqa: N803
+        """PutSecretValue."""
+        ...
+
+    def restore_secret(self, *, SecretId: str) -> object:  # noqa: N803
+        """RestoreSecret."""
+        ...
+
 
 PATIENCE = Config(retries={"mode": "standard", "total_max_attempts": 5})
 
@@ -76,6 +104,12 @@ class Account:
     def dynamodb(self) -> "DynamoDBClient":
         """The run store."""
         return self._session.client("dynamodb", config=PATIENCE)
+
+    @cached_property
+    def secretsmanager(self) -> "SecretsManager":
+        """Secrets."""
+        client: SecretsManager = self._session.client("secretsmanager", config=PATIENCE)
+        return client
 
     @cached_property
     def stepfunctions(self) -> "SFNClient":

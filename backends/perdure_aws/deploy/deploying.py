@@ -10,17 +10,20 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple, final
 
 from perdure.deployment import Answer, DeployError, Place, Say
+from perdure_aws.deploy.account import Account
 from perdure_aws.deploy.environment import Deployed, Environment, parameters, release_of
 from perdure_aws.deploy.machines import number_of
 from perdure_aws.deploy.names import flow_stack, store_stack, tags
 from perdure_aws.deploy.packages import Package, package
 from perdure_aws.deploy.releases import Release, read_releases
 from perdure_aws.deploy.retiring import retire
+from perdure_aws.deploy.secrets import AwsSecrets, missing_lines
 from perdure_aws.deploy.stacks import Stack
 
 __all__ = [
     "Prepared",
     "deploy",
+    "missing_secrets",
     "prepare",
     "rollback",
     "shares_for",
@@ -60,9 +63,11 @@ def deploy(place: Place, say: Say, weight: int) -> Answer:
         environment.store.put_blob(one.release.source)
     _refuse_lost_functions(environment, prepared)
     done += [_deploy_flow(environment, one, weight) for one in prepared]
-    for flow in environment.flows():
+    standing = environment.flows()
+    for flow in standing:
         retire(environment, flow)
     left = _left_over(environment, prepared)
+    missing = missing_secrets(place, environment.account, prepared)
     rows = [{"name": n, "stack": s, "changed": c} for n, s, c in done]
     lines = [f"{name}: {'deployed' if changed else 'unchanged'}" for name, _, changed in done[1:]]
     lines += [
@@ -70,7 +75,22 @@ def deploy(place: Place, say: Say, weight: int) -> Answer:
         f" `perdure destroy {place.environment.name} --flow {one.flow}` removes it"
         for one in left
     ]
-    return Answer({"deployed": rows, "left_over": [one.flow for one in left]}, tuple(lines))
+    lines += [f"{one.flow}: webhook {url}" for one in standing for url in one.webhooks]
+    lines += missing_lines(missing, place.environment.name)
+    data: dict[str, object] = {
+        "deployed": rows,
+        "left_over": [one.flow for one in left],
+        "webhooks": {one.flow: list(one.webhooks) for one in standing if one.webhooks},
+        "missing_secrets": missing,
+    }
+    return Answer(data, tuple(lines))
+
+
+def missing_secrets(place: Place, account: Account, prepared: tuple[Prepared, ...]) -> list[str]:
+    """The secrets that code reads and nobody has set."""
+    named = sorted({name for one in prepared for name in one.release.secrets})
+    there = AwsSecrets(place, account).present(named) if named else frozenset[str]()
+    return [name for name in named if name not in there]
 
 
 def _upload(environment: Environment, one: Prepared) -> None:

@@ -40,6 +40,11 @@ class Deployed(NamedTuple):
         return self.stack.outputs.get("Live", f"{self.machine}:{ALIAS}")
 
     @property
+    def webhooks(self) -> tuple[str, ...]:
+        """Their URLs."""
+        return tuple(self.stack.outputs.get("Webhooks", "").split())
+
+    @property
     def newest(self) -> str:
         """The version that was deployed last."""
         return self.stack.outputs.get("Version", "")

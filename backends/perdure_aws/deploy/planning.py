@@ -9,6 +9,7 @@ from perdure.codec import Json
 from perdure.deployment import Answer, Place, Say
 from perdure_aws.deploy.deploying import (
     Prepared,
+    missing_secrets,
     prepare,
     shares_for,
     template_url,
@@ -20,6 +21,7 @@ from perdure_aws.deploy.machines import Share, number_of
 from perdure_aws.deploy.names import flow_stack, store_stack
 from perdure_aws.deploy.packages import Package
 from perdure_aws.deploy.releases import DEFINITION
+from perdure_aws.deploy.secrets import missing_lines
 from perdure_aws.deploy.stacks import GOOD, Change, Stack
 
 __all__ = ["plan", "status"]
@@ -74,8 +76,13 @@ def plan(place: Place, say: Say) -> Answer:
     ]
     changes = any(row.resources or row.machine for row in rows)
     lines = [line for row in rows for line in row.lines()]
-    data: dict[str, object] = {"plan": [row.data() for row in rows], "changes": changes}
-    return Answer(data, (*lines, _summary(rows)))
+    missing = missing_secrets(place, environment.account, prepared)
+    data: dict[str, object] = {
+        "plan": [row.data() for row in rows],
+        "changes": changes,
+        "missing_secrets": missing,
+    }
+    return Answer(data, (*lines, _summary(rows), *missing_lines(missing, place.environment.name)))
 
 
 def _plan_flow(environment: Environment, one: Prepared, store: Stack | None) -> Row:
@@ -143,10 +150,16 @@ class Standing(NamedTuple):
             "live": [{"version": number_of(s.version), "weight": s.weight} for s in self.live],
             "running": [{"version": v, "runs": count} for v, count in self.running.items()],
             "alias": self.flow.alias,
+            "webhooks": list(self.flow.webhooks),
         }
 
-    def line(self, width: int) -> str:
+    def lines(self, width: int) -> Iterator[str]:
         """For people."""
+        yield self._line(width)
+        for url in self.flow.webhooks:
+            yield f"{'':<{width}}  webhook {url}"
+
+    def _line(self, width: int) -> str:
         shares = ", ".join(f"version {number_of(s.version)} {s.weight} %" for s in self.live)
         runs = ", ".join(f"{count} on version {v}" for v, count in self.running.items())
         status = self.flow.stack.status.lower().replace("_", " ")
@@ -170,7 +183,7 @@ def status(place: Place, say: Say) -> Answer:
     if store is None:
         return Answer(data, (f"`{place.environment.name}` is not deployed",))
     width = max((len(one.flow.flow) for one in flows), default=0)
-    return Answer(data, tuple(one.line(width) for one in flows))
+    return Answer(data, tuple(line for one in flows for line in one.lines(width)))
 
 
 def _standing(environment: Environment, one: Deployed) -> Standing:

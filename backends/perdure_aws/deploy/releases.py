@@ -39,6 +39,12 @@ class Release(NamedTuple):
         return self.folder / "bundle.zip"
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of those that its code reads."""
+        named = self.about.get("secrets")
+        return tuple(map(str, named)) if isinstance(named, list) else ()
+
+    @property
     def prefix(self) -> str:
         """Where the definitions lie in the bucket: another content, another place."""
         listed = json.dumps(self.definitions, sort_keys=True)

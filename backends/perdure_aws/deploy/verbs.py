@@ -6,7 +6,7 @@ from typing import final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from perdure.deployment import Answer, DeployError, Place, Runs, Say
+from perdure.deployment import Answer, DeployError, Place, Runs, Say, SecretStore
 from perdure_aws.deploy.deploying import deploy, prepare, rollback
 from perdure_aws.deploy.destroying import destroy
 from perdure_aws.deploy.planning import plan, status
@@ -62,6 +62,14 @@ class AwsDeployer:
 
         with _told():
             return AwsRuns(place)
+
+    def secrets(self, place: Place) -> SecretStore:
+        """The secrets of an environment."""
+        from perdure_aws.deploy.account import Account
+        from perdure_aws.deploy.secrets import AwsSecrets
+
+        with _told():
+            return AwsSecrets(place, Account(place))
 
 
 @contextmanager

@@ -40,6 +40,7 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "rollback": _Entry("perdure.cli.rollback", "Start new runs on an older version."),
     "status": _Entry("perdure.cli.status", "Show what is deployed."),
     "destroy": _Entry("perdure.cli.destroy", "Remove an environment."),
+    "secrets": _Entry("perdure.cli.secrets", "Set secrets, and list those that flows read."),
     "check": _Entry("perdure.cli.check", "Say everything that is wrong with flows."),
     "rule": _Entry("perdure.cli.rule", "Explain a rule, such as PDR201."),
     "graph": _Entry("perdure.cli.graph", "Draw a flow, as Mermaid text or as SVG."),

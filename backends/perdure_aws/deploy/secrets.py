@@ -1,0 +1,63 @@
+"""Secrets of an environment in Secrets Manager: whether they are there, and setting them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from perdure.deployment import DeployError, Place
+from perdure_aws.deploy.account import Account, code_of
+from perdure_aws.deploy.names import secret_name, tags
+
+__all__ = ["AwsSecrets", "missing_lines"]
+
+
+@final
+class AwsSecrets:
+    """See `perdure.deployment.SecretStore`."""
+
+    def __init__(self, place: Place, account: Account) -> None:
+        self._place = place
+        self._client = account.secretsmanager
+
+    def present(self, names: Sequence[str]) -> frozenset[str]:
+        """DescribeSecret of each: one that is being deleted is not there."""
+        try:
+            return frozenset(name for name in names if self._is_there(name))
+        except (ClientError, BotoCoreError) as error:
+            raise DeployError(f"AWS: {error}") from None
+
+    def put(self, name: str, value: str) -> bool:
+        """A new version of a secret, or a new secret. What AWS refuses holds no value."""
+        called = secret_name(self._place, name)
+        labels = [{"Key": key, "Value": text} for key, text in tags(self._place).items()]
+        try:
+            if self._is_there(name, restore=True):
+                self._client.put_secret_value(SecretId=called, SecretString=value)
+                return False
+            self._client.create_secret(Name=called, SecretString=value, Tags=labels)
+        except (ClientError, BotoCoreError) as error:
+            raise DeployError(f"AWS: {error}") from None
+        return True
+
+    def _is_there(self, name: str, *, restore: bool = False) -> bool:
+        called = secret_name(self._place, name)
+        try:
+            said = self._client.describe_secret(SecretId=called)
+        except ClientError as error:
+            if code_of(error) == "ResourceNotFoundException":
+                return False
+            raise
+        if "DeletedDate" in said and restore:
+            self._client.restore_secret(SecretId=called)
+            return True
+        return "DeletedDate" not in said
+
+
+def missing_lines(missing: Iterable[str], environment: str) -> Iterator[str]:
+    """What to type for each."""
+    for name in missing:
+        yield (
+            f"the secret {name} is missing: `perdure secrets set {environment} {name}`"
+            " before a run reads it"
+        )

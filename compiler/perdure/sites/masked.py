@@ -1,0 +1,66 @@
+"""What a deployed function prints and logs, without the secrets that it has read.
+
+A cloud keeps whatever a process writes. Steps may print anything: the values of secrets are
+masked on the way out, as they are in what perdure records.
+"""
+
+import io
+import logging
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TextIO, final, override
+
+from perdure.secrets import redacted
+
+__all__ = ["mask_logging", "masked_output"]
+
+
+@contextmanager
+def masked_output() -> Generator[None]:
+    """While this holds, standard output and error show `***` where a secret stood."""
+    with redirect_stdout(_Masked(sys.stdout)), redirect_stderr(_Masked(sys.stderr)):
+        yield
+
+
+def mask_logging() -> None:
+    """Mask what the handlers of the root logger write: a cloud's own keep a stream of theirs."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_mask)
+
+
+def _mask(record: logging.LogRecord) -> logging.LogRecord:
+    said = record.getMessage()
+    if record.exc_info and not record.exc_text:
+        record.exc_text = redacted(logging.Formatter().formatException(record.exc_info))
+    record.msg, record.args = redacted(said), ()
+    return record
+
+
+@final
+class _Masked(io.TextIOBase):
+    """A stream that hands everything on, masked."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @override
+    def write(self, text: str, /) -> int:
+        self._stream.write(redacted(text))
+        return len(text)
+
+    @override
+    def flush(self) -> None:
+        self._stream.flush()
+
+    @override
+    def writable(self) -> bool:
+        return True
+
+    @override
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @override
+    def isatty(self) -> bool:
+        return False

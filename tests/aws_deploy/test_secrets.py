@@ -1,0 +1,189 @@
+"""Secrets of a deployed flow: set by name, read by who names them, and nowhere to be found."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from perdure.cli import main
+from perdure.deployment import Place
+from perdure.runtime.engine import Completed, Failed
+from perdure.runtime.values import result_of
+from perdure_aws.deploy.verbs import AwsDeployer
+from perdure_aws.secret_values import KEPT_SECONDS, SecretValues
+from tests.aws_deploy.cloud import Cloud
+from tests.aws_deploy.hooks import deliver, url_of
+from tests.aws_deploy.projects import small
+
+VALUE = "sk-live-0123456789abcdef"
+HOOK = "It's a Secret to Everybody"
+FLOW = """
+from perdure import GitHub, Webhook, flow, secret, step
+
+
+@step
+async def careful(n: int) -> int:
+    assert secret("API_KEY").value
+    return n + 1
+
+
+@step
+async def chatty(n: int) -> int:
+    print("the key is", secret("API_KEY").value)
+    raise RuntimeError(f"no luck with {secret('API_KEY').value}")
+
+
+@step
+async def leaky(n: int) -> str:
+    return secret("API_KEY").value
+
+
+@flow(on=Webhook("/github", verify=GitHub(secret("GITHUB_SECRET"))))
+async def main(n: int) -> list[str]:
+    said = [str(await careful(n))]
+    for one in (chatty, leaky):
+        try:
+            await one(n)
+        except Exception as error:
+            said.append(f"{type(error).__name__}: {error}")
+    return said
+"""
+
+
+def perdure(monkeypatch: pytest.MonkeyPatch, given: str, *words: str) -> int:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+    return main.run(words)
+
+
+@pytest.fixture
+def place(there: Cloud, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.chdir(folder)
+    return small(folder, FLOW)
+
+
+def test_no_value_is_anywhere(
+    there: Cloud,
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert perdure(monkeypatch, VALUE + "\n", "secrets", "set", "prod", "API_KEY") == 0
+    assert perdure(monkeypatch, HOOK, "secrets", "set", "prod", "GITHUB_SECRET", "--json") == 0
+    AwsDeployer().deploy(place, lambda line: None)
+    runs = AwsDeployer().connect(place)
+    answer = deliver(there, "github", b'{"n": 1}', "d-1")
+    run = json.loads(answer.body)["run"]
+    ended = runs.outcome(run)
+    assert isinstance(ended, Completed)
+    said: Any = result_of(ended)
+    assert said[0] == "2", "it was read"
+    assert said[1] == "RuntimeError: no luck with ***"
+    assert said[2].startswith("TypeError")
+    assert main.run(["show", run, "--on", "prod"]) == 0
+    assert main.run(["show", run, "--on", "prod", "--json"]) == 0
+    assert main.run(["status", "prod"]) == 0
+    set_by_us = [one for one in there.calls if one.operation in ("CreateSecret", "PutSecretValue")]
+    assert len(set_by_us) == 2
+    seen = [repr(one) for one in there.calls if one not in set_by_us]
+    seen += [repr(one.now) + one.input for one in there.states.executions.values()]
+    seen += [machine.definition for machine in there.states.machines.values()]
+    seen += [repr(boto3.client("dynamodb").scan(TableName=_table()))]
+    seen += [file.read_bytes().decode("latin-1") for file in _files(place.project.root)]
+    seen += [answer.body, *capfd.readouterr()]
+    assert sum(map(len, seen)) > 100_000
+    assert "no luck with ***" in "".join(seen)
+    for value in (VALUE, HOOK):
+        assert not [text for text in seen if value in text]
+
+
+def _table() -> str:
+    (name,) = boto3.client("dynamodb").list_tables()["TableNames"]
+    return name
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_missing_secret_is_said_before_and_after(
+    there: Cloud, place: Place, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    planned = AwsDeployer().plan(place, lambda line: None)
+    assert planned.data["missing_secrets"] == ["API_KEY", "GITHUB_SECRET"]
+    assert any("perdure secrets set prod API_KEY" in line for line in planned.lines)
+    assert perdure(monkeypatch, HOOK, "secrets", "set", "prod", "GITHUB_SECRET") == 0
+    deployed = AwsDeployer().deploy(place, lambda line: None)
+    assert deployed.data["missing_secrets"] == ["API_KEY"]
+    assert f"main: webhook {url_of(there, '/github')}" in deployed.lines
+    status = AwsDeployer().status(place, lambda line: None)
+    assert any(url_of(there, "/github") in line for line in status.lines)
+    runs = AwsDeployer().connect(place)
+    runs.start("app:main", {"n": 1}, "r")
+    ended = runs.outcome("r")
+    assert isinstance(ended, Failed)
+    with pytest.raises(LookupError, match="perdure secrets set prod API_KEY"):
+        result_of(ended)
+    capfd.readouterr()
+    assert perdure(monkeypatch, "", "secrets", "list", "prod", "--json") == 0
+    listed = json.loads(capfd.readouterr().out)
+    assert listed["secrets"] == [
+        {"name": "API_KEY", "state": "missing", "flows": ["main"]},
+        {"name": "GITHUB_SECRET", "state": "present", "flows": ["main"]},
+    ]
+
+
+def test_a_webhook_whose_secret_is_missing_is_our_fault(there: Cloud, place: Place) -> None:
+    AwsDeployer().deploy(place, lambda line: None)
+    answer = deliver(there, "github", b'{"n": 1}', "d-1")
+    assert (answer.status, json.loads(answer.body)) == (
+        500,
+        {"error": "this webhook is not set up"},
+    )
+    assert there.states.executions == {}
+
+
+def test_a_secret_is_replaced_and_restored(there: Cloud, place: Place) -> None:
+    secrets = AwsDeployer().secrets(place)
+    assert secrets.put("API_KEY", "one")
+    assert not secrets.put("API_KEY", "two")
+    client = boto3.client("secretsmanager")
+    client.delete_secret(SecretId="shop/prod/API_KEY")
+    assert secrets.present(["API_KEY"]) == frozenset()
+    assert not secrets.put("API_KEY", "three")
+    assert client.get_secret_value(SecretId="shop/prod/API_KEY")["SecretString"] == "three"
+
+
+WRONG = [
+    ("", "API_KEY", "an empty secret"),
+    ("x" * 70_000, "API_KEY", "at most 65536 bytes"),
+    ("x", "api-key", "no name of a secret"),
+    ("x", "PERDURE_LINK_KEY", "is made where links are"),
+]
+
+
+@pytest.mark.usefixtures("place")
+def test_what_cannot_be_a_secret_is_refused(
+    there: Cloud, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for given, name, says in WRONG:
+        assert perdure(monkeypatch, given, "secrets", "set", "prod", name) == 2
+        assert says in capfd.readouterr().err
+    assert "CreateSecret" not in {call.operation for call in there.calls}
+
+
+def test_a_function_keeps_a_value_for_a_while() -> None:
+    class Client:
+        asked = 0
+
+        def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803
+            self.asked += 1
+            return {"SecretString": f"{SecretId} {self.asked}"}
+
+    client, now = Client(), [0.0]
+    read = SecretValues(client, {"A": "shop/prod/A"}, lambda: now[0])
+    assert (read("A"), read("A"), read("B")) == ("shop/prod/A 1", "shop/prod/A 1", None)
+    now[0] = KEPT_SECONDS
+    assert read("A") == "shop/prod/A 2"

@@ -1,0 +1,81 @@
+"""`perdure secrets` on this machine: lines of `.env`."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from perdure.cli.main import run
+from perdure.local.dotenv import DotEnv
+from perdure.secrets import parse_dotenv
+
+FLOW = """
+from perdure import flow, secret, step
+
+
+@step
+async def call() -> int:
+    return len(secret("API_KEY").value)
+
+
+@flow
+async def main() -> int:
+    return await call()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "pyproject.toml").write_text('[tool.perdure]\nflows = ["app.py"]\n')
+    (tmp_path / "app.py").write_text(FLOW)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(monkeypatch: pytest.MonkeyPatch, given: str, *words: str) -> int:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+    return run(["secrets", *words])
+
+
+def test_a_secret_is_set_listed_and_never_shown(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "", "list", "local") == 0
+    said = capfd.readouterr()
+    assert said.out == "API_KEY  missing  read by main\n"
+    assert "perdure secrets set local API_KEY" in said.err
+    assert call(monkeypatch, "sk-123456\n", "set", "local", "API_KEY") == 0
+    assert call(monkeypatch, "", "list", "local", "--json") == 0
+    said = capfd.readouterr()
+    assert '"state": "present"' in said.out
+    assert "sk-" not in said.out + said.err
+    assert (project / ".env").read_text() == "API_KEY=sk-123456\n"
+    assert (project / ".env").stat().st_mode & 0o777 == 0o600
+    assert call(monkeypatch, "x", "set", "local", "API_KEI") == 0
+    assert "no flow reads API_KEI; the nearest is `API_KEY`" in capfd.readouterr().err
+    assert run(["run", "app.py"]) == 0
+    assert capfd.readouterr().out == "9\n"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["plain", "with space", "a'b", 'a"b$c\\d', "two\nlines\tand a tab", "# no comment", "ä"],
+)
+def test_other_lines_stay_and_values_come_back(tmp_path: Path, value: str) -> None:
+    before = "# mine\nexport A=1 # one\nMANY='x\ny'\nMANY2=\"p\nq\"\nKEY='old\nvalue'\nB=2"
+    (tmp_path / ".env").write_text(before)
+    assert not DotEnv(tmp_path).put("KEY", value)
+    text = (tmp_path / ".env").read_text()
+    assert text.startswith("# mine\nexport A=1 # one\nMANY='x\ny'\nMANY2=\"p\nq\"\nB=2\nKEY=")
+    assert parse_dotenv(text) == {"A": "1", "MANY": "x\ny", "MANY2": "p\nq", "B": "2", "KEY": value}
+
+
+def test_an_environment_that_is_not_there_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "x", "set", "prod", "API_KEY") == 2
+    assert "there is no environment `prod`" in capfd.readouterr().err
+    assert json.dumps(sorted(path.name for path in project.iterdir())) == (
+        '["app.py", "pyproject.toml"]'
+    )
