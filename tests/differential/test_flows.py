@@ -8,11 +8,13 @@ import pytest
 from tests.differential.flows import (
     awkward,
     carried,
+    class_managers,
     concurrent,
     contests,
     control,
     coroutines,
     deadlines,
+    dispatch,
     groups,
     managers,
     methods,
@@ -38,6 +40,8 @@ PROGRAMS = (
     *carried.PROGRAMS,
     *mixed.PROGRAMS,
     *recursion.PROGRAMS,
+    *class_managers.PROGRAMS,
+    *dispatch.PROGRAMS,
 )
 
 OPEN: Mapping[tuple[str, str], str] = {}

@@ -1,5 +1,6 @@
 """Which codec a type has: the whole list, by exact type, by import path, then by kind of class."""
 
+import sys
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache, partial
@@ -121,7 +122,16 @@ def _writer_of_object(cls: type) -> Writer:
         return objects.write_sub
     if hasattr(cls, "__dataclass_fields__") or hasattr(cls, "__attrs_attrs__"):
         return objects.write_data
-    return _refuse
+    return _write_manager if _is_manager(cls) else _refuse
+
+
+def _is_manager(cls: type) -> bool:
+    """Whether a `with` of a flow may hold it open: an object of a class that is all Python."""
+    pairs = (("__enter__", "__exit__"), ("__aenter__", "__aexit__"))
+    if not any(hasattr(cls, enter) and hasattr(cls, leave) for enter, leave in pairs):
+        return False
+    homes = {base.__module__.partition(".")[0] for base in cls.__mro__[:-1]}
+    return not homes & sys.stdlib_module_names - {"abc", "typing"}
 
 
 def _is_secret(cls: type) -> bool:
@@ -140,6 +150,11 @@ def _refuse_secret(encoder: Encoder, value: object) -> NoReturn:
 def _write_live(encoder: Encoder, value: objects.Custom) -> Json:
     """What crosses as a local of a run, and nowhere else."""
     return objects.write_custom(encoder, value) if encoder.live else _refuse(encoder, value)
+
+
+def _write_manager(encoder: Encoder, value: object) -> Json:
+    """By its attributes, as a local of a run, and nowhere else."""
+    return objects.write_data(encoder, value) if encoder.live else _refuse(encoder, value)
 
 
 def _refuse(encoder: Encoder, value: object) -> Json:

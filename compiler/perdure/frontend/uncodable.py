@@ -86,10 +86,11 @@ def _of_class(resolver: Resolver, node: ast.expr, cls: Class) -> Made | None:
 
 
 def _is_plain(resolver: Resolver, cls: Class) -> bool:
-    """Whether a class is surely neither data nor a value that says how it is kept."""
+    """Whether a class is surely neither data nor a value that says how it is kept; a context
+    manager is kept as a local."""
     if resolver.external_bases(cls) - _PLAIN_BASES:
         return False
-    own = ("__new__", "__perdure_encode__", "__perdure_ref__")
+    own = ("__new__", "__perdure_encode__", "__perdure_ref__", "__exit__", "__aexit__")
     return not any(
         base.node.decorator_list or base.node.keywords for base in resolver.bases(cls)
     ) and not any(resolver.attribute(cls, name) for name in own)

@@ -4,7 +4,7 @@ Comes in: the function around it. Goes out: a `Context` for each nested place.
 """
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol, final
 
 from perdure.ir import Block, Branch, Call, Deadline, Facts, Function, Program, Ref, Slot
@@ -79,6 +79,10 @@ class Frames:
     def function(self, ref: Ref) -> Function | None:
         """The function with operations of that name."""
         return self._functions.get(ref)
+
+    def refs(self) -> Iterator[Ref]:
+        """All functions with operations."""
+        return iter(self._functions)
 
     def frame(self, ref: Ref) -> Frame:
         """The frame of the flow or of a helper."""

@@ -187,7 +187,7 @@ class Body:
                 return [f"{s}[{code.slot!r}] = {code.value!r}"]
             case ir.Bind():
                 given = code.value
-                value = f"{s}[{given!r}]" if isinstance(given, str) else expression(given)
+                value = self._slot(given) if isinstance(given, str) else expression(given)
                 local = self.local_of.get(code.slot)
                 return [f"{local} = {value}" if local else f"{s}[{code.slot!r}] = {value}"]
             case ir.Iterate():

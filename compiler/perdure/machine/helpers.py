@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 from perdure.ir import YIELD, Block, Call, Facts, Fork, Function, Op, Ref, Slot, Task, With
 from perdure.machine import ir
+from perdure.machine.class_managers import methods
 from perdure.machine.context import NO_FACTS, Context, Leave
 from perdure.machine.draft import unique
 from perdure.machine.reads import inner_blocks
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from perdure.machine.lower import Lowering
     from perdure.source import Span
 
-__all__ = ["Helpers"]
+__all__ = ["Helpers", "may_stop"]
 
 
 @final
@@ -93,8 +94,8 @@ class Helpers:
                         self._count_call(ref, caller)
                 elif not isinstance(statement, Fork | Task):
                     blocks.extend(inner_blocks(statement))
-                if isinstance(statement, With) and statement.helper is not None:
-                    self._count_call(statement.helper, caller, opens=True)
+                if isinstance(statement, With):
+                    self._count_manager(statement, caller)
 
     def _count_call(self, ref: Ref, caller: Ref | None, *, opens: bool = False) -> None:
         """`opens`: a manager, whose code stands around each `with` on it."""
@@ -107,6 +108,14 @@ class Helpers:
             self._graph[ref] = {}
             if ref not in self._above:
                 self._count(function.body, ref)
+
+    def _count_manager(self, statement: With, caller: Ref | None) -> None:
+        if statement.helper is not None:
+            self._count_call(statement.helper, caller, opens=True)
+        elif statement.is_async:
+            for name, calls in (("__aenter__", 1), ("__aexit__", 2)):
+                for ref in methods(self._low.frames, name) * calls:
+                    self._count_call(ref, caller)
 
     def cycle(self, ref: Ref) -> tuple[Ref, ...]:
         """The helpers that a recursive one is recursive with, itself too; of others, none."""
@@ -181,7 +190,7 @@ class Helpers:
 
     def _left(self, function: Function, context: Context, span: "Span") -> "Pc | None":
         """The handler of what the helper raises: a StopIteration does not leave a coroutine."""
-        if context.handler is None or not _may_stop(function):
+        if context.handler is None or not may_stop(function):
             return context.handler
         draft = self._low.draft
         catch, change, again = draft.fresh(), draft.fresh(), draft.fresh()
@@ -291,7 +300,7 @@ class Helpers:
         node = ir.Decision(shared.back, switch, tuple(back), None, frame, span)
         draft.add(node, f"return from {name}")
         caught = again
-        if _may_stop(function):
+        if may_stop(function):
             caught = draft.fresh()
             left = ir.Use(shared.error, "left_coroutine", (shared.error,), NO_FACTS)
             draft.add(ir.Block(caught, (left,), again, None, frame, span))
@@ -318,7 +327,7 @@ class Helpers:
         return _Back(entry, then)
 
 
-def _may_stop(function: Function) -> bool:
+def may_stop(function: Function) -> bool:
     """Whether it may raise StopIteration: by name, or by `next`."""
     return any(
         isinstance(node, ast.Name) and node.id in {"StopIteration", "next"}

@@ -150,7 +150,9 @@ def _function_of(callee: FunctionType | MethodType) -> FunctionType:
 def _copied(values: Mapping[str, object], functions: "FunctionTable | None") -> dict[str, object]:
     data = {name: value for name, value in values.items() if not _is_live(value)}
     try:
-        copies = decode_slots(encode_slots(data, functions=functions), functions=functions)
+        copies = decode_slots(
+            encode_slots(data, functions=functions, live=True), functions=functions
+        )
     except UncodableError as fault:
         fault.forget_slot()
         raise

@@ -294,7 +294,12 @@ class Visit:
         handler = stop.raised or ""
         is_end = not handler and not self.scope_id
         name = type(stop.error).__name__ if is_end else raised(handler)
-        state = self._next(stop)
+        try:
+            state = self._next(stop)
+        except UncodableError as lost:
+            if stop.kind == "failed":
+                raise
+            return self.failed(Stop("failed", stop.at, {}, "", None, lost))
         name = wide_name(stop.at) if self._is_wide(state) else name
         return self._fail(name, {"next": state, **self._rest()})
 

@@ -1,6 +1,7 @@
 """`with` and `async with` become `Deadline`, `Group`, `Try` (for `suppress`) and `With`."""
 
 import ast
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,17 @@ def _items(low: Lowering, node: ast.With | ast.AsyncWith, items: Sequence[ast.wi
     if manager is not None and (isinstance(node, ast.AsyncWith) or manager.has_operations):
         _whole(low, node, items, rest)
         return
-    if isinstance(node, ast.AsyncWith):
-        raise NotYetError("an asynchronous context manager of a class")
     if isinstance(call, ast.Call) and low.imports.dotted(call.func) == "contextlib.suppress":
         _suppress(low, node, item, call, rest)
+        return
+    dotted = low.imports.dotted(call.func) if isinstance(call, ast.Call) else None
+    if isinstance(call, ast.Call) and dotted == "contextlib.nullcontext":
+        _null(low, node, item, call, rest)
+        return
+    if dotted is not None and dotted.partition(".")[0] in sys.stdlib_module_names:
+        raise NotYetError(f"`{dotted}` around operations")
+    if isinstance(node, ast.AsyncWith):
+        _whole(low, node, items, rest)
         return
     _with(low, node, item, rest)
 
@@ -135,7 +143,7 @@ def _group(
 
 def _suppress(
     low: Lowering,
-    node: ast.With,
+    node: ast.With | ast.AsyncWith,
     item: ast.withitem,
     call: ast.Call,
     rest: Sequence[ast.withitem],
@@ -166,6 +174,31 @@ def _suppress(
     base = located(ast.Name("BaseExceptionGroup", ast.Load()), call)
     groups = Handler(low.pure(base), group, tuple(inside), span)
     low.add(Try(tuple(body), (caught, groups), (), (), False, low.span(node)))
+
+
+def _null(
+    low: Lowering,
+    node: ast.With | ast.AsyncWith,
+    item: ast.withitem,
+    call: ast.Call,
+    rest: Sequence[ast.withitem],
+) -> None:
+    """`nullcontext(value)` gives its value, and does nothing at the end."""
+    given = operations.argument_nodes(call)
+    if (
+        operations.has_stars(call)
+        or len(given) > 1
+        or any(k.arg != "enter_result" for k in call.keywords)
+    ):
+        raise NotYetError("`nullcontext` with other arguments")
+    value = given[0] if given else located(ast.Constant(None), call)
+    expressions.in_order(low, [value])
+    slot = low.fresh()
+    low.keep(slot, value, call)
+    if item.optional_vars is not None:
+        assign = located(ast.Assign([item.optional_vars], load(slot, call)), call)
+        statements.block(low, [assign])
+    _items(low, node, rest)
 
 
 def _with(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from perdure.frontend.analysis import CallKind
 from perdure.frontend.build import expressions, forks
-from perdure.frontend.build.lowering import Emit, Lowering, NotYetError, load
+from perdure.frontend.build.lowering import Emit, Lowering, NotYetError, load, located
+from perdure.frontend.build.methods import methods_called
 from perdure.frontend.build.signatures import fits
 from perdure.frontend.known import GIVES_AN_ITEM
 from perdure.ir import Argument, Block, Branch, Call, Deadline, Op, OpKind, Stmt, Task
@@ -185,8 +186,10 @@ def _prepare_helper(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bo
     if info is not None and info.owner is not None:
         what = "a coroutine method of the project's own class"
         receiver = _receiver(low, node, info)
-        if receiver is None or not low.machines:
-            raise NotYetError(what, machines=receiver is not None)
+        if not low.machines:
+            raise NotYetError(what, machines=True)
+        if receiver is None:
+            return _prepare_method(low, node, fact, hold=hold)
     if nested and not _is_defined(low, node.func, info):
         raise NotYetError("a nested coroutine function that may not be defined yet")
     nodes = [*([] if receiver is None else [receiver]), *argument_nodes(node)]
@@ -198,6 +201,24 @@ def _prepare_helper(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bo
             arguments = (Argument(low.pure(receiver)), *arguments)
         facts = low.facts(nodes, [argument.value for argument in arguments])
         low.add(Call(fact.refs[0], fact.label, target, arguments, facts, low.span(node)))
+        low.bind([target])
+
+    return emit
+
+
+def _prepare_method(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool) -> Emit:
+    """A method of which only the object knows whose it is: called, then awaited as a value."""
+    operands(low, [node.func, *argument_nodes(node)], hold=hold)
+    candidates = dict.fromkeys((*methods_called(low.analysis, node), *fact.refs))
+
+    def emit(target: "Slot | None") -> None:
+        runtime = located(ast.Name("__perdure__", ast.Load()), node)
+        branch = located(ast.Attribute(runtime, "branch", ast.Load()), node)
+        made = located(ast.Call(branch, [node.func, *node.args], node.keywords), node)
+        callee = low.pure(made)
+        facts, span = low.facts([node], [callee]), low.span(node)
+        kind = OpKind.VALUE
+        low.add(Op(kind, "", target, (), tuple(candidates), callee, (), facts, span))
         low.bind([target])
 
     return emit
@@ -305,7 +326,8 @@ def _prepare_value(low: Lowering, node: ast.expr, *, hold: bool) -> Emit:
         callee: Expr = low.pure(node)
         label = "" if fact is None or _is_taken_out(node) else fact.label
         facts = low.facts([node], [callee])
-        candidates = known or low.candidates
+        methods = () if fact is None else methods_called(low.analysis, node)
+        candidates = (*methods, *(ref for ref in known or low.candidates if ref not in methods))
         natives = () if known else low.natives
         span = low.span(node)
         kind = OpKind.VALUE

@@ -11,7 +11,8 @@ from perdure.frontend.analysis import CallKind, FunctionKind
 from perdure.frontend.build import statements
 from perdure.frontend.build.effects import Effects
 from perdure.frontend.build.event_types import event_types
-from perdure.frontend.build.lowering import Lowering
+from perdure.frontend.build.lowering import Lowering, load, located
+from perdure.frontend.build.methods import methods_called
 from perdure.frontend.build.recorded import recorded_sources
 from perdure.ir import Function, Parameter, Program, StepInfo
 
@@ -74,6 +75,8 @@ def _candidates(analysis: "Analysis") -> "tuple[Ref, ...]":
         for node in ast.walk(info.node):
             if isinstance(node, ast.Call):
                 fact = analysis.calls.get(id(node))
+                if fact is not None and not fact.awaited:
+                    found.update(dict.fromkeys(methods_called(analysis, node)))
                 if fact is not None and fact.kind in _CALLED:
                     called.add(id(node.func))
                     if not fact.awaited:
@@ -128,6 +131,7 @@ def _function(
 ) -> Function:
     assert isinstance(info.node, ast.AsyncFunctionDef | ast.FunctionDef)
     low = Lowering(analysis, info, effects, *candidates)
+    _name_supers(low, info)
     statements.block(low, info.node.body)
     return Function(
         ref=info.ref,
@@ -140,6 +144,25 @@ def _function(
         captures=frozenset(info.free),
         retried=any(map(_names_retry, info.node.decorator_list)),
     )
+
+
+def _name_supers(low: Lowering, info: "FunctionInfo") -> None:
+    """`super()` names its class and object: the code stands outside of its class then."""
+    arguments = info.node.args
+    given = [*arguments.posonlyargs, *arguments.args]
+    if info.owner is None or not given:
+        return
+    for node in ast.walk(info.node):
+        match node:
+            case ast.Call(func=ast.Name(id="super") as func, args=[], keywords=[]):
+                home = ast.parse(info.qualname.rpartition(".")[0], mode="eval").body
+                for part in ast.walk(home):
+                    if isinstance(part, ast.expr):
+                        located(part, node)
+                first = load(given[0].arg, node)
+                low.replaced[id(node)] = located(ast.Call(func, [home, first], []), node)
+            case _:
+                pass
 
 
 def _names_retry(decorator: ast.expr) -> bool:
