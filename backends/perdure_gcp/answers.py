@@ -6,10 +6,12 @@ is the last answer, with what a native step told along (`along`). It is made an 
 
     state      text: all that only sites read
     time       milliseconds of the engine's clock, text: when the next site is entered
-    go         "on"; where an error leads ("raised H", "ended P"); "again"; "failed"
+    go         "on"; where an error leads ("raised H", "ended P"); "again"; "failed";
+               "handed over"
     late, decisions                  what the switches that follow look at
     until, native, pause             of a sleep, or before another attempt
     starts, limit                    of a fork: the states that branches begin with
+    steps, since                     of the execution: see `perdure_gcp.generations`
     end, value, error                how a branch, or the flow, ended
     over, seconds                    of a wait: decided, or how long to listen
 """
@@ -31,6 +33,7 @@ from perdure.sites.state import fields, text
 from perdure.sites.waits import NEVER, Bell, settle
 from perdure.store.records import partition_of, waiter_record
 from perdure_gcp import forks
+from perdure_gcp.generations import counted, hand_over, is_due, without_steps
 from perdure_gcp.keys import key
 
 __all__ = ["Reported", "answer"]
@@ -71,8 +74,21 @@ def answer(
     waits: Callable[[Mapping[str, Json]], None] = lambda _event: None,
 ) -> Answer:
     """The answer to one request; `waits` is told of each wait for events."""
-    ask, state = fields(request["ask"]), fields(request["state"])
+    state = fields(request["state"])
+    return counted(state, _answer(host, request, state, reported, waits))
+
+
+def _answer(
+    host: Host,
+    request: Mapping[str, Json],
+    state: Mapping[str, Json],
+    reported: Reported,
+    waits: Callable[[Mapping[str, Json]], None],
+) -> Answer:
+    ask = fields(request["ask"])
     arrived = _arrived(host, state)
+    if is_due(host, ask, state) and "input" not in arrived:
+        return hand_over(host, ask, arrived)
     event: dict[str, Json] = {
         **ask,
         "next": arrived,
@@ -134,7 +150,7 @@ def _outcomes(host: Host, ends: Mapping[str, Json]) -> list[Json]:
         if said is None:
             found.append({"error": encode_error(StepLost("a branch was lost"))})
         else:
-            found.append(dict(unkept(host.store, json.loads(text(said)))))
+            found.append(without_steps(unkept(host.store, json.loads(text(said)))))
     return found
 
 

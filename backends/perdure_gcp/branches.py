@@ -9,7 +9,10 @@ from perdure.machine.ir import Await, Child, ForkNode, Scope, Sleep, Spawn
 from perdure_gcp.routines import NOW, step
 from perdure_gcp.workflows.limits import value_of
 
-__all__ = ["is_forked", "wins_of", "with_branches"]
+__all__ = ["REPLY", "is_forked", "wins_of", "with_branches", "with_ways_in"]
+
+REPLY: Final[dict[str, Json]] = {"reply": {"state": "${input.state}", "time": NOW}}
+"""What the first site of an execution is told."""
 
 WINS: Final = {ForkKind.RACE: "race", ForkKind.GROUP: "group"}
 
@@ -57,9 +60,7 @@ def with_branches(main: dict[str, Json], routines: list[str], flow: str) -> dict
     """`main` of a workflow whose executions may be branches too: `input.branch` says which."""
     steps = main["steps"]
     assert isinstance(steps, list), "steps are a list"
-    own: Json = {"condition": '${("branch" in input)}', "next": "branch"}
     first = step("branch", {"assign": [{"finished": None}]})
-    begin = step("which", {"switch": [own], "next": "begin"})
     ask: Json = {"flow": flow, "scope": "", "site": "branch_over", "line": "", "over": True}
     told: Json = {
         "state": "${input.state}",
@@ -77,8 +78,34 @@ def with_branches(main: dict[str, Json], routines: list[str], flow: str) -> dict
     over: dict[str, Json] = {"call": "site", "args": {"ask": ask, "state": told}, "next": "end"}
     return {
         **main,
-        "steps": [begin, *steps, first, step("branch_try", tried), step("branch_over", over)],
+        "steps": [*steps, first, step("branch_try", tried), step("branch_over", over)],
     }
+
+
+def with_ways_in(main: dict[str, Json], heads: list[str], switches: list[str]) -> dict[str, Json]:
+    """`main` of a workflow that does not always begin with its first step; `switches`: names of
+    the steps that choose among the heads of loops.
+    """
+    steps = main["steps"]
+    assert isinstance(steps, list), "steps are a list"
+    ways: list[Json] = []
+    if any(isinstance(one, dict) and "branch" in one for one in steps):
+        ways.append({"condition": '${("branch" in input)}', "next": "branch"})
+    if not heads:
+        begin = [step("which", {"switch": ways, "next": "begin"})] if ways else []
+        return {**main, "steps": [*begin, *steps]}
+    ways.append({"condition": '${("resume" in input)}', "next": "resume"})
+    most = value_of("conditions")
+    found: list[Json] = [step("resume", {"assign": [REPLY]})]
+    for number, switch in enumerate(switches):
+        cases: list[Json] = [
+            {"condition": f'${{(input.resume == "{name}")}}', "next": name}
+            for name in heads[number * most : (number + 1) * most]
+        ]
+        found.append(step(switch, {"switch": cases}))
+    lost = step("resume_nowhere", {"raise": "no such step"})
+    which = step("which", {"switch": ways, "next": "begin"})
+    return {**main, "steps": [which, *steps, *found, lost]}
 
 
 def _calls(routines: list[str]) -> list[Json]:

@@ -21,6 +21,7 @@ from perdure.sites.keep import keep, unkept
 from perdure.sites.state import fields, text
 from perdure.store.protocol import FORMAT, Key
 from perdure.store.records import partition_of
+from perdure_gcp.generations import without_steps
 
 if TYPE_CHECKING:
     from perdure.sites.host import Host
@@ -151,7 +152,7 @@ def _in_order(body: Body) -> list[Mapping[str, Json]]:
 
 
 def _end_of(host: "Host", one: Mapping[str, Json]) -> Mapping[str, Json]:
-    return unkept(host.store, json.loads(text(one["end"])))
+    return without_steps(unkept(host.store, json.loads(text(one["end"]))))
 
 
 def _keep_ends(host: "Host", run: str, path: str, body: Body) -> None:
@@ -172,8 +173,8 @@ def outcome(host: "Host", data: Mapping[str, Json]) -> dict[str, Json]:
     decided, ended = fields(body["decided"]), fields(body["ended"])
     if "won" in decided:
         return {"won": json.loads(text(decided["won"]))}
-    ends = [json.loads(text(fields(ended[str(n)])["end"])) for n in range(len(ended))]
-    return {"outcomes": ends}
+    ends = (json.loads(text(fields(ended[str(n)])["end"])) for n in range(len(ended)))
+    return {"outcomes": [without_steps(end) for end in ends]}
 
 
 def _key_of(host: "Host", data: Mapping[str, Json]) -> Key:

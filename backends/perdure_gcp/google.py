@@ -14,6 +14,7 @@ from typing import Final, final
 from perdure.codec import Json
 from perdure.store.protocol import FORMAT, Key, RunStore
 from perdure_gcp.firestore import Send
+from perdure_gcp.generations import argument_of
 
 __all__ = ["Callbacks", "Executions", "Session"]
 
@@ -111,10 +112,8 @@ class Executions:
         workflow = self._workflows[flow]
         found = self._labelled(workflow, name)
         if found is None:
-            is_branch = "branch" in given
-            argument: Json = dict(given) if is_branch else {"state": json.dumps(dict(given))}
             asked: Json = {
-                "argument": json.dumps(argument, ensure_ascii=False),
+                "argument": json.dumps(argument_of(given), ensure_ascii=False),
                 "labels": {"perdure": _label(name)},
             }
             status, answer = self._send("POST", f"{API}{workflow}/executions", asked)
@@ -132,7 +131,7 @@ class Executions:
             self._send("POST", f"{API}{execution}:cancel", {})
 
     def events(self, flow: str, name: str) -> int:
-        """Nothing is handed over here yet: an execution of Workflows has steps, no events."""
+        """Nobody asks: an execution of Workflows has steps, which its answers count."""
         return 0
 
     def _labelled(self, workflow: str, name: str) -> str | None:

@@ -35,10 +35,13 @@ from perdure.machine.ir import (
     Spawn,
     State,
 )
+from perdure.machine.loops import heads
 from perdure.machine.policies import MARGIN, Policies
 from perdure.sites import branch_name
+from perdure.sites.state import fields
 from perdure.source import Span
-from perdure_gcp.branches import is_forked, wins_of, with_branches
+from perdure_gcp.branches import REPLY, is_forked, wins_of, with_branches, with_ways_in
+from perdure_gcp.generations import HANDED_OVER
 from perdure_gcp.keys import key
 from perdure_gcp.names import Names, routine_name
 from perdure_gcp.routines import NOW, RUNNING, step
@@ -59,6 +62,10 @@ class Workflow:
     def __init__(self, machine: Machine, policies: Policies) -> None:
         self.machine = machine
         self.policies = policies
+        self.ways_in: list[str] = []
+        """Steps of `main` at which another execution of a run may begin."""
+        self.switches: list[str] = []
+        """Steps that lead there, for as many each as a switch has conditions."""
         self.origins: dict[str, tuple[str, str, Span]] = {}
         """Routine, scope and span of each step, by routine and name."""
         names = Names()
@@ -77,13 +84,11 @@ class Workflow:
         built: dict[str, Json] = {}
         for scope in scopes(self.machine.root):
             built[self.routines[scope.id]] = Routine(self, scope).build()
+        main = dict(fields(built["main"]))
         if self.wins:
-            built["main"] = with_branches(
-                dict(built["main"]) if isinstance(built["main"], dict) else {},
-                [self.routines[scope] for scope in self.wins],
-                str(self.machine.ref),
-            )
-        return {**built, **RUNNING}
+            routines = [self.routines[scope] for scope in self.wins]
+            main = with_branches(main, routines, str(self.machine.ref))
+        return {**built, "main": with_ways_in(main, self.ways_in, self.switches), **RUNNING}
 
 
 def workflow(machine: Machine, policies: Policies) -> Workflow:
@@ -108,6 +113,11 @@ class Routine:
             for state in scope.states
             if not isinstance(state, Failed)
         }
+        self._heads = heads(scope) if self._is_root else ()
+        """Sites at which the run may go on in another execution."""
+        ways = range(0, len(self._heads), MOST_CASES)
+        self._switches = [self._names.free(f"resume at {number}") for number in ways]
+        self._handed = self._names.free("handed over") if self._heads else ""
         self._on = {
             state.name: self._names.free(f"{state.name} on")
             for state in scope.states
@@ -124,7 +134,9 @@ class Routine:
         start = self._scope.start
         assert start is not None, "a machine is emitted after its states were placed"
         if self._is_root:
-            begin: list[Json] = [{"reply": {"state": "${input.state}", "time": NOW}}]
+            begin: list[Json] = [REPLY]
+            self._whole.ways_in = [self._given[head] for head in self._heads]
+            self._whole.switches = self._switches
         else:
             begin = [{"reply.time": NOW}]
         self._steps.append(step("begin", {"assign": begin, "next": self._given[start.to]}))
@@ -132,6 +144,9 @@ class Routine:
             self._add(state)
         for state, name, body in self._after:
             self._put(state, name, body)
+        if self._heads:
+            head = self._by_name[self._heads[0]]
+            self._put(head, self._handed, {"return": "${reply.value}"})
         return {"params": ["input" if self._is_root else "reply"], "steps": self._steps}
 
     @property
@@ -176,6 +191,8 @@ class Routine:
         )
         if self._takes_late_errors(state.next):
             ask["late"] = True
+        if state.name in self._heads:
+            ask["head"] = True
         handled = [n.pc for n in self._handled_before(state) if n.on_error.to == state.name]
         if handled:
             ask["handles"] = [*handled]
@@ -217,6 +234,8 @@ class Routine:
 
     def _ways(self, state: Run | Route) -> Iterator[Json]:
         """Where an answer leads that is not simply the next one."""
+        if state.name in self._heads and not self._decides(state.next):
+            yield _case("reply.go", HANDED_OVER, next=self._handed)
         for way in state.on_raise:
             if way.handler:
                 yield _case("reply.go", f"raised {way.handler}", next=self._to(way.edge))
@@ -260,12 +279,22 @@ class Routine:
         """Whether code of the flow would run for an error that takes this edge."""
         return not isinstance(self._by_name[edge.to], Failed)
 
+    def _decides(self, edge: Edge | None) -> bool:
+        """Whether a decision follows, which says so too where the run is handed over."""
+        following = None if edge is None else self._by_name[edge.to]
+        return isinstance(following, Choose) and len(following.exits) > 1
+
     def _takes_late_errors(self, edge: Edge | None) -> bool:
         following = None if edge is None else self._by_name[edge.to]
         return isinstance(following, Choose) and bool(following.raised)
 
     def _choose(self, state: Choose) -> None:
-        cases: list[Json] = [
+        cases: list[Json] = []
+        before = [self._by_name[name] for name in self._heads]
+        if any(isinstance(one, Run | Route) and one.next is not None and one.next.to == state.name
+               for one in before) and len(state.exits) > 1:  # fmt: skip
+            cases.append(_case("reply.go", HANDED_OVER, next=self._handed))
+        cases += [
             # Whoever takes this way clears it: the next switch may list the same handler.
             _case("reply.late", way.handler, assign=[{"reply.late": ""}], next=self._to(way.edge))
             for way in state.raised

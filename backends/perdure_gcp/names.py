@@ -16,6 +16,7 @@ _WORDS: Final = """
     args assign branches break call condition continue end except for main next parallel params
     raise result retry return steps switch try site wait pause begin input reply text map list
     which branch branch_try branch_over branch_ended branch_failed
+    resume resume_nowhere
 """
 RESERVED: Final = frozenset(_WORDS.split())
 """Words of the language, and routines and variables that are in every workflow."""

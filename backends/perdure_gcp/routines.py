@@ -54,7 +54,8 @@ _POST: Final[dict[str, Json]] = {
         "as": "lost",
         "steps": [
             step("if_unguarded", {"switch": [_when("not guarded", **{"raise": "${lost}"})]}),
-            step("gone", {"return": {"state": "${state}", "time": NOW, "go": "lost"}}),
+            step("gone", {"assign": [{"state.go": "lost"}, {"state.time": NOW}]}),
+            step("give_up", {"return": "${state}"}),
         ],
     },
 }

@@ -1,6 +1,6 @@
 """How many small wrong changes of the Workflows engine its tests find.
 
-    python -m tests.gcp_engine.mutation [--sample N] [--seed S] [--only FILE] [--report PATH]
+    python -m tests.gcp_engine.mutation [--sample N] [--seed S] [--only FILE] [--inside]
 
 A change inside a function is tried in a copy of this process in which the tests are loaded already:
 the code of the function is exchanged, then those tests run that reach the changed line, the
@@ -232,10 +232,12 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="try so many, drawn by --seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", help="the changes of one file, by its name")
+    parser.add_argument("--inside", action="store_true", help="only changes inside functions")
     parser.add_argument("--report", type=Path, help="append what becomes of each, as JSON lines")
     asked = parser.parse_args()
     known = explained()
     mutants = [one for one in all_mutants(asked.only) if one.name not in known]
+    mutants = [one for one in mutants if one.function is not None or not asked.inside]
     if asked.sample is not None and asked.sample < len(mutants):
         mutants = random.Random(asked.seed).sample(mutants, asked.sample)
     done = Done(len(mutants), asked.report)

@@ -36,6 +36,7 @@ from perdure.testing.spans import Spans
 from perdure.trace import End, Trace
 from perdure_gcp.answers import answer
 from perdure_gcp.engine.invocations import Invocation, invoke
+from perdure_gcp.generations import argument_of
 from perdure_gcp.target import GcpTarget, folder_of, sites_of
 from perdure_gcp.workflows import Execution, Failure, Project, Response
 from perdure_gcp.workflows import Request as Sent
@@ -92,6 +93,8 @@ class Test:
         self.run = MachineRun(request, loaded, store)
         self.started: dict[str, Execution] = {}
         """Executions by the name that their run gives them."""
+        self.generations: list[Execution] = []
+        """Those that the run went through."""
         self.project = Project(seed=request.seed)
         for flow, source in sources.items():
             self.project.deploy(flow, source, {"PERDURE_SITES": SITES})
@@ -104,10 +107,14 @@ class Test:
     def execute(self, flow: str, arguments: Json) -> Execution:
         """The run itself, to its end."""
         given: dict[str, Json] = {"run": {"id": RUN_ID, "seed": RUN_SEED}, "input": arguments}
-        execution = self.project.start(flow, {"state": json.dumps(given)})
+        execution = self.project.start(flow, argument_of(given))
         self.started[execution_name(RUN_ID)] = execution
-        self.project.run_all(until=execution)
-        return execution
+        self.generations.append(execution)
+        known = 0
+        while known < len(self.generations):
+            known = len(self.generations)
+            self.project.run_all(until=self.generations[-1])
+        return self.generations[-1]
 
     # --- the sites' service ---------------------------------------------------------------------
 
@@ -179,8 +186,8 @@ class Test:
             Trace(entries, end, frozenset(self.run.ended)),
             result=value,
             error=error,
-            transitions=execution.steps,
-            history=tuple(execution.history),
+            transitions=sum(one.steps for one in self.generations),
+            history=tuple(entry for one in self.generations for entry in one.history),
             logs=tuple(self.run.logs),
         )
 
@@ -196,11 +203,13 @@ class Executions:
         """A new execution, once for each name: of a run, or of a branch."""
         if name in self.test.started:
             return
-        argument = dict(given)
+        execution = self.test.project.start(flow, argument_of(given))
+        self.test.started[name] = execution
         if "branch" not in given:
-            self.test.run.begins(name, text(fields(given["run"])["id"]))
-            argument = {"state": json.dumps(argument)}
-        self.test.started[name] = self.test.project.start(flow, argument)
+            run = text(fields(given["run"])["id"])
+            self.test.run.begins(name, run)
+            if run == RUN_ID:
+                self.test.generations.append(execution)
 
     def events(self, flow: str, name: str) -> int:
         """Nobody asks: executions of Workflows are not handed over by the length of a history."""

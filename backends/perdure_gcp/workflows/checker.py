@@ -163,7 +163,9 @@ class _Checker:
                 self._add("unverified", place, message, "rename one of them")
         for name, place in scope.assigned.items():
             owner = scope.owner(name)
-            if owner is not None and owner is not scope and owner.assigned.get(name, place) > place:
+            if owner is None or owner is scope or name in owner.bound:
+                continue
+            if owner.assigned.get(name, place) > place:
                 message = f"`{name}` is assigned here before the scope around assigns it"
                 self._add("unverified", place, message, "assign it before this step")
 
