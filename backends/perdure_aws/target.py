@@ -33,7 +33,6 @@ from perdure_aws.checks import check
 from perdure_aws.cloudformation.door import Outside, outside_of
 from perdure_aws.cloudformation.flow import Emitted, flow_template
 from perdure_aws.cloudformation.store import store_template
-from perdure_aws.cloudformation.tasks import SITES
 from perdure_aws.layout import compact, pretty
 from perdure_aws.limits import LIMITS, value_of
 
@@ -71,7 +70,7 @@ class AwsTarget:
         (built, document), *others = self._definitions(machines)
         machine = built.machine
         groups = function_groups(machines.steps)
-        outside = outside_of(program, (SITES, *groups))
+        outside = outside_of(program, groups)
         sites = {
             module_name(one.ref): emit(one, program.sources, program.sites)
             for one in machines.machines

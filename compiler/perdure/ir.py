@@ -484,6 +484,10 @@ class Program(NamedTuple):
     """What starts the entry flow from outside, in source order."""
     secrets: tuple[str, ...] = ()
     """The names of the secrets that the sources read, sorted."""
+    read_by_steps: tuple[tuple[str | None, tuple[str, ...]], ...] = ()
+    """Which of them the steps of each group may read; None: of those without one."""
+    read_by_door: tuple[str, ...] = ()
+    """Which of them the triggers may read."""
     links: bool = False
     """Whether some of the sources makes approval links."""
     events: tuple[EventType, ...] = ()

@@ -9,9 +9,11 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import boto3
 import click
@@ -25,13 +27,15 @@ from perdure.codec import Json
 from perdure.deployment import Place, Runs
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.store.match import live_waiters
-from perdure.store.runs import find_run
+from perdure.store.runs import find_run, list_runs
 from perdure_aws.deploy import stacks
 from perdure_aws.deploy.verbs import AwsDeployer
+from tests.aws_deploy.hooks import sender
 from tests.aws_deploy.ministack import ACCOUNT, ministack
 from tests.aws_deploy.ministack_faults import MISSING, without_missing_types
-from tests.aws_deploy.projects import change, examples, small, text_of
+from tests.aws_deploy.projects import change, compile_project, examples, small, text_of
 from tests.aws_deploy.test_versions import FLOW
+from tests.webhooks.senders import SECRETS
 
 PATIENCE = 90.0
 _api_call: Any = vars(BaseClient)["_make_api_call"]
@@ -122,6 +126,75 @@ def test_a_run_that_waits_through_a_deploy_ends_on_its_old_code(there: None, fol
         runs.send(run, "go", "go", id=run)
     assert outcome(runs, "before") == Completed(["old", "go", "old", "old flow"])
     assert outcome(runs, "after") == Completed(["new", "go", "new", "old flow"])
+
+
+HOOKED = """
+def opened(delivery: Delivery):
+    body = delivery.json
+    issue = {"number": body["issue"]["number"], "title": body["issue"]["title"]}
+    return {"issue": issue} if body["action"] == "opened" else None
+
+
+@flow(
+    on=[
+        Webhook("/github", verify=GitHub(secret("GITHUB_SECRET")), start=opened),
+        Webhook(
+            "/decided",
+            verify=StandardWebhooks(secret("STANDARD_SECRET")),
+            event="approval",
+            run=lambda delivery: delivery.json["run"],
+            payload=lambda delivery: delivery.json["decision"],
+        ),
+    ]
+)
+async def triage("""
+
+
+def posted(url: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Any]:
+    """A request as its sender makes it; ministack knows the API by the host's name."""
+    parts = urlsplit(url)
+    connection = HTTPConnection("127.0.0.1", parts.port or 80, timeout=PATIENCE)
+    sent = {"Host": parts.netloc, "Content-Type": "application/json", **headers}
+    connection.request("POST", path, body, sent)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer.status, json.loads(content) if content else None
+
+
+def test_a_signed_webhook_comes_in_an_event_follows_and_the_result_goes_out(
+    there: None, folder: Path
+) -> None:
+    place = examples(folder, "triage")
+    file = folder / "examples" / "triage.py"
+    names = "Delivery, GitHub, Retry, StandardWebhooks, Webhook, event, flow, secret, step"
+    text = file.read_text().replace("import Retry, event, flow, step", f"import {names}")
+    file.write_text(text.replace("@flow\nasync def triage(", HOOKED))
+    place = here(compile_project(folder))
+    secrets = AwsDeployer().secrets(place)
+    for name in ("GITHUB_SECRET", "STANDARD_SECRET"):
+        secrets.put(name, SECRETS[name])
+    made: Any = AwsDeployer().deploy(place, lambda line: None).data["webhooks"]  # Any: JSON
+    url = made["triage"][0].removesuffix("/github")
+    runs = AwsDeployer().connect(place)
+    issue = {"number": 1, "title": "it crashes"}
+    body = json.dumps({"action": "opened", "issue": issue}).encode()
+    signed = sender("github").headers(body, time.time(), "d-1")
+    assert posted(url, "/github", body + b" ", signed)[0] == 401
+    assert posted(url, "/github", body, {})[0] == 401
+    status, said = posted(url, "/github", body, signed)
+    assert status == 202, said
+    run = said["run"]
+    waits(runs, run)
+    assert posted(url, "/github", body, signed) == (200, {"run": run})
+    for decision, wanted in (({"approved": "maybe"}, 422), ({"approved": True}, 202)):
+        body = json.dumps({"run": run, "decision": decision}).encode()
+        signed = sender("standard").headers(body, time.time(), f"e-{wanted}")
+        assert posted(url, "/decided", body, signed)[0] == wanted
+    assert outcome(runs, run) == Completed("https://issues.example/1#reply")
+    late = sender("standard").headers(body, time.time() - 301, "late")
+    assert posted(url, "/decided", body, late)[0] == 401
+    assert [one.run for one in list_runs(runs.store)] == [run]
 
 
 # --- faults of ministack -------------------------------------------------------------------------

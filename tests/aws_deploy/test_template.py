@@ -10,6 +10,7 @@ import pytest
 from perdure.codec import Json
 from perdure_aws.cloudformation.tasks import tasks
 from perdure_aws.dynamodb import table_definition
+from tests.aws_deploy.hooks import HOOKS
 from tests.aws_deploy.projects import CHILDREN, FULL, make_project, text_of
 from tests.aws_engine.external import lint_template
 
@@ -172,3 +173,80 @@ def test_old_versions_stay_when_new_ones_replace_them(project: Path) -> None:
     versions = [one for one in made.values() if one["Type"].endswith("Version")]
     assert len(versions) == 3
     assert {one["UpdateReplacePolicy"] for one in versions} == {"Retain"}
+
+
+# --- what reaches a flow from outside ------------------------------------------------------------
+
+
+@pytest.fixture
+def hooked(tmp_path: Path) -> Path:
+    return make_project(tmp_path, HOOKS)
+
+
+def test_the_template_of_a_door_is_what_is_written_down(hooked: Path, update: bool) -> None:
+    text, golden = text_of(hooked, "template.json"), GOLDEN / "door.json.txt"
+    if update:
+        golden.write_text(text)
+    assert golden.read_text() == text, f"pytest --update writes {golden}"
+    assert lint_template(text) == []
+
+
+def test_a_flow_that_nothing_reaches_has_no_door(project: Path) -> None:
+    text = text_of(project, "template.json")
+    assert not [
+        word for word in ("Door", "ApiGateway", "Scheduler", "secretsmanager") if word in text
+    ]
+    assert "Project" not in json.loads(text)["Parameters"]
+
+
+READERS = """
+from perdure import Cron, GitHub, Webhook, flow, secret, step
+
+@step
+async def light() -> int:
+    return len(secret("LIGHT_KEY").value)
+
+@step(group="heavy-lifting")
+async def heavy() -> int:
+    return len(secret("HEAVY_KEY").value)
+
+@flow(on=WHAT)
+async def main() -> int:
+    return await light() + await heavy()
+"""
+
+
+def _secrets_of(template: dict[str, Any], role: str) -> list[str]:
+    statements = [
+        statement
+        for policy in resources(template, "IAM::Role")[role]["Policies"]
+        for statement in policy.get("PolicyDocument", {}).get("Statement", [])
+        if statement["Action"] == ["secretsmanager:GetSecretValue"]
+    ]
+    return [one["Fn::Sub"].rpartition("/")[2] for each in statements for one in each["Resource"]]
+
+
+def test_each_function_may_read_the_secrets_that_its_code_names(tmp_path: Path) -> None:
+    hook = 'Webhook("/x", verify=GitHub(secret("HOOK_KEY")))'
+    file = make_project(tmp_path, READERS.replace("WHAT", hook))
+    template = template_of(file)
+    assert _secrets_of(template, "SitesRole") == ["LIGHT_KEY-??????"]
+    assert _secrets_of(template, "SitesHeavyLiftingRole") == ["HEAVY_KEY-??????"]
+    assert _secrets_of(template, "DoorRole") == ["HOOK_KEY-??????"]
+    functions = resources(template, "Lambda::Function")
+    places = functions["SitesHeavyLifting"]["Environment"]["Variables"]["PERDURE_SECRETS"]
+    assert places == {"Fn::Sub": '{"HEAVY_KEY": "${Project}/${Environment}/HEAVY_KEY"}'}
+    assert lint_template(text_of(file, "template.json")) == []
+
+
+def test_a_flow_that_is_only_scheduled_has_no_address(tmp_path: Path) -> None:
+    file = make_project(tmp_path, READERS.replace("WHAT", 'Cron("0 9 * * *")'))
+    template = template_of(file)
+    assert "Door" in template["Resources"]
+    assert not resources(template, "ApiGatewayV2::Api")
+    assert "Url" not in template["Outputs"]
+    assert _secrets_of(template, "DoorRole") == []
+    assert "states:SendTaskSuccess" not in set(
+        _actions(resources(template, "IAM::Role")["DoorRole"])
+    )
+    assert lint_template(text_of(file, "template.json")) == []

@@ -16,6 +16,7 @@ from perdure.codec import Json
 from perdure.ir import CronTrigger, Program, WebhookTrigger
 from perdure.webhooks.links import LINK_KEY, PATH, URL_SETTING
 from perdure_aws.cloudformation.roles import door_role, scheduler_role
+from perdure_aws.cloudformation.tasks import SITES
 from perdure_aws.scheduler import expressions
 
 __all__ = [
@@ -81,17 +82,19 @@ class Outside(NamedTuple):
 NOTHING = Outside()
 
 
-def outside_of(program: Program, functions: Sequence[str]) -> Outside:
-    """What reaches the entry flow of a program."""
+def outside_of(program: Program, groups: Mapping[str, str]) -> Outside:
+    """What reaches the entry flow of a program. `groups`: the group by the name of its function."""
     webhooks = tuple(one for one in program.triggers if isinstance(one, WebhookTrigger))
     crons = tuple(one for one in program.triggers if isinstance(one, CronTrigger))
-    at_the_door = {name for one in webhooks for name in one.secrets}
     links = {LINK_KEY.name} if program.links else set[str]()
-    secrets: dict[str, tuple[str, ...]] = {
-        function: tuple(sorted({*program.secrets, *links})) for function in functions
+    read = dict(program.read_by_steps)
+    secrets = {
+        SITES: {*read.get(None, ()), *links},
+        **{function: {*read.get(group, ()), *links} for function, group in groups.items()},
+        DOOR: {*program.read_by_door, *links},
     }
-    secrets[DOOR] = tuple(sorted(at_the_door | links))
-    return Outside(webhooks, crons, program.links, {k: v for k, v in secrets.items() if v})
+    named = {function: tuple(sorted(names)) for function, names in secrets.items() if names}
+    return Outside(webhooks, crons, program.links, named)
 
 
 def secret_places(names: Sequence[str]) -> dict[str, Json]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, final
 
+from perdure.frontend.secret_readers import Readers
+
 if TYPE_CHECKING:
     from perdure.diagnostics import Report
     from perdure.ir import Ref, Trigger
@@ -200,6 +202,8 @@ class Analysis:
         """What starts the entry flow from outside."""
         self.secrets: tuple[str, ...] = ()
         """The secrets that the sources name, sorted."""
+        self.readers = Readers()
+        """Who reads them."""
         self.links = False
         """Whether the sources make approval links."""
 

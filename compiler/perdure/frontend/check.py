@@ -18,6 +18,7 @@ from perdure.frontend.hints import no_flow_hint
 from perdure.frontend.meanings import Func
 from perdure.frontend.resolver import Resolver
 from perdure.frontend.secret_names import makes_links, read_secret_names
+from perdure.frontend.secret_readers import read_readers
 from perdure.frontend.triggers import read_triggers
 from perdure.frontend.walk import Walk
 from perdure.ir import Ref
@@ -104,6 +105,7 @@ def _analyse(workspace: Workspace, entry: Func, analysis: Analysis) -> None:
     crossing.check(walk, analysis)
     analysis.triggers = read_triggers(workspace.resolver, entry, workspace.report)
     analysis.secrets = read_secret_names(workspace.resolver, analysis.closure, workspace.report)
+    analysis.readers = read_readers(analysis, entry)
     analysis.links = makes_links(workspace.resolver, analysis.closure)
 
 

@@ -51,6 +51,8 @@ def build(analysis: "Analysis") -> Program:
         recorded=recorded_sources(analysis),
         triggers=analysis.triggers,
         secrets=analysis.secrets,
+        read_by_steps=analysis.readers.steps,
+        read_by_door=analysis.readers.door,
         links=analysis.links,
         events=event_types(analysis) if analysis.triggers or analysis.links else (),
     )
