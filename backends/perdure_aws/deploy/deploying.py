@@ -168,7 +168,7 @@ def _refuse_half_destroyed(environment: Environment) -> None:
 def _refuse_lost_functions(environment: Environment, prepared: tuple[Prepared, ...]) -> None:
     """A group that is gone takes its function along, which runs under way still call."""
     for one in prepared:
-        stack = environment.stacks.find(flow_stack(environment.place, one.release.flow))
+        stack = environment.stacks.settled(flow_stack(environment.place, one.release.flow))
         if stack is None or "Machine" not in stack.outputs:
             continue
         outputs: dict[str, object] = json.loads(one.release.template)["Outputs"]
@@ -189,7 +189,7 @@ def _left_over(environment: Environment, prepared: tuple[Prepared, ...]) -> list
 def rollback(place: Place, say: Say, flow: str | None, to: int | None) -> Answer:
     """Start new runs on an older version again; repeating it changes nothing more."""
     environment = Environment(place, say)
-    found = [one for one in environment.flows() if flow in (None, one.flow)]
+    found = [one for one in environment.settled_flows() if flow in (None, one.flow)]
     if not found:
         name = flow or place.environment.name
         raise DeployError(f"`{name}` is not deployed in {place.environment.name}")
@@ -231,5 +231,4 @@ def _point(environment: Environment, one: Deployed, version: str) -> bool:
         if version == one.newest
         else {"Weight": "0", "StableWeight": "100", "StableVersion": version}
     )
-    environment.stacks.settled(one.stack.name)
     return environment.stacks.change_parameters(one.stack, shares)[1]

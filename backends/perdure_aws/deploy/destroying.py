@@ -14,6 +14,7 @@ from perdure.store.runs import list_runs
 from perdure_aws.deploy.account import code_of
 from perdure_aws.deploy.environment import Deployed, Environment
 from perdure_aws.deploy.machines import number_of
+from perdure_aws.deploy.names import store_stack
 from perdure_aws.deploy.stacks import Stack
 
 __all__ = ["destroy"]
@@ -26,10 +27,10 @@ def destroy(
 ) -> Answer:
     """Remove an environment, or one of its flows."""
     environment = Environment(place, say)
-    flows = [one for one in environment.flows() if flow in (None, one.flow)]
+    flows = [one for one in environment.settled_flows() if flow in (None, one.flow)]
     if flow is not None and not flows:
         raise DeployError(f"`{flow}` is not deployed in {place.environment.name}")
-    store = environment.store_stack() if flow is None else None
+    store = environment.stacks.settled(store_stack(place)) if flow is None else None
     live = [execution for one in flows for execution in _running(environment, one)]
     kept = _kept(environment, store)
     data: dict[str, object] = {

@@ -70,6 +70,12 @@ class Environment:
         found = self.stacks.tagged(tags(self.place))
         return tuple(Deployed(one.tags[TAG_FLOW], one) for one in found if TAG_FLOW in one.tags)
 
+    def settled_flows(self) -> tuple[Deployed, ...]:
+        """The same, when nothing goes on in their stacks any more: what is under way has neither
+        its new outputs nor its new parameters yet."""
+        found = ((one.flow, self.stacks.settled(one.stack.name)) for one in self.flows())
+        return tuple(Deployed(flow, stack) for flow, stack in found if stack is not None)
+
     @cached_property
     def _outputs(self) -> Mapping[str, str]:
         stack = self.store_stack()

@@ -22,7 +22,7 @@ from perdure_aws.deploy.names import flow_stack, store_stack
 from perdure_aws.deploy.packages import Package
 from perdure_aws.deploy.releases import DEFINITION
 from perdure_aws.deploy.secrets import missing_lines
-from perdure_aws.deploy.stacks import GOOD, Change, Stack
+from perdure_aws.deploy.stacks import GOOD, NEVER_MADE, Change, Stack
 
 __all__ = ["plan", "status"]
 
@@ -69,7 +69,7 @@ def plan(place: Place, say: Say) -> Answer:
     """What `deploy` would do."""
     prepared = prepare(place, say)
     environment = Environment(place, say)
-    store = environment.store_stack()
+    store = environment.stacks.settled(store_stack(place))
     rows = [
         _plan_store(environment, prepared[0].release.store, store),
         *(_plan_flow(environment, one, store) for one in prepared),
@@ -88,8 +88,8 @@ def plan(place: Place, say: Say) -> Answer:
 def _plan_flow(environment: Environment, one: Prepared, store: Stack | None) -> Row:
     release = one.release
     name = flow_stack(environment.place, release.flow)
-    stack = environment.stacks.find(name) if store is not None else None
-    if stack is None or stack.status not in GOOD:
+    stack = environment.stacks.settled(name) if store is not None else None
+    if stack is None or stack.status in NEVER_MADE:
         return Row(release.flow, name, True, _all_new(release.template), code=one.package)
     given = parameters(environment, release, one.package, shares_for(stack, one, 100))
     upload_template(environment, one)
@@ -103,7 +103,7 @@ def _plan_flow(environment: Environment, one: Prepared, store: Stack | None) -> 
 
 def _plan_store(environment: Environment, template: str, store: Stack | None) -> Row:
     name = store_stack(environment.place)
-    if store is None or store.status not in GOOD:
+    if store is None or store.status in NEVER_MADE:
         return Row("store", name, True, _all_new(template))
     return Row("store", name, False, environment.stacks.changes(name, template, {}))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
 
-__all__ = ["Change", "Stack", "Stacks"]
+__all__ = ["GOOD", "NEVER_MADE", "Change", "Stack", "Stacks"]
 
 CHANGE_SET = "perdure-plan"
 NEVER_MADE = ("CREATE_FAILED", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
