@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.aws_deploy.cdk import synthesise
+from tests.aws_deploy.hooks import HOOKS
 from tests.aws_deploy.projects import ROOT, small
-from tests.aws_deploy.test_door import TRIAGE
 
 APP = """
 from aws_cdk import App, CfnOutput, Environment, Stack, aws_iam, aws_s3
@@ -18,7 +18,7 @@ from perdure_aws.cdk import Flow, RunStore
 app = App()
 stack = Stack(app, "Shop", env=Environment(account="123456789012", region="us-east-1"))
 triage = Flow(
-    stack, "Triage", flow="app.py:triage", environment="prod", store=RunStore(stack, "Store")
+    stack, "Triage", flow="app.py:orders", environment="prod", store=RunStore(stack, "Store")
 )
 reports = aws_s3.Bucket(stack, "Reports")
 reports.grant_read(triage)
@@ -36,7 +36,7 @@ app.synth()
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cdk")
-    small(folder, TRIAGE)
+    small(folder, HOOKS)
     (folder / "cdk_app.py").write_text(APP)
     return folder
 
@@ -57,7 +57,7 @@ def synthesised(out: Path) -> Any:
 
 @pytest.fixture
 def compiled(project: Path) -> Any:
-    return read(project / "compiled" / "aws" / "triage" / "template.json")
+    return read(project / "compiled" / "aws" / "orders" / "template.json")
 
 
 def given(compiled: Any, synthesised: Any) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def test_the_definition_is_that_of_compile_byte_for_byte(
     where = synthesised["Resources"]["Machine"]["Properties"]["DefinitionS3Location"]
     digest = where["Key"].partition(".")[0]
     (asset,) = out.glob(f"asset.{digest}*")
-    definition = project / "compiled" / "aws" / "triage" / "definition.asl.json"
+    definition = project / "compiled" / "aws" / "orders" / "definition.asl.json"
     assert asset.read_bytes() == definition.read_bytes()
 
 

@@ -191,10 +191,10 @@ class Flow(Construct):
 
     @property
     def _table(self) -> str:
-        stack = Stack.of(self)
-        return stack.format_arn(
+        arn: str = Stack.of(self).format_arn(
             service="dynamodb", resource="table", resource_name=self.store.table_name
         )
+        return arn
 
     @property
     def _executions(self) -> str:
