@@ -20,6 +20,8 @@ from perdure.codec import VERSION as CODEC_VERSION
 from perdure.codec import Json
 from perdure.copies import SourceCopy
 from perdure.diagnostics import Report
+from perdure.explain.explained import explained
+from perdure.explain.model import Explanation
 from perdure.imported import Imported
 from perdure.ir import Program, Ref
 from perdure.machine.emit import emit, module_name
@@ -33,6 +35,7 @@ from perdure_aws.checks import check
 from perdure_aws.cloudformation.door import Outside, outside_of
 from perdure_aws.cloudformation.flow import Emitted, flow_template
 from perdure_aws.cloudformation.store import store_template
+from perdure_aws.explained import AwsExplainer
 from perdure_aws.layout import compact, pretty
 from perdure_aws.limits import LIMITS, value_of
 
@@ -104,11 +107,14 @@ class AwsTarget:
             "store.json": pretty(store_template()),
         }
 
+    def explain(self, machines: Machines) -> Explanation:
+        """Where lines run, why, and what ways cost."""
+        return explained("aws", machines, AwsExplainer(_policies(machines)))
+
     def _definitions(self, machines: Machines) -> tuple[tuple[Definition, Document], ...]:
         """The definitions of all flows, made once for `check` and `lower`."""
         if self._built is None or self._built[0] is not machines:
-            retried = [machine.ref for machine in machines.machines if machine.retried]
-            policies = Policies(machines.steps, retried, invocation=value_of("lambda_seconds"))
+            policies = _policies(machines)
             built = [definition(machine, policies) for machine in machines.machines]
             self._built = machines, tuple((one, one.document()) for one in built)
         return self._built[1]
@@ -118,6 +124,11 @@ class AwsTarget:
         if self._imported is None or self._imported.project is not project:
             self._imported = Imported(project)
         return self._imported.sources(program.sources)
+
+
+def _policies(machines: Machines) -> Policies:
+    retried = [machine.ref for machine in machines.machines if machine.retried]
+    return Policies(machines.steps, retried, invocation=value_of("lambda_seconds"))
 
 
 def folder_of(ref: Ref, machines: Machines) -> str:

@@ -11,18 +11,26 @@ from typing import Literal, final
 
 from perdure.backend import Artifacts, Limits
 from perdure.diagnostics import InternalError, Report
+from perdure.explain.explained import explained
+from perdure.explain.model import Explanation
 from perdure.frontend.analysis import Analysis
 from perdure.frontend.check import Workspace
 from perdure.frontend.check import check as analyse
 from perdure.ir import Program
+from perdure.machine.ir import Machines
+from perdure.machine.policies import Policies
 from perdure.project import Project
 from perdure_azure.app import app_files
 from perdure_azure.bundle import runtime_files
 from perdure_azure.checks import check
+from perdure_azure.explained import AzureExplainer
 from perdure_azure.limits import LIMITS
 from perdure_azure.printed import print_modules
 
 __all__ = ["AzureTarget"]
+
+UNLIMITED = 10**9
+"""Seconds of an activity: the plan of the app says how long one may take, not this table."""
 
 
 @final
@@ -55,6 +63,12 @@ class AzureTarget:
         files.update(print_modules(program, analysis))
         files.update(runtime_files())
         return dict(sorted(files.items()))
+
+    def explain(self, machines: Machines) -> Explanation:
+        """Where lines run, why, and what ways cost."""
+        retried = [machine.ref for machine in machines.machines if machine.retried]
+        policies = Policies(machines.steps, retried, invocation=UNLIMITED)
+        return explained("azure", machines, AzureExplainer(policies))
 
 
 def _packages(path: str, files: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:

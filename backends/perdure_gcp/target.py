@@ -18,6 +18,8 @@ from perdure.bundling import zip_of
 from perdure.codec import VERSION as CODEC_VERSION
 from perdure.codec import Json
 from perdure.diagnostics import Report
+from perdure.explain.explained import explained
+from perdure.explain.model import Explanation
 from perdure.imported import Imported
 from perdure.ir import Program, Ref
 from perdure.machine.emit import emit, module_name
@@ -27,6 +29,7 @@ from perdure.project import Project
 from perdure.sites.state import VERSION as STATE_VERSION
 from perdure_gcp.bundle import bundle_files
 from perdure_gcp.checks import INVOCATION_SECONDS, check
+from perdure_gcp.explained import GcpExplainer
 from perdure_gcp.lowering import Workflow, workflow
 from perdure_gcp.workflows.limits import LIMITS, value_of
 from perdure_gcp.yaml_text import to_yaml
@@ -87,6 +90,10 @@ class GcpTarget:
         files = bundle_files(self._sources(program, project), sites_of(machines, program), about)
         return {**_readable(entry, program), **inner, "bundle.zip": zip_of(files)}
 
+    def explain(self, machines: Machines) -> Explanation:
+        """Where lines run, why, and what ways cost."""
+        return explained("gcp", machines, GcpExplainer(_policies(machines)))
+
     def _sources(self, program: Program, project: Project) -> dict[str, str]:
         """The files of one project are read once for all flows of a compile."""
         if self._imported is None or self._imported.project is not project:
@@ -94,9 +101,13 @@ class GcpTarget:
         return self._imported.sources(program.sources) | dict(program.recorded)
 
 
-def _workflows(machines: Machines) -> list[Workflow]:
+def _policies(machines: Machines) -> Policies:
     retried = [machine.ref for machine in machines.machines if machine.retried]
-    policies = Policies(machines.steps, retried, invocation=INVOCATION_SECONDS)
+    return Policies(machines.steps, retried, invocation=INVOCATION_SECONDS)
+
+
+def _workflows(machines: Machines) -> list[Workflow]:
+    policies = _policies(machines)
     return [workflow(machine, policies) for machine in machines.machines]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, final
 
 if TYPE_CHECKING:
     from perdure.diagnostics import Report
+    from perdure.explain.model import Explanation
     from perdure.ir import Program
     from perdure.machine.ir import Machines
     from perdure.project import Project
@@ -73,6 +74,10 @@ class MachineTarget(Protocol):
         """The artifacts of one flow that `check` let pass."""
         ...
 
+    def explain(self, machines: "Machines") -> "Explanation":
+        """Where each line of a flow that `check` let pass runs, why, and what its ways cost."""
+        ...
+
 
 class CodeTarget(Protocol):
     """An engine that runs code which waits; the flow stays one readable function."""
@@ -93,6 +98,10 @@ class CodeTarget(Protocol):
 
     def lower(self, program: "Program", project: "Project") -> Artifacts:
         """The artifacts of one flow that `check` let pass."""
+        ...
+
+    def explain(self, machines: "Machines") -> "Explanation":
+        """As of a machine target: the ways through a flow are those of its machines."""
         ...
 
 

@@ -20,6 +20,7 @@ from perdure.source import Span
 
 if TYPE_CHECKING:
     from perdure.backend import Artifacts, CodeTarget, MachineTarget, Target
+    from perdure.explain.model import Explanation
     from perdure.frontend.analysis import Analysis
     from perdure.frontend.check import Workspace
     from perdure.frontend.meanings import Func
@@ -36,6 +37,7 @@ __all__ = [
     "check_source",
     "compile_flows",
     "emit",
+    "explain_program",
     "find_flows",
     "has_flows",
     "open_project",
@@ -106,6 +108,20 @@ def _refuse_without_door(programs: "Sequence[Program]", target: "Target", report
         for trigger in program.triggers:
             what = "webhooks" if isinstance(trigger, WebhookTrigger) else "schedules"
             _not_lowered(what, trigger.span, target.name, report)
+
+
+def explain_program(
+    program: "Program", target: "Target", project: Project, report: Report
+) -> "Explanation | None":
+    """What a target says of a flow that it takes; None when something was reported."""
+    with stage(target.name, report, program.functions[0].span.file):
+        if target.family == "code":
+            _check_code(program, target, project, report)
+        machines = build_machines(program, target.name, report) if report.ok else None
+        if machines is not None and target.family == "machine":
+            target.check(machines, report)
+        return target.explain(machines) if machines is not None and report.ok else None
+    return None
 
 
 def check_flow(name: FlowName, report: Report) -> "Analysis | None":
@@ -260,6 +276,11 @@ def _emit_machine(
 def _emit_code(
     program: "Program", target: "CodeTarget", project: Project, report: Report
 ) -> "Artifacts":
+    _check_code(program, target, project, report)
+    return target.lower(program, project) if report.ok else {}
+
+
+def _check_code(program: "Program", target: "CodeTarget", project: Project, report: Report) -> None:
     from perdure.ir import Unlowered
     from perdure.passes.blocks import children
 
@@ -280,7 +301,6 @@ def _emit_code(
             offered=needed,
         )
     target.check(program, report)
-    return target.lower(program, project) if report.ok else {}
 
 
 def _pin_span(report: Report) -> Span | None:

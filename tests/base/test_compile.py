@@ -12,7 +12,9 @@ from perdure import rules
 from perdure.backend import Artifacts, CodeTarget, Limits, load_target
 from perdure.cli.main import run
 from perdure.diagnostics import Report
+from perdure.explain.model import Explanation
 from perdure.ir import Program
+from perdure.machine.ir import Machines
 from perdure.printer import format_program
 from perdure.project import Project
 
@@ -45,6 +47,9 @@ class _Printed:
 
     def lower(self, program: Program, project: Project) -> Artifacts:
         return {"program.txt": format_program(program), "data/empty.bin": b""}
+
+    def explain(self, machines: Machines) -> Explanation:
+        return Explanation("printed", (), (), (), ())
 
 
 def _load(name: str) -> CodeTarget | None:

@@ -95,6 +95,8 @@ class Test:
         """Executions by the name that their run gives them."""
         self.generations: list[Execution] = []
         """Those that the run went through."""
+        self.branches: list[Execution] = []
+        """Those that are branches of its forks."""
         self.project = Project(seed=request.seed)
         for flow, source in sources.items():
             self.project.deploy(flow, source, {"PERDURE_SITES": SITES})
@@ -186,8 +188,10 @@ class Test:
             Trace(entries, end, frozenset(self.run.ended)),
             result=value,
             error=error,
-            transitions=sum(one.steps for one in self.generations),
-            history=tuple(entry for one in self.generations for entry in one.history),
+            transitions=sum(one.steps for one in (*self.generations, *self.branches)),
+            history=tuple(
+                entry for one in (*self.generations, *self.branches) for entry in one.history
+            ),
             logs=tuple(self.run.logs),
         )
 
@@ -205,11 +209,13 @@ class Executions:
             return
         execution = self.test.project.start(flow, argument_of(given))
         self.test.started[name] = execution
-        if "branch" not in given:
-            run = text(fields(given["run"])["id"])
-            self.test.run.begins(name, run)
-            if run == RUN_ID:
-                self.test.generations.append(execution)
+        if "branch" in given:
+            self.test.branches.append(execution)
+            return
+        run = text(fields(given["run"])["id"])
+        self.test.run.begins(name, run)
+        if run == RUN_ID:
+            self.test.generations.append(execution)
 
     def events(self, flow: str, name: str) -> int:
         """Nobody asks: executions of Workflows are not handed over by the length of a history."""

@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "destroy": _Entry("perdure.cli.destroy", "Remove an environment."),
     "secrets": _Entry("perdure.cli.secrets", "Set secrets, and list those that flows read."),
     "check": _Entry("perdure.cli.check", "Say everything that is wrong with flows."),
+    "explain": _Entry("perdure.cli.explain", "Say where each line runs, and what it costs."),
     "rule": _Entry("perdure.cli.rule", "Explain a rule, such as PDR201."),
     "graph": _Entry("perdure.cli.graph", "Draw a flow, as Mermaid text or as SVG."),
     "ir": _Entry("perdure.cli.ir", "Print what the compiler makes of a flow."),

@@ -295,7 +295,8 @@ class Visit:
         is_end = not handler and not self.scope_id
         name = type(stop.error).__name__ if is_end else raised(handler)
         try:
-            state = self._next(stop)
+            # The name says it: in the state, the decision that follows would see it twice.
+            state = self._next(stop._replace(raised=None))
         except UncodableError as lost:
             if stop.kind == "failed":
                 raise
