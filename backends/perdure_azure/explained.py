@@ -135,7 +135,7 @@ class AzureExplainer:
             for row in flow.rows:
                 changes, events = row.counts.get("changes", 0), row.counts.get("events", 0)
                 if row.kind == "turn" and changes and not row.name.startswith("…"):
-                    turns = LONGEST // changes + 1
+                    turns = -(-LONGEST // changes)  # the open wait for messages is one more
                     yield (
                         f"`{flow.flow}`, line {row.span.line}: {row.name} adds {events} events. A"
                         f" loop that can hand over does so once {LONGEST} tasks began or ended:"

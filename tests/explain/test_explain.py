@@ -145,8 +145,8 @@ def test_a_run_on_azure_hands_over_after_as_many_turns_as_is_said(tmp_path: Path
     said = next(remark for remark in told.remarks if "hand over" in remark)
     (turn,) = [row for row in told.flows[0].rows if row.kind == "turn"]
     # Tests hand over earlier, by the same count.
-    turns = LONGEST_IN_TESTS // turn.counts["changes"] + 1
-    assert f"after about {LONGEST // turn.counts['changes'] + 1} such turns" in said
+    turns = -(-LONGEST_IN_TESTS // turn.counts["changes"])
+    assert f"after about {-(-LONGEST // turn.counts['changes'])} such turns" in said
     history = run_flow(
         str(tmp_path / "flow.py"),
         {"turns": 3 * turns + 2},
