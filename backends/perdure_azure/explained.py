@@ -28,7 +28,7 @@ from perdure.machine.ir import (
     State,
 )
 from perdure.machine.policies import Policies
-from perdure_azure.orchestration import LONGEST
+from perdure.runtime.episode import LONGEST
 from perdure_azure.prices import PRICES
 
 __all__ = ["AzureExplainer"]

@@ -7,7 +7,7 @@ answers; those cases are listed, and no others may have them.
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from perdure.backend import load_target
 from perdure.diagnostics import Report
@@ -120,9 +120,18 @@ def _of_steps(history: list[Entry]) -> Mapping[str, int]:
     }
 
 
+@runtime_checkable
+class _Event(Protocol):
+    """An event of Microsoft's protobuf."""
+
+    def WhichOneof(self, group: str) -> str | None:  # noqa: N802  (theirs)
+        """Which member of a group it has."""
+        ...
+
+
 def _of_events(history: tuple[object, ...]) -> Mapping[str, int]:
     """Actions: what the scheduler has dispatched."""
-    kinds = [str(getattr(event, "WhichOneof", lambda _: "")("eventType")) for event in history]
+    kinds = [str(event.WhichOneof("eventType")) for event in history if isinstance(event, _Event)]
     dispatched = (
         "executionStarted",
         "taskScheduled",

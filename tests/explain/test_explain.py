@@ -12,9 +12,9 @@ import pytest
 
 from perdure.cli.main import run
 from perdure.explain.model import Explanation, Graph, Stop
+from perdure.runtime.episode import LONGEST
 from perdure.testing import run as run_flow
 from perdure_azure.engine.runner import LONGEST_IN_TESTS
-from perdure_azure.orchestration import LONGEST
 from tests.conformance.engines import CASES
 from tests.explain.counted import SETTLED, SEVERAL, explanation
 
@@ -57,7 +57,8 @@ STEPS = {"look": _look, "note": _note}
 
 def perdure(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
     code = run(list(words))
-    return (code, *capfd.readouterr())
+    out, err = capfd.readouterr()
+    return code, out, err
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -172,15 +172,19 @@ def _edges(inside: Inside, state: State) -> Iterator[tuple[Kind, str, Edge]]:
         case Run() | Route():
             if state.next is not None:
                 yield "next", "", state.next
-            yield from (("raised", way.handler, way.edge) for way in state.on_raise)
+            for way in state.on_raise:
+                yield "raised", way.handler, way.edge
             yield from _ended(inside, state)
             yield "lost", "", state.on_error
         case Choose():
-            yield from (("decided", name, edge) for name, edge in state.exits)
-            yield from (("raised", way.handler, way.edge) for way in state.raised)
+            for name, edge in state.exits:
+                yield "decided", name, edge
+            for way in state.raised:
+                yield "raised", way.handler, way.edge
         case Await():
             yield "next", "", state.next
-            yield from (("raised", way.handler, way.edge) for way in state.on_raise)
+            for way in state.on_raise:
+                yield "raised", way.handler, way.edge
             yield "lost", "", state.on_error
         case Sleep() | Spawn() | Child():
             yield "next", "", state.next

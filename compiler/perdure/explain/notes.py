@@ -156,7 +156,7 @@ def _code(code: ir.Code, span: Span) -> Iterator[tuple[int, str]]:
             yield span.line, _needs("go through", iterable)
         case ir.Enter(callee=callee):
             yield span.line, f"the helper `{callee.ref.qualname}` is part of the flow"
-        case ir.Bind() | ir.Keep() | ir.Unbind() | ir.Use():
+        case ir.Bind() | ir.Keep() | ir.Unbind() | ir.Use() | ir.Restore():
             return
         case _:
             assert_never(code)

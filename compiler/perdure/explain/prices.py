@@ -49,7 +49,7 @@ def _prices(
 
 
 def _price(unit: str, given: object, path: Path) -> Price:
-    row = given if _is_table(given) else {}
+    row: Mapping[str, object] = given if _is_table(given) else {}
     dollars, per = row.get("dollars"), row.get("per", 1)
     if not _is_amount(dollars) or not isinstance(per, int) or per < 1:
         raise PricesError(

@@ -41,7 +41,16 @@ if TYPE_CHECKING:
     from perdure.language import Flow, Step
     from perdure.runtime.site import Site
 
-__all__ = ["Asked", "Episode", "FlowFailed", "Limits", "Sdk", "flow_input", "run_episode"]
+__all__ = [
+    "LONGEST",
+    "Asked",
+    "Episode",
+    "FlowFailed",
+    "Limits",
+    "Sdk",
+    "flow_input",
+    "run_episode",
+]
 
 MOST_CALLBACKS = 10_000
 """How much an abandoned flow may still do: it can catch its cancellation again and again."""
