@@ -18,6 +18,7 @@ from perdure.machine.ir import (
     Choose,
     Done,
     Failed,
+    Machine,
     Machines,
     Route,
     Run,
@@ -25,9 +26,9 @@ from perdure.machine.ir import (
     Spawn,
     State,
 )
+from perdure.machine.loops import heads
 from perdure.machine.policies import Policies
 from perdure_aws.asl_ends import TOGETHER, End, Ending, ending_of
-from perdure_aws.asl_handover import heads
 from perdure_aws.limits import value_of
 from perdure_aws.prices import PRICES
 
@@ -56,10 +57,13 @@ class AwsExplainer:
 
     units: tuple[Unit, ...] = UNITS
     prices: tuple[Price, ...] = PRICES
-    run: Counts = RUN
 
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
+
+    def begun(self, machine: Machine) -> Counts:
+        """Of each run."""
+        return RUN
 
     def passed(self, inside: Inside, state: State) -> Counts:
         """Of entering a state, up to where it leads."""

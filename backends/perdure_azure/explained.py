@@ -20,6 +20,7 @@ from perdure.machine.ir import (
     Choose,
     Done,
     Failed,
+    Machine,
     Machines,
     Route,
     Run,
@@ -61,10 +62,13 @@ class AzureExplainer:
 
     units: tuple[Unit, ...] = UNITS
     prices: tuple[Price, ...] = PRICES
-    run: Counts = RUN
 
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
+
+    def begun(self, machine: Machine) -> Counts:
+        """Of each run."""
+        return RUN
 
     def passed(self, inside: Inside, state: State) -> Counts:
         """What is between operations is code of the orchestrator."""

@@ -13,12 +13,14 @@ from perdure.explain.graph import Inside, Kind, Left
 from perdure.explain.model import Counts, FlowExplained, Price, Unit
 from perdure.explain.notes import Said
 from perdure.ir import OpKind
+from perdure.machine.graph import scopes
 from perdure.machine.ir import (
     Await,
     Child,
     Choose,
     Done,
     Failed,
+    Machine,
     Machines,
     Route,
     Run,
@@ -26,6 +28,7 @@ from perdure.machine.ir import (
     Spawn,
     State,
 )
+from perdure.machine.loops import heads
 from perdure.machine.policies import Policies
 from perdure_gcp.branches import is_forked
 from perdure_gcp.prices import PRICES
@@ -44,8 +47,6 @@ def _steps(count: int) -> Counts:
     return {"internal": count}
 
 
-RUN: Final = _steps(1)
-"""`begin`."""
 REQUEST: Final[Counts] = {"internal": 4, "requests": 1}
 """Of `site`: the try, the request, the switch on what it answered, and how it leaves."""
 SITE: Final = plus(_steps(1), REQUEST)
@@ -69,10 +70,19 @@ class GcpExplainer:
 
     units: tuple[Unit, ...] = UNITS
     prices: tuple[Price, ...] = PRICES
-    run: Counts = RUN
 
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
+
+    def begun(self, machine: Machine) -> Counts:
+        """`begin`; before it, which of its ways in an execution takes, where there are several."""
+        forks = (
+            is_forked(scope, state)
+            for scope in scopes(machine.root)
+            for state in scope.states
+            if isinstance(state, Spawn)
+        )
+        return _steps(1 + int(any(forks) or bool(heads(machine.root))))
 
     def passed(self, inside: Inside, state: State) -> Counts:
         """Of entering a state, up to where it leads."""
@@ -185,7 +195,14 @@ class GcpExplainer:
             "seconds, a minute, and so on up to six hours at a time; each further round is "
             f"{ROUND['internal'] + LATE['internal']} internal steps and one external."
         )
-        yield f"An execution has {value_of('steps'):,} steps at most."
+        most = value_of("steps")
+        if any(heads(machine.root) for machine in machines.machines):
+            yield (
+                f"An execution has {most:,} steps at most: before that a loop goes on in another"
+                " one."
+            )
+        else:
+            yield f"An execution has {most:,} steps at most."
         yield (
             "Not in the cost: what models and tools charge, the service's time (vCPU and memory "
             "seconds), the run store (Firestore) and logs. A failed run costs what it passed."
@@ -217,9 +234,17 @@ def _failing(inside: Inside) -> Counts:
     return {} if is_forked(inside.outer.scope, inside.spawn) else _steps(1)
 
 
+def _decides(inside: Inside, state: Run | Route) -> bool:
+    """Whether a decision follows, which says so too where the run is handed over."""
+    following = None if state.next is None else inside.state(state.next.to)
+    return isinstance(following, Choose) and len(following.exits) > 1
+
+
 def _has_ways(inside: Inside, state: Run | Route) -> bool:
     """Whether a switch stands behind a site (see `Routine._site`)."""
     if any(way.handler for way in state.on_raise) or inside.is_guarded(state.on_error):
+        return True
+    if inside.is_root and state.name in heads(inside.scope) and not _decides(inside, state):
         return True
     for native in inside.scope.states:
         if not isinstance(native, Await | Sleep | Spawn | Child):

@@ -27,7 +27,10 @@ class Explainer(Meter, Teller, Protocol):
 
     units: tuple[Unit, ...]
     prices: tuple[Price, ...]
-    run: Counts
+
+    def begun(self, machine: Machine) -> Counts:
+        """Of each run, beside what it passes."""
+        ...
 
     def remarks(self, machines: Machines, flows: Sequence[FlowExplained]) -> Iterable[str]:
         """What holds for the whole."""
@@ -43,11 +46,11 @@ def explained(target: str, machines: Machines, explainer: Explainer) -> Explanat
 
 def _flow(machine: Machine, explainer: Explainer) -> FlowExplained:
     inside = Inside(machine, machine.root)
-    graph = graph_of(inside, explainer)
+    graph, begun = graph_of(inside, explainer), explainer.begun(machine)
     counts = {stop.name: plus(stop.counts, stop.work) for stop in _stops(graph)}
     notes = _notes(inside, explainer, counts)
-    rows = tuple(rows_of(graph, explainer.run, explainer.units[0].name))
-    return FlowExplained(machine.ref.qualname, machine.span, graph, explainer.run, notes, rows)
+    rows = tuple(rows_of(graph, begun, explainer.units[0].name))
+    return FlowExplained(machine.ref.qualname, machine.span, graph, begun, notes, rows)
 
 
 def _notes(inside: Inside, explainer: Explainer, counts: "dict[str, Counts]") -> tuple[Note, ...]:
