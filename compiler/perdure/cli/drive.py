@@ -132,7 +132,8 @@ class Driver:
         self._announced: set[str] = set()
         self._top: LocalRun | None = None
         self._interrupted = False
-        self._left_waiting = False
+        self._left: list[str] | None = None
+        """How to wake what was left waiting, as it was then: closing the engine ends its tasks."""
         self._run = ""
 
     def drive(self, record: RunRecord) -> int:
@@ -191,7 +192,12 @@ class Driver:
         if self._top is None:
             return False
         if self._top.ended.done() or self._detach:
-            self._left_waiting = not self._top.ended.done()
+            if not self._top.ended.done():
+                self._left = [
+                    line
+                    for run, state in _waits(self._engine)
+                    for line in _waiting_text(run, state, self._program)
+                ]
             self._engine.loop.stop()
             return True
         self._announce()
@@ -207,8 +213,9 @@ class Driver:
 
     def _report(self, record: RunRecord) -> int:
         if record.end is None:
-            if self._left_waiting:
-                self._announce_left(record)
+            if self._left is not None:
+                for line in (record.run, *self._left):
+                    out(line)
                 return exits.WAITING
             return interrupted(record.run)
         if record.end.status is Status.COMPLETED:
@@ -224,16 +231,6 @@ class Driver:
                 say(click.style(line, dim=True))
             say(f"  {typed()} show {record.run}")
         return exits.REFUSED
-
-    def _announce_left(self, record: RunRecord) -> None:
-        out(record.run)
-        for run, state in self._left:
-            for line in _waiting_text(run, state, self._program):
-                out(line)
-
-    @property
-    def _left(self) -> list[tuple[LocalRun, OperationState]]:
-        return _waits(self._engine)
 
 
 @contextmanager
