@@ -6,16 +6,30 @@ does stands in the printed modules, what an operation does in `perdure.runtime.e
 
 import json
 from collections.abc import Sequence
+from typing import Final, NamedTuple, final
 
 from perdure.ir import Function, Program, Ref, StepInfo
+from perdure.project import Project
 from perdure.runtime.engine import Json
-from perdure_azure.names import function_name
+from perdure_azure.names import FIND, START, TELL, function_name
 
 __all__ = ["app_files"]
 
-SDK = "azure-functions-durable>=2.0.0rc3,<3"
-BUNDLE = {"id": "Microsoft.Azure.Functions.ExtensionBundle.Preview", "version": "[4.*, 5.0.0)"}
-"""The bundle that the guide of the SDK's version 2 names (read 2026-11)."""
+BUNDLE = "Microsoft.Azure.Functions.ExtensionBundle"
+
+
+@final
+class _Sdk(NamedTuple):
+    """What differs between the versions of the SDK."""
+
+    requirements: str
+    bundle: str
+    """Of host.json: version 2's guide names the preview bundle (read 2026-11)."""
+    bundle_versions: str
+    imports: str
+    orchestrator: str
+    neighbour: str
+
 
 _HEAD = '''\
 """{flow} on Azure Durable Functions, compiled by perdure from {file}.
@@ -36,9 +50,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from perdure.runtime.attempts import run_step
 from perdure.runtime.functions import ModuleFunctions
-from perdure_azure.neighbours import find_run, start_run
-from perdure_azure.orchestration import orchestrate
-
+{ours}
 {imports}
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -46,14 +58,6 @@ modules = {{
 {table}
 }}
 functions = ModuleFunctions(modules)
-'''
-
-_ORCHESTRATOR = '''
-
-@app.orchestration_trigger(context_name="context")
-def {name}(context, given):
-    """{file}:{line}"""
-    return (yield from orchestrate(context, given, {flow}, functions))
 '''
 
 _ACTIVITY = '''
@@ -64,37 +68,80 @@ def {name}(call):
     return run_step({step}, call)
 '''
 
-_NEIGHBOURS = '''
+_ORCHESTRATOR_1 = '''
 
-@app.durable_client_input(client_name="client")
-@app.activity_trigger(input_name="call")
-def perdure_start(call, client):
-    """Starts a run, once."""
-    return start_run(call, client)
-
-
-@app.durable_client_input(client_name="client")
-@app.activity_trigger(input_name="call")
-def perdure_find(call, client):
-    """Says whether a run is running, has ended, or is not there."""
-    return find_run(call, client)
+@app.orchestration_trigger(context_name="context")
+def {name}(context):
+    """{file}:{line}"""
+    return (yield from orchestrate(context, {flow}, functions))
 '''
 
+_ORCHESTRATOR_2 = '''
 
-def app_files(program: Program, modules: Sequence[str], python: tuple[int, int]) -> dict[str, str]:
-    """Content by path.
+@app.orchestration_trigger(context_name="context")
+def {name}(context, given):
+    """{file}:{line}"""
+    return (yield from orchestrate(context, given, {flow}, functions))
+'''
 
-    `modules` are the dotted names of the project's modules, `python` is the minor version that the
-    project is compiled for.
-    """
+_NEIGHBOUR_1 = '''
+
+@app.durable_client_input(client_name="client")
+@app.activity_trigger(input_name="call")
+async def {name}(call, client):
+    """{about}"""
+    return await {body}(call, client)
+'''
+
+_NEIGHBOUR_2 = '''
+
+@app.durable_client_input(client_name="client")
+@app.activity_trigger(input_name="call")
+def {name}(call, client):
+    """{about}"""
+    return {body}(call, client)
+'''
+
+_NEIGHBOURS = {
+    START: ("start_run", "Starts a run, once."),
+    FIND: ("find_run", "Says whether a run is running, has ended, or is not there."),
+    TELL: ("tell_run", "Writes to another run."),
+}
+
+SDKS: Final = {
+    1: _Sdk(
+        "azure-functions-durable>=1.7,<2\n",
+        BUNDLE,
+        "[4.32.0, 5.0.0)",
+        "from perdure_azure.classic import find_run, orchestrate, start_run, tell_run\n",
+        _ORCHESTRATOR_1,
+        _NEIGHBOUR_1,
+    ),
+    2: _Sdk(
+        "azure-functions>=2.3\nazure-functions-durable>=2.0.0rc3,<3\n",
+        f"{BUNDLE}.Preview",
+        "[4.*, 5.0.0)",
+        "from perdure_azure.neighbours import find_run, start_run\n"
+        "from perdure_azure.orchestration import orchestrate\n",
+        _ORCHESTRATOR_2,
+        _NEIGHBOUR_2,
+    ),
+}
+
+
+def app_files(program: Program, modules: Sequence[str], project: Project) -> dict[str, str]:
+    """Content by path. `modules` are the dotted names of the project's modules."""
+    sdk = SDKS[project.settings.azure_sdk]
     return {
-        "function_app.py": _function_app(program, modules, python),
-        "host.json": _json(_host()),
-        "requirements.txt": f"azure-functions>=2.3\n{SDK}\n",
+        "function_app.py": _function_app(program, modules, project.python, sdk),
+        "host.json": _json(_host(sdk)),
+        "requirements.txt": sdk.requirements,
     }
 
 
-def _function_app(program: Program, modules: Sequence[str], python: tuple[int, int]) -> str:
+def _function_app(
+    program: Program, modules: Sequence[str], python: tuple[int, int], sdk: _Sdk
+) -> str:
     flow = program.functions[0]
     parts = [
         _HEAD.format(
@@ -102,18 +149,23 @@ def _function_app(program: Program, modules: Sequence[str], python: tuple[int, i
             file=flow.span.file,
             version=", ".join(map(str, python)),
             pinned=".".join(map(str, python)),
+            ours=sdk.imports,
             imports="\n".join(f"import {name} as {_alias(name)}" for name in sorted(modules)),
             table="\n".join(f'    "{name}": {_alias(name)},' for name in sorted(modules)),
         ),
-        *(_orchestrator(each) for each in program.functions if each.kind == "flow"),
+        *(_orchestrator(each, sdk) for each in program.functions if each.kind == "flow"),
         *map(_activity, program.steps),
-        _NEIGHBOURS,
+        *(
+            sdk.neighbour.format(name=name, body=body, about=about)
+            for name, (body, about) in _NEIGHBOURS.items()
+            if body in sdk.imports
+        ),
     ]
     return "".join(parts)
 
 
-def _orchestrator(flow: Function) -> str:
-    return _ORCHESTRATOR.format(
+def _orchestrator(flow: Function, sdk: _Sdk) -> str:
+    return sdk.orchestrator.format(
         name=function_name(flow.ref),
         file=flow.span.file,
         line=flow.span.line,
@@ -139,10 +191,10 @@ def _alias(module: str) -> str:
     return f"{module.replace('.', '_')}_module"
 
 
-def _host() -> dict[str, Json]:
+def _host(sdk: _Sdk) -> dict[str, Json]:
     return {
         "version": "2.0",
-        "extensionBundle": dict(BUNDLE),
+        "extensionBundle": {"id": sdk.bundle, "version": sdk.bundle_versions},
         "extensions": {"durableTask": {"storageProvider": {"type": "azureManaged"}}},
         "logging": {
             "applicationInsights": {

@@ -25,14 +25,17 @@ RUNTIME = (
     "runtime",
 )
 """Modules and packages of `perdure` that run in an app."""
-TARGET = ("__init__", "limits", "names", "neighbours", "orchestration")
-"""Modules of `perdure_azure` that run in an app."""
+TARGET = ("__init__", "limits", "names", "neighbours")
+SDKS = {1: "classic", 2: "orchestration"}
+"""Modules of `perdure_azure` that run in an app, and the one of its SDK."""
 
 
-def runtime_files() -> dict[str, bytes]:
-    """Content by path."""
+def runtime_files(sdk: int) -> dict[str, bytes]:
+    """Content by path, for an SDK."""
     files = dict(_python(Path(perdure.__file__).parent, "perdure", RUNTIME))
-    files.update(_python(Path(perdure_azure.__file__).parent, "perdure_azure", TARGET))
+    files.update(
+        _python(Path(perdure_azure.__file__).parent, "perdure_azure", (*TARGET, SDKS[sdk]))
+    )
     return files
 
 

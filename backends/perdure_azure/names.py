@@ -4,12 +4,14 @@ import re
 from hashlib import sha256
 from typing import Final
 
-__all__ = ["FIND", "MESSAGE", "START", "function_name", "instance_id"]
+__all__ = ["FIND", "MESSAGE", "START", "TELL", "function_name", "instance_id"]
 
 START: Final = "perdure_start"
 """The activity that starts a run, once."""
 FIND: Final = "perdure_find"
 """The activity that says where a run is."""
+TELL: Final = "perdure_tell"
+"""The activity that writes to a run, where an orchestrator cannot."""
 MESSAGE: Final = "perdure.message"
 """The event by which runs, and clients, write to a run; no event of a flow has this name."""
 LONGEST = 100

@@ -12,19 +12,16 @@ from perdure_azure.names import instance_id
 if TYPE_CHECKING:
     from perdure_azure.sdk import Client
 
-__all__ = ["find_run", "start_run"]
+__all__ = ["find_run", "found", "start_run", "started"]
 
 ENDED = {"COMPLETED", "FAILED", "TERMINATED"}
 
 
 def find_run(call: object, client: "Client") -> dict[str, Json]:
     """ "running", "ended", or None where there is no such run."""
-    state = client.get_orchestration_state(
-        instance_id(str(unpack(call)["run"])), fetch_payloads=False
-    )
-    if state is None:
-        return pack({"found": None})
-    return pack({"found": "ended" if _status(state.runtime_status) in ENDED else "running"})
+    run = instance_id(str(unpack(call)["run"]))
+    state = client.get_orchestration_state(run, fetch_payloads=False)
+    return found(None if state is None else state.runtime_status)
 
 
 def start_run(call: object, client: "Client") -> dict[str, Json]:
@@ -32,12 +29,24 @@ def start_run(call: object, client: "Client") -> dict[str, Json]:
     data = unpack(call)
     run, given = str(data["run"]), data["input"]
     state = client.get_orchestration_state(instance_id(run), fetch_payloads=True)
-    if state is None:
-        client.schedule_new_orchestration(
-            str(data["name"]), input=given, instance_id=instance_id(run)
-        )
-        return pack({"run": run})
-    there, new = unpack(json.loads(state.serialized_input or "null")), unpack(given)
+    if state is not None:
+        return started(run, json.loads(state.serialized_input or "null"), given)
+    name = str(data["name"])
+    client.schedule_new_orchestration(name, input=given, instance_id=instance_id(run))
+    return pack({"run": run})
+
+
+def found(status: object) -> dict[str, Json]:
+    """What a status says; None is that of no run."""
+    if status is None:
+        return pack({"found": None})
+    name = str(getattr(status, "name", status)).removeprefix("ORCHESTRATION_STATUS_")
+    return pack({"found": "ended" if name.upper() in ENDED else "running"})
+
+
+def started(run: str, input: object, given: Json) -> dict[str, Json]:
+    """The answer where a run of this id exists already, with this input."""
+    there, new = unpack(input), unpack(given)
     if there["flow"] != new["flow"]:
         problem = f"run {run!r} is a run of {there['flow']}, not of {new['flow']}"
     elif there["arguments"] != new["arguments"]:
@@ -45,7 +54,3 @@ def start_run(call: object, client: "Client") -> dict[str, Json]:
     else:
         return pack({"run": run})
     return pack({"error": failed(RunConflict(problem)).error})
-
-
-def _status(status: object) -> str:
-    return str(getattr(status, "name", status)).removeprefix("ORCHESTRATION_STATUS_")

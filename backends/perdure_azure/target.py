@@ -40,10 +40,13 @@ class AzureTarget:
     family: Literal["code"] = "code"
     name: str = "azure"
     limits: Limits = LIMITS
-    oldest_python: tuple[int, int] = (3, LIMITS["python_minor"].value)
     keeps_whole_statements: bool = True
     """`Unlowered` statements are code, and are printed like all other code."""
     has_door: bool = False
+
+    def oldest_python(self, project: Project) -> tuple[int, int]:
+        """SDK 1 takes every Python that this project takes."""
+        return 3, 12 if project.settings.azure_sdk == 1 else LIMITS["python_minor"].value
 
     def check(self, program: Program, report: Report) -> None:
         """Report what is not run exactly, at its line."""
@@ -54,14 +57,14 @@ class AzureTarget:
         workspace = Workspace(project, Report())
         analysis = _analysis(program, workspace)
         files: dict[str, str | bytes] = {}
-        files.update(app_files(program, [*analysis.modules], project.python))
+        files.update(app_files(program, [*analysis.modules], project))
         for module in workspace.graph.modules.values():
             # What only step bodies import goes along as it is.
             files[module.source.path] = module.source.text
         for path in [*files]:
             files.update(_packages(path, files))
         files.update(print_modules(program, analysis))
-        files.update(runtime_files())
+        files.update(runtime_files(project.settings.azure_sdk))
         return dict(sorted(files.items()))
 
     def explain(self, machines: Machines) -> Explanation:

@@ -85,12 +85,14 @@ class CodeTarget(Protocol):
     family: Literal["code"]
     name: str
     limits: Limits
-    oldest_python: tuple[int, int]
-    """The oldest Python that the engine's runtime takes; an older pin is refused."""
     keeps_whole_statements: bool
     """Whether it prints what the IR keeps whole (`Unlowered`); else the driver refuses that."""
     has_door: bool
     """See `MachineTarget`."""
+
+    def oldest_python(self, project: "Project") -> tuple[int, int]:
+        """The oldest Python that the engine's runtime takes; an older pin is refused."""
+        ...
 
     def check(self, program: "Program", report: "Report") -> None:
         """Report what this engine cannot take, at its line."""

@@ -290,8 +290,9 @@ def _check_code(program: "Program", target: "CodeTarget", project: Project, repo
         if isinstance(stmt, Unlowered) and not target.keeps_whole_statements:
             _not_lowered(stmt.what, stmt.span, target.name, report)
         pending.extend(inner for block in children(stmt) for inner in block)
-    if project.python < target.oldest_python:
-        needed = ".".join(map(str, target.oldest_python))
+    oldest = target.oldest_python(project)
+    if project.python < oldest:
+        needed = ".".join(map(str, oldest))
         report.error(
             rules.PYTHON_NOT_OFFERED,
             _pin_span(report),

@@ -71,6 +71,8 @@ class Settings(NamedTuple):
     """The pinned minor version; None where none is written."""
     pure: frozenset[str] = frozenset()
     environments: Mapping[str, Environment] = {}
+    azure_sdk: int = 2
+    """`[tool.perdure.azure] sdk`: the major version of Azure's Durable Functions SDK."""
 
 
 DEFAULTS = Settings()

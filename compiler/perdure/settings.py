@@ -13,7 +13,9 @@ from perdure.source import Source, Span
 __all__ = ["read_settings", "setting_span"]
 
 TABLE = "tool.perdure"
-SETTINGS = ("name", "flows", "out", "store", "python", "pure", "env")
+SETTINGS = ("name", "flows", "out", "store", "python", "pure", "env", "azure")
+AZURE_SETTINGS = ("sdk",)
+AZURE_SDKS = (1, 2)
 ENVIRONMENT_TEXTS = ("target", "region", "account", "alarm_topic")
 ENVIRONMENT_SETTINGS = (
     *ENVIRONMENT_TEXTS,
@@ -68,7 +70,18 @@ def _settings(table: Table, name: str, place: _Place) -> Settings:
         python=_python(table, place),
         pure=frozenset(_texts(table, "pure", place)),
         environments=_environments(table, place),
+        azure_sdk=_azure_sdk(_table(table.get("azure")), place),
     )
+
+
+def _azure_sdk(table: Table, place: _Place) -> int:
+    place = place._replace(table=f"{TABLE}.azure")
+    _check_names(table, AZURE_SETTINGS, place)
+    sdk = table.get("sdk", DEFAULTS.azure_sdk)
+    if isinstance(sdk, int) and not isinstance(sdk, bool) and sdk in AZURE_SDKS:
+        return sdk
+    _wrong("sdk", "1 or 2", "sdk = 2", place)
+    return DEFAULTS.azure_sdk
 
 
 def _check_names(table: Table, known: tuple[str, ...], place: _Place) -> None:

@@ -9,36 +9,43 @@ import pytest
 
 from perdure.testing import Result, run
 from perdure.trace import compare
+from tests.azure.engines import ENGINES
 from tests.azure.scripts import FLOWS, NAMES, steps
 
 pytest.importorskip("azure.durable_functions", reason="version 2 needs Python 3.13")
 
 
-def both(flow: str, arguments: dict[str, object] | None = None, **script: Any) -> Result:
+def both(
+    flow: str, arguments: dict[str, object] | None = None, engine: str = "memory", **script: Any
+) -> Result:
     expected = run(f"{FLOWS}:{flow}", arguments, **script)
-    got = run(f"{FLOWS}:{flow}", arguments, target="azure", **script)
+    got = run(f"{FLOWS}:{flow}", arguments, target="azure", engine=engine, **script)
     assert compare(expected.whole_trace, got.whole_trace) == []
     assert [record.text for record in got.logs] == [record.text for record in expected.logs]
     return got
 
 
-def test_every_kind_of_node_runs_as_in_the_reference() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_kind_of_node_runs_as_in_the_reference(engine: str) -> None:
     arguments = {"names": NAMES}
     expected = run(f"{FLOWS}:everything", arguments, steps=steps())
-    got = run(f"{FLOWS}:everything", arguments, steps=steps(), target="azure")
+    got = run(f"{FLOWS}:everything", arguments, steps=steps(), target="azure", engine=engine)
     assert compare(expected.whole_trace, got.whole_trace) == []
     assert got.status == "done"
     assert "late" in got.result
     assert "counted" in got.result
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("cancel", ["30m", "90m", None])
-def test_a_cancelled_run_cleans_up_with_operations(cancel: str | None) -> None:
+def test_a_cancelled_run_cleans_up_with_operations(cancel: str | None, engine: str) -> None:
     events = [("20m", "p", "x")]
-    result = both("unwilling", {"names": NAMES}, unscripted="run", cancel=cancel, events=events)
+    script = {"unscripted": "run", "cancel": cancel, "events": events}
+    result = both("unwilling", {"names": NAMES}, engine, **script)
     assert result.status == ("failed" if cancel is None else "cancelled") or cancel == "90m"
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     "events",
     [
@@ -48,8 +55,8 @@ def test_a_cancelled_run_cleans_up_with_operations(cancel: str | None) -> None:
         [("11s", "b", "one"), ("40s", "c", "two")],
     ],
 )
-def test_events_are_taken_in_the_order_they_came(events: Sequence[object]) -> None:
-    both("inbox", events=events)
+def test_events_are_taken_in_the_order_they_came(events: Sequence[object], engine: str) -> None:
+    both("inbox", None, engine, events=events)
 
 
 def test_bodies_of_steps_run_where_they_are_not_scripted() -> None:
@@ -63,10 +70,13 @@ def test_what_does_not_fit_is_refused_before_anything_runs() -> None:
     assert result.trace == ()
 
 
-def test_an_episode_that_is_over_ends_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_episode_that_is_over_ends_in_silence(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     noise: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", noise.append)
-    both("unwilling", {"names": NAMES}, unscripted="run", events=[("1m", "p", "x")])
+    both("unwilling", {"names": NAMES}, engine, unscripted="run", events=[("1m", "p", "x")])
     gc.collect()
     assert noise == []
 

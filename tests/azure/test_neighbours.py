@@ -6,6 +6,7 @@ import pytest
 
 from perdure.testing import run
 from perdure.trace import compare
+from tests.azure.engines import ENGINES
 
 pytest.importorskip("azure.durable_functions", reason="version 2 needs Python 3.13")
 
@@ -16,6 +17,7 @@ def work(name: str) -> int:
     return len(name)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize(
     ("flow", "cancel"),
@@ -30,18 +32,28 @@ def work(name: str) -> int:
     ],
 )
 def test_a_run_speaks_to_another_as_in_the_reference(
-    flow: str, cancel: str | None, seed: int
+    flow: str, cancel: str | None, seed: int, engine: str
 ) -> None:
     steps = {"work": work} if flow == "impatient" and cancel is None else {}
     expected = run(f"{FLOWS}:{flow}", {"n": 3}, steps=steps, cancel=cancel)
-    got = run(f"{FLOWS}:{flow}", {"n": 3}, target="azure", steps=steps, cancel=cancel, seed=seed)
+    got = run(
+        f"{FLOWS}:{flow}",
+        {"n": 3},
+        target="azure",
+        engine=engine,
+        steps=steps,
+        cancel=cancel,
+        seed=seed,
+    )
     assert compare(expected.whole_trace, got.whole_trace) == []
     assert got.status == expected.status
 
 
-def test_a_start_is_idempotent_and_another_input_is_a_conflict() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_start_is_idempotent_and_another_input_is_a_conflict(engine: str) -> None:
     expected, got = (
-        run(f"{FLOWS}:again", {"n": 3}, target=target, steps={}) for target in ("local", "azure")
+        run(f"{FLOWS}:again", {"n": 3}, target=target, engine=chosen, steps={})
+        for target, chosen in (("local", None), ("azure", engine))
     )
     assert got.result == ["one", "one", "run 'one' was started with another input"]
     assert compare(expected.whole_trace, got.whole_trace) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from perdure.backend import load_target
-from perdure.diagnostics import Report
+from perdure.diagnostics import Refused, Report
 from perdure.driver import check_source
 from perdure.frontend.loader import RefusedError
 from perdure_azure.engine.compiled import compiled
@@ -150,3 +150,31 @@ def test_what_an_app_needs_of_ours_beside_the_shared_runtime_is_small() -> None:
         for line in content.decode().splitlines()
     )
     assert lines <= 250
+
+
+def sdk1_project(folder: Path) -> Mapping[str, str | bytes]:
+    """That of an example, where SDK 1 is asked for."""
+    (folder / "pyproject.toml").write_text(
+        '[tool.perdure]\npython = "3.12"\n\n[tool.perdure.azure]\nsdk = 1\n'
+    )
+    (folder / "triage.py").write_bytes((ROOT / "examples/triage.py").read_bytes())
+    return compiled(folder / "triage.py", None).files
+
+
+def test_a_project_for_sdk_1_is_emitted_as_its_golden_says(tmp_path: Path, update: bool) -> None:
+    files = own(sdk1_project(tmp_path))
+    names = ("function_app.py", "host.json", "requirements.txt", "runtime")
+    for name in names:
+        golden = GOLDEN / "sdk1" / f"{name}.txt"
+        if update:
+            golden.parent.mkdir(exist_ok=True)
+            golden.write_text(files[name], encoding="utf-8", newline="\n")
+        assert files[name] == golden.read_text("utf-8")
+
+
+@pytest.mark.parametrize("value", ["3", "true", '"1"', "1.0"])
+def test_there_are_two_sdks(value: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.perdure.azure]\nsdk = {value}\n")
+    (tmp_path / "triage.py").write_bytes((ROOT / "examples/triage.py").read_bytes())
+    with pytest.raises(Refused, match="sdk"):
+        compiled(tmp_path / "triage.py", None)

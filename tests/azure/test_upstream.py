@@ -9,6 +9,7 @@ import pytest
 from perdure.testing import Result, after, run
 from perdure.testing.request import START
 from perdure.trace import compare
+from tests.azure.engines import ENGINES
 
 pytest.importorskip("azure.durable_functions", reason="version 2 needs Python 3.13")
 
@@ -46,25 +47,32 @@ CASES: dict[str, tuple[tuple[str, ...], list[Any], Any]] = {
 }
 
 
-def both(flow: str, seed: int, **script: Any) -> Result:
+def both(flow: str, seed: int, engine: str, **script: Any) -> Result:
     names, events, _ = CASES[flow]
     expected = run(f"{FLOWS}:{flow}", steps=steps(*names), events=events, **script)
     got = run(
-        f"{FLOWS}:{flow}", target="azure", steps=steps(*names), events=events, seed=seed, **script
+        f"{FLOWS}:{flow}",
+        target="azure",
+        engine=engine,
+        steps=steps(*names),
+        events=events,
+        seed=seed,
+        **script,
     )
     assert compare(expected.whole_trace, got.whole_trace) == []
     return got
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("flow", CASES)
-def test_what_goes_wrong_elsewhere_goes_right(flow: str, seed: int) -> None:
-    got = both(flow, seed)
+def test_what_goes_wrong_elsewhere_goes_right(flow: str, seed: int, engine: str) -> None:
+    got = both(flow, seed, engine)
     assert (got.status, got.result) == ("done", CASES[flow][2])
 
 
 def test_a_run_does_not_wait_for_the_timers_that_lost() -> None:
-    history: tuple[Any, ...] = both("loser_354", 0).history
+    history: tuple[Any, ...] = both("loser_354", 0, "memory").history
     fired = [event.timerFired.fireAt.seconds for event in history if event.HasField("timerFired")]
     assert all(moment < START + 86_400 for moment in fired)
     assert history[-1].HasField("executionCompleted")

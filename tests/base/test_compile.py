@@ -34,11 +34,13 @@ async def NAME(key: str) -> str:
 
 class _Printed:
     family: Literal["code"] = "code"
-    oldest_python: tuple[int, int] = (3, 12)
     keeps_whole_statements = False
     has_door = False
     name = "printed"
     limits: Limits = MappingProxyType({})
+
+    def oldest_python(self, project: Project) -> tuple[int, int]:
+        return 3, 12
 
     def check(self, program: Program, report: Report) -> None:
         if program.entry.qualname == "refused":

@@ -12,7 +12,7 @@ from tests.conformance.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
 CASES = {case.id: case for case in (*EXAMPLES, *CORPUS)}
-ENGINES = ("local", "aws/moto", "aws/sfnx", "azure/memory", "gcp/workflows")
+ENGINES = ("local", "aws/moto", "aws/sfnx", "azure/memory", "azure/classic", "gcp/workflows")
 KINDS = ("race", "event", "saga", "loop", "fork")
 
 GAPS: Mapping[tuple[str, str], str] = {}
@@ -45,6 +45,14 @@ def outcome(case_id: str, engine: str, seed: int = 0) -> Result:
 def runs_on(case: Case, engine: str) -> bool:
     """Whether the engine can answer at all: sfnx has no clock and no tokens."""
     return engine != "aws/sfnx" or not (case.timed or case.events or case.cancel)
+
+
+def needs(engine: str) -> None:
+    """Skip the test where what the engine needs is not here."""
+    if engine == "azure/classic":
+        from tests.azure.engines import needs_sdk1
+
+        needs_sdk1()
 
 
 def gap(case: Case, engine: str) -> str | None:

@@ -1,4 +1,8 @@
-"""Runs compiled flows on durabletask's in-memory backend, in virtual time, for tests."""
+"""Runs compiled flows in virtual time, for tests.
+
+`memory` is Microsoft's in-memory backend with SDK 2; `classic` a model of the host that speaks the
+classic protocol, with SDK 1.
+"""
 
 from typing import TYPE_CHECKING, Final
 
@@ -7,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "EXTRA", "NEEDS", "OLDEST_PYTHON", "run_flow"]
 
-ENGINES: Final = ("memory",)
+ENGINES: Final = ("memory", "classic")
 """What `perdure.testing.run(engine=)` may name."""
 EXTRA: Final = "perdure[azure-test]"
 NEEDS: Final = ("durabletask", "azure.functions", "azure.durable_functions")

@@ -67,7 +67,6 @@ class _Once:
         raise RuntimeError(f"the backend refuses: {details}")
 
 
-@final
 class VirtualBackend(InMemoryOrchestrationBackend):
     """One task hub whose clock is `now`; another seed than 0 picks another interleaving."""
 

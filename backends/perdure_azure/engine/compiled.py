@@ -27,8 +27,8 @@ class Compiled(NamedTuple):
     files: Mapping[str, str | bytes]
 
 
-def compiled(file: Path, name: str | None) -> Compiled:
-    """The project of a flow; `RefusedError` says what is wrong."""
+def compiled(file: Path, name: str | None, *, sdk: int | None = None) -> Compiled:
+    """The project of a flow; `RefusedError` says what is wrong. `sdk`: else what is set."""
     report = Report()
     workspace = open_project(file, report)
     found = find_flows(workspace, FlowName(file, name))
@@ -38,7 +38,10 @@ def compiled(file: Path, name: str | None) -> Compiled:
         raise Refused(report)
     analysis = analyse(workspace, found[0])
     program = build_program(analysis, report) if report.ok else None
-    project = _for_this_python(workspace.project)
+    project = workspace.project
+    if sdk is not None:
+        project = project._replace(settings=project.settings._replace(azure_sdk=sdk))
+    project = _for_this_python(project)
     files: Artifacts = emit(program, backend, project, report) if program else {}
     if not report.ok:
         raise RefusedError(analysis)
@@ -49,7 +52,7 @@ def compiled(file: Path, name: str | None) -> Compiled:
 def _for_this_python(project: Project) -> Project:
     """Where the project pins no Python, the one that runs the test, if Azure has it."""
     running = sys.version_info[:2]
-    if project.settings.python is not None or running < backend.oldest_python:
+    if project.settings.python is not None or running < backend.oldest_python(project):
         return project
     pinned = ".".join(map(str, running))
     return project._replace(settings=project.settings._replace(python=pinned))

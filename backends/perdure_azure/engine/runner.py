@@ -1,13 +1,13 @@
-"""Runs one test request: compiled, imported, driven on the in-memory backend to its end."""
+"""Runs one test request: compiled, imported, driven on one of the hosts to its end."""
 
 import json
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, final
-
-import durabletask.internal.orchestrator_service_pb2 as pb
 
 from perdure.codec import decode_slots
 from perdure.codec.text import Json
@@ -24,11 +24,10 @@ from perdure.testing.answers import answered
 from perdure.testing.request import RUN_ID, RUN_SEED, START, Request, Result
 from perdure.testing.scripts import Attempt, RunsBody, ScriptError
 from perdure.trace import End, Trace, error_json
-from perdure_azure.engine.app import App
-from perdure_azure.engine.backend import VirtualBackend
-from perdure_azure.engine.client import BackendClient
 from perdure_azure.engine.compiled import compiled
 from perdure_azure.engine.files import imported_from
+from perdure_azure.engine.machine import Machine, Observer
+from perdure_azure.engine.sdk1 import sdk1
 from perdure_azure.names import MESSAGE, function_name
 
 if TYPE_CHECKING:
@@ -46,10 +45,12 @@ LONGEST_IN_TESTS = 40
 
 def run_flow(request: Request) -> Result:
     """Compile the flow of the request for Azure, and run it."""
-    project = compiled(request.file, request.flow)
+    classic = request.engine == "classic"
+    project = compiled(request.file, request.flow, sdk=1 if classic else 2)
     request.scripts.check_names(project.steps)
     with (
         TemporaryDirectory() as folder,
+        sdk1() if classic else nullcontext(),
         imported_from(project.files, Path(folder), ["function_app"]) as modules,
     ):
         module = modules["function_app"]
@@ -80,14 +81,6 @@ def _run(module: ModuleType, flow: "Flow[..., Any]", name: str, request: Request
         drive.close()
 
 
-def _hands_over(response: pb.OrchestratorResponse) -> bool:
-    return any(
-        action.completeOrchestration.orchestrationStatus == pb.ORCHESTRATION_STATUS_CONTINUED_AS_NEW
-        for action in response.actions
-        if action.HasField("completeOrchestration")
-    )
-
-
 class _Seen(NamedTuple):
     """What was seen of an orchestration last."""
 
@@ -101,8 +94,7 @@ class _Drive:
     def __init__(self, app: Any, request: Request, functions: "FunctionTable") -> None:
         self._request = request
         self._functions = functions
-        self._backend = VirtualBackend(START, request.seed)
-        self._app = App(app, BackendClient(self._backend))
+        self._machine = _machine(request.engine)(app, START, request.seed, self)
         self._delay = 0.0
         self._failure: BaseException | None = None
         self._episode: Episode[Any] | None = None
@@ -119,9 +111,9 @@ class _Drive:
             self._sends(event.after, {**message, "id": f"test-{number}"})
         if self._request.cancel is not None:
             self._sends(self._request.cancel, {"cancel": CANCELS})
-        self._backend.start_instance(name, RUN_ID, json.dumps(data))
-        while not self._backend.has_ended(RUN_ID):
-            if not self._work() and not self._backend.advance():
+        self._machine.start_instance(name, RUN_ID, json.dumps(data))
+        while not self._machine.has_ended(RUN_ID):
+            if not self._work() and not self._machine.advance():
                 break
         return self._result()
 
@@ -129,39 +121,25 @@ class _Drive:
         """Give up what is left."""
         for seen in self._seen.values():
             seen.episode.abandon()
-        self._app.close()
+        self._machine.close()
 
     def _work(self) -> bool:
-        item = self._backend.next_work()
-        if item is None:
-            return False
-        if item.HasField("orchestratorRequest"):
-            response = self._app.orchestrate(item.orchestratorRequest)
-            response.completionToken = item.completionToken
-            self._end_episode(item.orchestratorRequest.instanceId, response)
-            self._backend.complete_orchestrator(response)
-        else:
-            self._attempt(item.activityRequest, item.completionToken)
+        worked = self._machine.work()
         if self._failure is not None:
             raise self._failure
-        return True
-
-    def _attempt(self, request: pb.ActivityRequest, token: str) -> None:
-        self._delay = 0.0
-        response = self._app.attempt(request)
-        response.completionToken = token
-        complete = partial(self._backend.complete_activity, response)
-        if self._delay:
-            self._backend.later(self._backend.now + self._delay, complete, inside=True)
-        else:
-            complete()
+        return worked
 
     def _sends(self, after: float, message: dict[str, Json]) -> None:
         text = json.dumps(pack(message))
-        send = partial(self._backend.raise_event, RUN_ID, MESSAGE, text)
-        self._backend.later(START + after, send, inside=False)
+        send = partial(self._machine.raise_event, RUN_ID, MESSAGE, text)
+        self._machine.later(START + after, send, inside=False)
 
-    # What the app tells its watcher.
+    # What the app tells its watcher, and the machine its observer.
+
+    def took(self) -> float:
+        """As the script says."""
+        seconds, self._delay = self._delay, 0.0
+        return seconds
 
     def began(self, episode: Episode[Any]) -> None:
         """An episode begins."""
@@ -173,7 +151,7 @@ class _Drive:
 
     def clock(self) -> float:
         """Virtual time."""
-        return self._backend.now
+        return self._machine.now
 
     def attempt(
         self, step: "Step[..., object]", call: "AttemptCall", arguments: dict[str, Json]
@@ -192,7 +170,7 @@ class _Drive:
         answer = self._request.scripts.answer(Attempt(step.name, call.path, call.number, values))
         if isinstance(answer, RunsBody):
             return None
-        now = self._backend.now
+        now = self._machine.now
         deadline = due(now, call.timeout)
         if now + answer.after_seconds > deadline:
             self._delay = deadline - now
@@ -202,7 +180,7 @@ class _Drive:
 
     # The end.
 
-    def _end_episode(self, instance: str, response: pb.OrchestratorResponse) -> None:
+    def ran(self, instance: str, *, renewed: bool) -> None:
         """An episode repeats what the one before it did, and goes on from there."""
         episode, self._episode = self._episode, None
         if episode is None:
@@ -215,7 +193,7 @@ class _Drive:
             if done[: len(known)] != known:
                 raise AssertionError(f"replayed differently: {done} after {known}")
         seen = _Seen(episode)
-        if _hands_over(response):
+        if renewed:
             self._over.append(seen)
             self._seen.pop(instance, None)
         else:
@@ -242,26 +220,36 @@ class _Drive:
             Trace(tuple(entries), end, frozenset().union(*(each.branches for each in seen))),
             result=value,
             error=error,
-            history=tuple(self._backend.instance(RUN_ID).history),
+            history=self._machine.history(RUN_ID),
             logs=tuple(log for each in every for log in each.logs),
             progress=next((e.progress for e in reversed(seen) if e.progress is not None), None),
         )
 
     def _outcome(self) -> tuple[Outcome | None, str]:
         """How the orchestration ended, from what the engine keeps of it."""
-        instance = self._backend.instance(RUN_ID)
-        if not self._backend.has_ended(RUN_ID):
+        if not self._machine.has_ended(RUN_ID):
             return None, "waiting"
-        if instance.status == pb.ORCHESTRATION_STATUS_COMPLETED:
-            data = unpack(json.loads(instance.output or "null"))
+        ended = self._machine.ended(RUN_ID)
+        if ended.problem is None:
+            data = unpack(json.loads(ended.output or "null"))
             if data["status"] == "done":
                 return Completed(data["value"]), "done"
             import asyncio
 
             return failed(asyncio.CancelledError()), str(data["status"])
-        if not instance.custom_status:
-            raise RuntimeError(f"the orchestration failed: {instance.failure_details}")
-        data = unpack(json.loads(instance.custom_status))
+        if not ended.status:
+            raise RuntimeError(f"the orchestration failed: {ended.problem}")
+        data = unpack(json.loads(ended.status))
         if "error" not in data:  # no status holds it
-            return failed(RuntimeError(str(instance.failure_details))), "failed"
+            return failed(RuntimeError(ended.problem)), "failed"
         return Failed(data["error"]), "failed"
+
+
+def _machine(engine: str | None) -> "Callable[[Any, float, int, Observer], Machine]":
+    if engine == "classic":
+        from perdure_azure.engine.classic import Classic
+
+        return Classic
+    from perdure_azure.engine.memory import Memory
+
+    return Memory

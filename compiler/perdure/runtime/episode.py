@@ -301,9 +301,10 @@ class Episode[T]:
 
     def _listen(self, wait: Callable[[], T | None], come: Callable[[object], None]) -> None:
         def came(done: "asyncio.Future[object]") -> None:
-            if self.run is not None and self.run.end is None and not done.cancelled():
+            if not done.cancelled():
                 self._listen(wait, come)
-                come(done.result())
+                if self.run is not None and self.run.end is None:
+                    come(done.result())
 
         task = wait()
         if task is not None:
