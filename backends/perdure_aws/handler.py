@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 import boto3
 
@@ -93,8 +93,9 @@ def use_secrets() -> None:
     """Let `secret(...).value` read what this function may read; once per process."""
     places: dict[str, str] = json.loads(os.environ.get("PERDURE_SECRETS", "{}"))
     if places:
-        client = boto3.client("secretsmanager")  # pyright: ignore[reportUnknownMemberType]  (others)
-        read_from(SecretValues(client, places))
+        # Any: a client without stubs, used through a Protocol of its own.
+        boto: Any = boto3
+        read_from(SecretValues(boto.client("secretsmanager"), places))
         mask_logging()
 
 

@@ -121,6 +121,11 @@ LIMITS: Final = (
         "payload_bytes is smaller",
     ),
     Limit(
+        "webhook_bytes", 4_500_000, "bytes of a delivery",
+        "lambda/latest/dg/gettingstarted-limits.html: 6 MB, of which base64 takes a quarter",
+        "a webhook with a larger `max_bytes` is refused on this target",
+    ),
+    Limit(
         "http_task_seconds", 60, "seconds", "step-functions/latest/dg/call-https-apis.html",
         "no http:invoke is emitted",
     ),

@@ -85,7 +85,7 @@ def compile_flows(
     analyses = [analyse(workspace, flow) for flow in flows]
     programs = [build_program(analysis, report) for analysis in analyses if report.ok]
     for target in targets:
-        _refuse_without_door([program for program in programs if program], target, report)
+        _check_triggers([program for program in programs if program], target, report)
     compiled = [
         Compiled(
             program.entry.qualname,
@@ -100,14 +100,26 @@ def compile_flows(
     return tuple(compiled) if report.ok else ()
 
 
-def _refuse_without_door(programs: "Sequence[Program]", target: "Target", report: Report) -> None:
+def _check_triggers(programs: "Sequence[Program]", target: "Target", report: Report) -> None:
     """What starts a flow is part of what is deployed: it is never left out without a word."""
     from perdure.ir import WebhookTrigger
 
-    for program in programs if not target.has_door else ():
-        for trigger in program.triggers:
-            what = "webhooks" if isinstance(trigger, WebhookTrigger) else "schedules"
+    largest = target.limits.get("webhook_bytes")
+    for trigger in (trigger for program in programs for trigger in program.triggers):
+        size = trigger.max_bytes if isinstance(trigger, WebhookTrigger) else 0
+        if not target.has_door:
+            what = "webhooks" if size else "schedules"
             _not_lowered(what, trigger.span, target.name, report)
+        elif largest is not None and size > largest.value:
+            report.error(
+                rules.LIMIT_PASSED,
+                trigger.span,
+                what="what this webhook takes",
+                value=f"{size} bytes",
+                target=target.name,
+                limit=largest.value,
+                remedy=f"write `max_bytes={largest.value}` or less, and fetch what is larger",
+            )
 
 
 def explain_program(

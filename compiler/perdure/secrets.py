@@ -2,15 +2,15 @@
 
 `secret("OPENAI_API_KEY")` names a secret; `.value` reads it, in a step or at a webhook's door.
 It is found in the process's environment, then at the resolver that a deployed site has put in
-place (a cloud's secret store), then in the project's `.env.local` and `.env`. The codec refuses
-a `Secret`, and `redacted` takes values that were read out of what is about to be logged or
-recorded.
+place (a cloud's secret store), then in the project's `.env.local` and `.env`, then in the
+machine's keyring. The codec refuses a `Secret`, and `redacted` takes values that were read out of
+what is about to be logged or recorded.
 """
 
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +71,18 @@ class Secret:
 def secret(name: str) -> Secret:
     """Name a secret: `OpenAI(api_key=secret("OPENAI_API_KEY").value)` in a step."""
     return Secret(name)
+
+
+class KeyRing(Protocol):
+    """The part of the package `keyring` that is used: it may be missing."""
+
+    def get_password(self, service: str, name: str) -> str | None:
+        """A value, None if there is none."""
+        ...
+
+    def set_password(self, service: str, name: str, value: str) -> None:
+        """Keep a value."""
+        ...
 
 
 _resolvers: Final[list[Callable[[str], str | None]]] = []
@@ -136,12 +148,36 @@ def _find(name: str) -> str | None:
             return found
     from pathlib import Path
 
-    return _dotenv(_project_folder(Path.cwd())).get(name)
+    folder = _project_folder(Path.cwd())
+    found = _dotenv(folder).get(name)
+    return _from_keyring(name, folder) if found is None else found
 
 
 def find_here(name: str, folder: "Path") -> str | None:
     """What a process of this project finds on this machine, None if nothing."""
-    return os.environ.get(name, _dotenv(folder).get(name))
+    found = os.environ.get(name, _dotenv(folder).get(name))
+    return _from_keyring(name, folder) if found is None else found
+
+
+def keyring_service(folder: "Path") -> str:
+    """What a project's secrets are filed under in the keyring."""
+    return f"perdure {folder.name}"
+
+
+def _from_keyring(name: str, folder: "Path") -> str | None:
+    """What the machine's keyring holds, where the package `keyring` is installed; not in a cloud,
+    whose own store has been asked by then."""
+    if _resolvers:
+        return None
+    try:
+        from importlib import import_module
+
+        found: Any = import_module("keyring")  # Any: its functions are the Protocol's
+        keyring: KeyRing = found
+        return keyring.get_password(keyring_service(folder), name)
+    except Exception:
+        # Not installed, or no keyring answers here (a machine without a desktop): it holds nothing.
+        return None
 
 
 def _dotenv(folder: "Path") -> dict[str, str]:

@@ -116,7 +116,7 @@ def test_a_moment_starts_one_run_though_it_is_told_twice(there: Cloud, runs: Run
     there.deliveries = 2
     begin, told = there.now, len(there.front.told)
     there.advance(3 * 86_400)
-    due, after = [], begin
+    due, after = list[str](), begin
     while (after := next_due(parse("30 2 * * *", "Europe/Berlin"), after)) <= there.now:
         due.append(f"orders-{after:%Y%m%dT%H%M}Z")
     assert len(due) == 3
@@ -128,7 +128,7 @@ def test_a_moment_starts_one_run_though_it_is_told_twice(there: Cloud, runs: Run
 def test_days_of_month_and_week_are_either(there: Cloud, runs: Runs) -> None:
     begin, schedule = there.now, parse("0 9 1 * MON")
     there.advance(40 * 86_400)
-    due, after = [], begin
+    due, after = list[str](), begin
     while (after := next_due(schedule, after)) <= there.now:
         due.append(f"orders-{after:%Y%m%dT%H%M}Z")
     assert named(runs, "monthly")[-len(due) :] == due

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from perdure.cli import main
 from perdure.codec import Json
 from perdure_aws.cloudformation.tasks import tasks
 from perdure_aws.dynamodb import table_definition
@@ -250,3 +251,15 @@ def test_a_flow_that_is_only_scheduled_has_no_address(tmp_path: Path) -> None:
         _actions(resources(template, "IAM::Role")["DoorRole"])
     )
     assert lint_template(text_of(file, "template.json")) == []
+
+
+def test_a_webhook_takes_no_more_than_a_function_is_given(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hook = 'Webhook("/x", verify=GitHub(secret("HOOK_KEY")), max_bytes=5_000_000)'
+    file = make_project(tmp_path, READERS.replace("WHAT", hook))
+    out = str(tmp_path / "compiled")
+    assert main.run(["compile", str(file), "--target", "aws", "--out", out]) == 1
+    said = capfd.readouterr().err
+    assert "PDR301" in said
+    assert "this webhook takes is 5000000 bytes, and aws takes 4500000" in said

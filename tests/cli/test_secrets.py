@@ -2,7 +2,9 @@
 
 import io
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -79,3 +81,29 @@ def test_an_environment_that_is_not_there_is_named(
     assert json.dumps(sorted(path.name for path in project.iterdir())) == (
         '["app.py", "pyproject.toml"]'
     )
+
+
+def test_the_keyring_of_this_machine(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "x", "set", "local", "API_KEY", "--keyring") == 2
+    assert "the package `keyring` is not installed" in capfd.readouterr().err
+    kept: dict[tuple[str, str], str] = {}
+
+    def get_password(service: str, name: str) -> str | None:
+        return kept.get((service, name))
+
+    def set_password(service: str, name: str, value: str) -> None:
+        kept[service, name] = value
+
+    ring = ModuleType("keyring")
+    ring.__dict__.update(get_password=get_password, set_password=set_password)
+    monkeypatch.setitem(sys.modules, "keyring", ring)
+    assert call(monkeypatch, "sk-1234567\n", "set", "local", "API_KEY", "--keyring") == 0
+    assert kept == {(f"perdure {project.name}", "API_KEY"): "sk-1234567"}
+    assert not (project / ".env").exists()
+    assert call(monkeypatch, "", "list", "local") == 0
+    assert "API_KEY  present" in capfd.readouterr().out
+    assert run(["run", "app.py"]) == 0
+    assert capfd.readouterr().out == "10\n"
+    assert call(monkeypatch, "x", "set", "prod", "API_KEY", "--keyring") == 2

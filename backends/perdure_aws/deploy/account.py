@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 import boto3
 from botocore.config import Config
@@ -108,8 +108,9 @@ class Account:
     @cached_property
     def secretsmanager(self) -> "SecretsManager":
         """Secrets."""
-        client: SecretsManager = self._session.client("secretsmanager", config=PATIENCE)
-        return client
+        session: Any = self._session  # Any: a client without stubs
+        found: SecretsManager = session.client("secretsmanager", config=PATIENCE)
+        return found
 
     @cached_property
     def stepfunctions(self) -> "SFNClient":

@@ -29,21 +29,22 @@ LARGEST = 65_536
 def command() -> None:
     """Set secrets of an environment, and list those that flows read.
 
-    ENV is an environment, or `local` for this machine (`.env`).
+    ENV is an environment, or `local` for this machine (`.env`, or its keyring).
     """
 
 
 @command.command("set")
 @environment_argument
 @click.argument("name", metavar="NAME")
+@click.option("--keyring", is_flag=True, help="In this machine's keyring; ENV is `local`.")
 @json_option
-def set_secret(environment: str, name: str, as_json: bool) -> int:
+def set_secret(environment: str, name: str, keyring: bool, as_json: bool) -> int:
     """Set a secret: its value is asked for, or read from standard input.
 
     A value that is there is replaced; what runs uses the new one within minutes.
     """
     _check_name(name)
-    store = _store(environment)
+    store = _store(environment, keyring=keyring)
     readers = _readers() or {}
     value = _value(name, environment)
     try:
@@ -103,18 +104,19 @@ def _check_name(name: str) -> None:
         raise click.UsageError(f"{name} is made where links are: by a deploy, or by `perdure dev`")
 
 
-def _store(environment: str) -> "SecretStore":
-    from perdure.local.dotenv import DotEnv
+def _store(environment: str, *, keyring: bool = False) -> "SecretStore":
+    from perdure.diagnostics import Report
+    from perdure.local.dotenv import DotEnv, InKeyring
     from perdure.project import find_project
 
-    if environment == LOCAL:
-        from perdure.diagnostics import Report
-
-        project = find_project(Path.cwd(), Report())
-        if LOCAL not in project.settings.environments:
-            return DotEnv(project.root)
-    place, deployer = open_environment(environment)
+    project = find_project(Path.cwd(), Report())
+    here = environment == LOCAL and LOCAL not in project.settings.environments
+    if keyring and not here:
+        raise click.UsageError("--keyring is of this machine: `perdure secrets set local NAME`")
     try:
+        if here:
+            return InKeyring(project.root) if keyring else DotEnv(project.root)
+        place, deployer = open_environment(environment)
         return deployer.secrets(place)
     except DeployError as error:
         raise click.ClickException(str(error)) from None

@@ -1,14 +1,53 @@
-"""Secrets on this machine: lines of the project's `.env`, which only its owner may read."""
+"""Secrets on this machine: in its keyring, or lines of the project's `.env`, which only its owner
+may read."""
 
 import os
 import re
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
-from perdure.secrets import DOTENV, assignments, find_here, parse_dotenv
+from perdure.deployment import DeployError
+from perdure.secrets import (
+    DOTENV,
+    KeyRing,
+    assignments,
+    find_here,
+    keyring_service,
+    parse_dotenv,
+)
 
-__all__ = ["DotEnv"]
+__all__ = ["DotEnv", "InKeyring"]
+
+
+@final
+class InKeyring:
+    """`perdure.deployment.SecretStore` in the keyring that the package `keyring` finds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            found: Any = import_module("keyring")  # Any: its functions are the Protocol's
+        except ModuleNotFoundError:
+            raise DeployError(
+                "the package `keyring` is not installed: add it, or leave --keyring out for .env"
+            ) from None
+        self._keyring: KeyRing = found
+
+    def present(self, names: Sequence[str]) -> frozenset[str]:
+        """Those that a process started here finds."""
+        return frozenset(name for name in names if find_here(name, self._folder) is not None)
+
+    def put(self, name: str, value: str) -> bool:
+        """Keep a value. Whoever keeps the keyring may ask for a password, or refuse."""
+        service = keyring_service(self._folder)
+        try:
+            new = self._keyring.get_password(service, name) is None
+            self._keyring.set_password(service, name, value)
+        except Exception as error:
+            raise DeployError(f"the keyring refuses: {type(error).__name__}: {error}") from None
+        return new
 
 
 @final
