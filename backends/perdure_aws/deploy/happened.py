@@ -7,7 +7,7 @@ line it stands in; what is under way; the ways that were taken. An event belongs
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, final
 
@@ -16,7 +16,7 @@ from perdure.deployment import Happened
 from perdure.sites.failures import told
 from perdure_aws.json_shapes import is_object
 
-__all__ = ["happened"]
+__all__ = ["happened", "joined"]
 
 type Event = Mapping[str, object]
 type Fetch = Callable[[Mapping[str, Json]], Mapping[str, Json]]
@@ -41,6 +41,24 @@ def happened(events: Iterable[Event], definition: Mapping[str, Json], fetch: Fet
         (*reader.operations, *reader.under_way.values()),
         tuple(reader.logs),
         tuple(reader.decisions),
+    )
+
+
+def joined(found: Sequence[Happened]) -> Happened:
+    """What happened in the executions of one run, one after another.
+
+    What an earlier one has under way is the wait for the later one, and nothing of the flow.
+    """
+    whole = [
+        one.operations
+        if one is found[-1]
+        else tuple(op for op in one.operations if op.get("time") is not None)
+        for one in found
+    ]
+    return Happened(
+        tuple(operation for one in whole for operation in one),
+        tuple(log for one in found for log in one.logs),
+        tuple(decision for one in found for decision in one.decisions),
     )
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any, final
 
 from botocore.exceptions import ClientError
@@ -19,7 +20,7 @@ from perdure.errors import LimitExceeded, RunConflict, Unanswered
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.values import failed
 from perdure.sites.cancel import cancel
-from perdure.sites.executions import execution_name
+from perdure.sites.executions import execution_name, generation_name
 from perdure.sites.keep import unkept
 from perdure.store.inbox import get_reply, put_event
 from perdure.store.match import doorbells, live_waiters, match, rung
@@ -27,7 +28,7 @@ from perdure.store.protocol import Doorbell, End, RunRecord, Status, UnknownRun
 from perdure.store.runs import digest_of, end_run, find_run, get_run, request_cancel
 from perdure_aws.deploy.account import code_of
 from perdure_aws.deploy.environment import Environment
-from perdure_aws.deploy.happened import happened
+from perdure_aws.deploy.happened import happened, joined
 from perdure_aws.deploy.names import flow_stack
 from perdure_aws.ended import error_of
 from perdure_aws.limits import value_of
@@ -105,15 +106,26 @@ class AwsRuns:
             cancel(self.store, run, self, _Stops(self), now=time.time())
             return
         request_cancel(self.store, run, at_once=True)
-        self.stop(record.flow, execution_name(run))
+        for execution in reversed(self._executions(record)):
+            self.environment.machines.stop(execution, "the run was cancelled")
         error = encode_error(asyncio.CancelledError())
         end_run(self.store, run, End(Status.CANCELLED, error=error), time.time())
 
     def happened(self, record: RunRecord) -> Happened:
         """See `perdure.deployment.Runs`."""
-        execution = self._execution(record.flow, execution_name(record.run))
-        if execution is None:
-            return Happened((), (), ())
+        return joined([self._happened_in(one) for one in self._executions(record)])
+
+    def _executions(self, record: RunRecord) -> list[str]:
+        """Those that a run went through: a long one hands itself over to another, and so on."""
+        found: list[str] = []
+        for number in count(1):
+            execution = self._execution(record.flow, generation_name(record.run, number))
+            if execution is None:
+                return found
+            found.append(execution)
+        raise AssertionError("it has an end")
+
+    def _happened_in(self, execution: str) -> Happened:
         said = self.steps.describe_state_machine_for_execution(executionArn=execution)
         definition: dict[str, Json] = json.loads(said["definition"])
         events = self._events(execution)

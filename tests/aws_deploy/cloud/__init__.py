@@ -121,7 +121,7 @@ class Cloud:
         if call.by == DEPLOYER:
             self._faulty(client, call)
         if service == "stepfunctions":
-            answer = self.states.call(operation, given)
+            answer = self._states_call(client, operation, given)
         elif service == "cloudformation":
             # What CloudFormation asks other services for is not the caller's.
             with self._invoked(service):
@@ -129,6 +129,14 @@ class Cloud:
         else:
             answer = _api_call(client, operation, given)
         return answer
+
+    def _states_call(self, client: BaseClient, operation: str, given: Mapping[str, Any]) -> Any:
+        """Ours, with the exceptions of the client's own classes."""
+        try:
+            return self.states.call(operation, given)
+        except ClientError as error:
+            code: str = error.response["Error"]["Code"]
+            raise client.exceptions.from_code(code)(error.response, operation) from None
 
     def _faulty(self, client: BaseClient, call: Call) -> None:
         """What a fault raises passes by whoever listens, as botocore's own errors do."""
