@@ -135,8 +135,9 @@ class Cloud:
         try:
             return self.states.call(operation, given)
         except ClientError as error:
-            code: str = error.response["Error"]["Code"]
-            raise client.exceptions.from_code(code)(error.response, operation) from None
+            own: Any = client.exceptions  # Any: classes that it makes of the service's model
+            code = error.response["Error"]["Code"]
+            raise own.from_code(code)(error.response, operation) from None
 
     def _faulty(self, client: BaseClient, call: Call) -> None:
         """What a fault raises passes by whoever listens, as botocore's own errors do."""
