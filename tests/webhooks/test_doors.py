@@ -1,0 +1,107 @@
+"""The door's side of a deployed flow: starts that are repeated, payloads, what is masked."""
+
+import io
+import logging
+from collections.abc import Mapping
+
+import pytest
+
+from perdure import InvalidInput, RunConflict, flow, secret
+from perdure.codec import Json, decode
+from perdure.sites.doors import DoorRuns, Payloads
+from perdure.sites.masked import mask_logging, masked_output
+from perdure.store.sqlite import SqliteStore
+from perdure.webhooks.delivery import UnknownRun
+
+HERE = __name__
+
+
+@flow
+async def greet(name: str) -> str:
+    return name
+
+
+class Engine:
+    """Starts executions; the first request may get lost."""
+
+    def __init__(self, *, broken: int = 0) -> None:
+        self.begun: list[tuple[str, Mapping[str, Json]]] = []
+        self.broken = broken
+
+    def begin(self, run: str, given: Mapping[str, Json]) -> None:
+        self.broken -= 1
+        if self.broken >= 0:
+            raise ConnectionError("the answer was lost")
+        self.begun.append((run, given))
+
+    def ring(self, token: str) -> bool:
+        raise AssertionError("nobody waits here")
+
+    def fail(self, token: str, error: str, cause: str) -> bool:
+        raise AssertionError("nobody waits here")
+
+
+def door(engine: Engine) -> DoorRuns:
+    payloads = Payloads("ours", [("paid", HERE, "int"), ("open", HERE, "NoSuchName")])
+    return DoorRuns(SqliteStore(":memory:"), engine, engine, payloads, lambda: 1.0)
+
+
+def test_a_start_that_is_repeated_asks_for_the_very_same() -> None:
+    engine = Engine(broken=1)
+    runs = door(engine)
+    with pytest.raises(ConnectionError):
+        runs.start(greet, {"name": "Ann"}, "r")
+    assert not runs.start(greet, {"name": "Ann"}, "r"), "it was noted before"
+    assert not runs.start(greet, {"name": "Ann"}, "r")
+    assert len(engine.begun) == 2
+    assert engine.begun[0] == engine.begun[1], "with one seed: one execution"
+    with pytest.raises(RunConflict, match="another input"):
+        runs.start(greet, {"name": "Bob"}, "r")
+    assert len(engine.begun) == 2
+
+
+def test_an_event_for_a_run_that_was_asked_for_is_kept() -> None:
+    runs = door(Engine())
+    with pytest.raises(UnknownRun):
+        runs.send("r", "paid", 1, "e")
+    runs.start(greet, {"name": "Ann"}, "r")
+    assert runs.send("r", "paid", 1, "e")
+    assert not runs.send("r", "paid", 1, "e"), "it is stored once"
+
+
+def test_a_payload_is_checked_for_the_source_that_a_run_began_with() -> None:
+    payloads = Payloads("ours", [("paid", HERE, "float"), ("open", HERE, "NoSuchName")])
+    assert decode(payloads.encoded("paid", 1, "ours")) == 1.0
+    assert payloads.encoded("paid", 1, "ours") != 1, "an int for a float becomes one"
+    with pytest.raises(InvalidInput, match="`paid` does not fit"):
+        payloads.encoded("paid", "much", "ours")
+    with pytest.raises(InvalidInput, match="nothing in the flow waits"):
+        payloads.encoded("refunded", 1, "ours")
+    assert payloads.encoded("refunded", 1, "older") == 1, "an older source may wait for it"
+    assert payloads.encoded("paid", 1, "older") == 1, "stays plain: the run knows its own type"
+    assert payloads.encoded("open", "anything", "ours") == "anything"
+
+
+def test_what_functions_print_and_log_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASK_KEY", "sk-987654321")
+    assert secret("MASK_KEY").value
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logger = logging.getLogger()
+    logger.addHandler(handler)
+    monkeypatch.setattr("sys.stdout", stream)
+    try:
+        mask_logging()
+        with masked_output():
+            print("printed", secret("MASK_KEY").value)
+        try:
+            raise ValueError(secret("MASK_KEY").value)
+        except ValueError:
+            logger.exception("logged %s", secret("MASK_KEY").value)
+    finally:
+        logger.removeHandler(handler)
+    text = stream.getvalue()
+    assert "printed ***" in text
+    assert "logged ***" in text
+    assert "ValueError: ***" in text
+    assert "sk-9" not in text
