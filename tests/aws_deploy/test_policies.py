@@ -18,6 +18,7 @@ import pytest
 from perdure.deployment import Runs
 from perdure_aws.deploy.verbs import AwsDeployer
 from tests.aws_deploy.cloud import Call, Cloud
+from tests.aws_deploy.long_runs import LONG, short_histories
 from tests.aws_deploy.projects import CHILDREN, examples, small
 
 NOT_SEEN = {
@@ -25,11 +26,16 @@ NOT_SEEN = {
     "logs:PutLogEvents": "likewise",
     "xray:PutTraceSegments": "likewise",
     "xray:PutTelemetryRecords": "likewise",
-    "states:GetExecutionHistory": "what a run that is handed over looks at",
-    "states:StopExecution": "of a child that rests in a Wait when its parent is cancelled",
     "states:SendTaskFailure": "of a wait that begins when its run was cancelled already",
 }
 """Allowed, and requested by no run here."""
+RESTS = """
+@flow
+async def impatient() -> str:
+    winner, _ = await race(slow=long(1000), late=sleep("90m"))
+    return winner
+"""
+"""A child that rests in a Wait when another branch wins."""
 RESOURCES = {"dynamodb": "TableName", "stepfunctions": "stateMachineArn"}
 
 
@@ -84,6 +90,21 @@ def drive(there: Cloud, runs: Runs, flow: str, given: Any, *events: tuple[str, A
     assert outcome is not None, f"{flow} has not ended"
 
 
+def hand_over_and_stop(there: Cloud, folder: Path) -> None:
+    """A run that goes on in other executions, and one whose child rests when it is cancelled."""
+    (folder / "long").mkdir()
+    place = small(folder / "long", LONG.replace("import flow,", "import flow, race,") + RESTS)
+    AwsDeployer().deploy(place, lambda line: None)
+    runs = AwsDeployer().connect(place)
+    with short_histories(60):
+        runs.start("app:long", {"times": 12}, "long")
+        there.advance(86_400)
+        assert runs.outcome("long") is not None
+        runs.start("app:impatient", {}, "impatient")
+        there.advance(86_400)
+        assert runs.outcome("impatient") is not None
+
+
 @pytest.fixture
 def requested(there: Cloud, folder: Path) -> dict[str, list[Call]]:
     """What each function asked for, while the examples and a flow with a child ran."""
@@ -99,6 +120,7 @@ def requested(there: Cloud, folder: Path) -> dict[str, list[Call]]:
     runs = AwsDeployer().connect(place)
     runs.start("app:outer", {"n": 4}, "outer")
     runs.send("outer/inner", "more", 1, id="more")
+    hand_over_and_stop(there, folder)
     found: dict[str, list[Call]] = {}
     for call in there.calls:
         if call.by.startswith("arn:aws:lambda:"):
