@@ -77,18 +77,21 @@ def test_a_gather_has_any_number_of_steps(steps: int) -> None:
     assert ended("many", {"n": steps}, "count").result == steps
 
 
-def test_a_wide_gather_with_a_limit_keeps_to_it() -> None:
-    running, most = 0, 0
-
-    def work(n: int) -> object:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        running -= 1
-        return after("10s", 1)
-
-    got = run(f"{FLOWS}:limited", {"n": 800}, target="aws", steps={"count": work})
-    assert got.result == 800
+@pytest.mark.parametrize("branches", [100, 800])
+def test_a_gather_with_a_limit_keeps_to_it_and_uses_it(branches: int) -> None:
+    """100 are one Map, 800 go to several executions."""
+    got = run(
+        f"{FLOWS}:limited",
+        {"n": branches},
+        target="aws",
+        steps={"count": lambda n: after("10s", 1)},
+    )
+    assert got.result == branches
+    ends = [entry.time for entry in got.trace]
+    under_way = [sum(at - 10 < end <= at for end in ends) for at in set(ends)]
+    assert max(under_way) == 7
+    # The last of an execution's share need not fill the limit; all others do.
+    assert sum(one == 7 for one in under_way) >= branches // 7 - 4
 
 
 def test_a_wide_gather_has_the_trace_of_the_reference() -> None:

@@ -49,7 +49,7 @@ class Block(NamedTuple):
         return value if isinstance(value, bytes) else str(value).encode()
 
 
-def _blocks(code: str) -> list[Block]:
+def blocks_of(code: str) -> list[Block]:
     page = (PAGES / f"{code}.md").read_text("utf-8")
     return [Block(*found.groups()) for found in FENCE.finditer(page)]
 
@@ -63,7 +63,7 @@ def _pages(pending: Mapping[str, str]) -> Iterator[object]:
         yield pytest.param(path.stem, marks=marks)
 
 
-def _write(blocks: list[Block], kind: str, folder: Path) -> None:
+def write_blocks(blocks: list[Block], kind: str, folder: Path) -> None:
     for block in blocks:
         if block.kind == kind:
             path = folder / (block.file or "flow.py")
@@ -94,8 +94,8 @@ def test_the_page_shows_what_is_said(
     capfd: pytest.CaptureFixture[str],
     update: bool,
 ) -> None:
-    blocks = _blocks(code)
-    _write(blocks, "bad", tmp_path)
+    blocks = blocks_of(code)
+    write_blocks(blocks, "bad", tmp_path)
     monkeypatch.chdir(tmp_path)
     left, said = _perdure(_command(blocks, "bad"), capfd)
     assert left in (exits.REFUSED, exits.WRONG_CALL), said
@@ -116,8 +116,8 @@ def test_the_way_out_is_not_refused(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    blocks = _blocks(code)
-    _write(blocks, "good", tmp_path)
+    blocks = blocks_of(code)
+    write_blocks(blocks, "good", tmp_path)
     monkeypatch.chdir(tmp_path)
     left, said = _perdure(_command(blocks, "good"), capfd)
     assert (left, said) == (exits.DONE, "")
