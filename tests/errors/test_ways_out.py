@@ -25,7 +25,7 @@ EXAMPLES: dict[str, object] = {
     "object": "x",
     "datetime": "2026-01-01T00:00:00Z",
 }
-EVENTS = {
+EVENTS: dict[str, list[tuple[object, str, object]]] = {
     "PDR131": [("1m", "item", "x")],
     "PDR213": [("1m", "sign_off", "x")],
     "PDR301": [("1m", "a", "x")],
@@ -72,7 +72,7 @@ def steps_of(folder: Path) -> dict[str, Callable[..., object]]:
         names = " ".join(map(ast.unparse, node.decorator_list))
         if "step" in names:
             answer = example(node.returns)
-            found[node.name] = lambda *_, answer=answer: answer  # type: ignore[misc]
+            found[node.name] = lambda *_, answer=answer: answer
     return found
 
 
