@@ -174,7 +174,7 @@ def _answered(host: Host, data: Mapping[str, Json], go: str, *, forked: Json = N
             starts = operands["branches"]
             assert isinstance(starts, list), "branches are a list"
             given["starts"] = [{"state": _kept(host, fields(start))} for start in starts]
-            given["limit"] = operands.get("limit", max(1, len(starts)))
+            given["limit"] = operands.get("limit") or max(1, len(starts))
             slim = {name: value for name, value in operands.items() if name != "branches"}
             given["state"] = _state(host, {**data, "operands": slim})
     if "value" in data:

@@ -43,7 +43,7 @@ def begin(host: "Host", ask: Mapping[str, Json], data: Mapping[str, Json], token
         "token": token,
         "starts": keep(host.store, {"starts": _branches(starts, routines)}),
         "count": len(starts),
-        "limit": operands.get("limit", len(starts)),
+        "limit": operands.get("limit") or len(starts),
         "next": 0,
         "ended": {},
         "decided": None if starts else {"all": True},

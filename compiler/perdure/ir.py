@@ -119,6 +119,8 @@ class Op(NamedTuple):
     span: Span
     natives: tuple[str, ...] = ()
     """For VALUE: natives that it may be too, and "create_task" for a task of a group."""
+    items: tuple[tuple[Ref, ...], tuple[str, ...]] = ((), ())
+    """For VALUE that may be a fork: candidates and natives of its branches."""
 
 
 @final
@@ -184,6 +186,8 @@ class Fork(NamedTuple):
     facts: Facts
     """Of evaluating over, limit, return_exceptions, fail_fast and quorum."""
     span: Span
+    label_of: Expr | None = None
+    """Of a fork that was a value: its label, which only the value knows."""
 
 
 @final

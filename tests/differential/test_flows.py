@@ -15,7 +15,9 @@ from tests.differential.flows import (
     coroutines,
     deadlines,
     dispatch,
+    displays,
     groups,
+    kept_forks,
     managers,
     methods,
     mixed,
@@ -42,6 +44,8 @@ PROGRAMS = (
     *recursion.PROGRAMS,
     *class_managers.PROGRAMS,
     *dispatch.PROGRAMS,
+    *kept_forks.PROGRAMS,
+    *displays.PROGRAMS,
 )
 
 OPEN: Mapping[tuple[str, str], str] = {}

@@ -175,6 +175,10 @@ class Lowering:
             draft.add(ir.Decision(entry, choice, exits, None, frame, span), "which task")
         return inner.finish(entry, scope, tuple(sorted(params)), ())
 
+    def fork(self, fork: Fork, entry: "Pc", next: "Pc", context: Context) -> None:
+        """A fork."""
+        lower_fork(self, fork, entry, next, context)
+
     def scope_id(self, plain: str) -> str:
         """The id of a branch's scope; in the second copy of a `finally`, "gather[0]~2"."""
         self._scopes[plain] = count = self._scopes.get(plain, 0) + 1

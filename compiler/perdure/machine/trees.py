@@ -62,6 +62,7 @@ def fork_operands(fork: Fork) -> list[tuple[str, ast.expr]]:
         ("limit", fork.limit),
         ("return_exceptions", fork.return_exceptions),
         ("fail_fast", fork.fail_fast),
+        ("label", fork.label_of),
     )
     return [(name, value) for name, value in found if value is not None]
 

@@ -13,7 +13,7 @@ Where it can only be one thing, there is no decision.
 import ast
 from typing import TYPE_CHECKING
 
-from perdure.ir import Argument, Call, Facts, Op, OpKind, Ref
+from perdure.ir import Argument, Branch, Call, Facts, Fork, ForkKind, Op, OpKind, Ref
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["called_as_value", "helpers_of", "is_plain", "lower_value", "value_of_call"]
 
 _NATIVES = {"event": "event", "sleep": "sleep", "create_task": "task"}
+_FORKS = {"gather": ForkKind.ALL, "race": ForkKind.RACE, "quorum": ForkKind.QUORUM}
 
 
 def is_plain(frames: "Frames", op: Op) -> bool:
@@ -105,7 +106,7 @@ def lower_value(low: "Lowering", op: Op, entry: "Pc", next: "Pc", context: Conte
 
 def _problem(low: "Lowering", op: Op) -> str | None:
     for native in op.natives:
-        if native not in _NATIVES:
+        if native not in _NATIVES and native not in _FORKS:
             return f"a `{native}` that is not awaited where it is written"
     for ref in helpers_of(low.frames, op):
         function = low.frames.function(ref)
@@ -128,7 +129,7 @@ def _ways(low: "Lowering", op: Op) -> list[str]:
             found["flow"] = None
         else:
             found[f"helper {ref}"] = None
-    found.update(dict.fromkeys(_NATIVES[native] for native in op.natives))
+    found.update(dict.fromkeys(_NATIVES.get(native, native) for native in op.natives))
     return list(found)
 
 
@@ -163,6 +164,8 @@ def _way(  # noqa: PLR0917
             _operation(low, asked, None, entry, after, context)
             use = ir.Use(target, "value_of", (value,), facts._replace(may_raise=False))
             draft.block(after, () if target is None else (use,), next, context, op.span)
+        case "gather" | "race" | "quorum":
+            _fork(low, op, _FORKS[way], value, facts, entry, next, context)
         case _:
             ref = next_ref(op, way)
             given = (
@@ -171,6 +174,55 @@ def _way(  # noqa: PLR0917
             )
             call = Call(ref, ref.qualname, op.target, given, facts, op.span)
             low.helpers.call(call, entry, next, context)
+
+
+def _fork(  # noqa: PLR0917
+    low: "Lowering",
+    op: Op,
+    kind: ForkKind,
+    value: ast.Name,
+    facts: Facts,
+    entry: "Pc",
+    next: "Pc",
+    context: Context,
+) -> None:
+    """A fork that was kept: a map over the coroutine values that it was given."""
+    what = ast.Attribute(value, "what", ast.Load())
+
+    def part(*places: int) -> ast.expr:
+        found: ast.expr = what
+        for place in places:
+            found = ast.Subscript(found, ast.Constant(place), ast.Load())
+        return found
+
+    params = [low.draft.slot("item") for _ in range(2 if kind is ForkKind.RACE else 1)]
+    names = [f"__{slot.replace(' ', '_')}" for slot in params]
+    for name, slot in zip(names, params, strict=True):
+        context.frame.add(name, slot)
+    result = f"__{low.draft.slot('result').replace(' ', '_')}"
+    context.frame.add(result, result)
+    candidates, natives = op.items
+    item = ast.Name(names[-1], ast.Load())
+    reads = Facts(reads=frozenset({item.id}))
+    awaited = Op(OpKind.VALUE, "", result, (), candidates, item, (), reads, op.span, natives)
+    given = ast.Name(result, ast.Load())
+    branch = Branch("", tuple(names), (), (awaited,), given, op.span)
+    plain = kind is ForkKind.ALL
+    fork = Fork(
+        kind,
+        "await gather" if plain else f"await {kind}",
+        op.target,
+        (branch,),
+        part(2),
+        part(3) if plain else None,
+        part(4) if plain else None,
+        part(5) if plain else None,
+        part(3) if kind is ForkKind.QUORUM else None,
+        facts._replace(may_raise=True),
+        op.span,
+        part(1, 0),
+    )
+    low.fork(fork, entry, next, context)
 
 
 def next_ref(op: Op, way: str) -> Ref:

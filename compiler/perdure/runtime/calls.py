@@ -233,21 +233,24 @@ def gather(
             fail_fast=fail_fast,
         )
 
-    return Lazy("gather", run)
+    options = (limit, return_exceptions, fail_fast)
+    return Lazy("gather", run, None, ("gather", tuple(site), list(awaitables), *options))
 
 
 def race(site: "Site", **awaitables: Awaitable[Any]) -> Awaitable[tuple[str, Any]]:
     """`race(clicked=event("click"), late=sleep("1d"))`."""
     if current.get() is None:
         return operations.race(**awaitables)
-    return Lazy("race", lambda: forks.race(site, awaitables))
+    what = ("race", tuple(site), list(awaitables.items()))
+    return Lazy("race", lambda: forks.race(site, awaitables), None, what)
 
 
 def quorum(site: "Site", k: int, *awaitables: Awaitable[Any]) -> Awaitable[list[tuple[int, Any]]]:
     """`quorum(2, *votes)`."""
     if current.get() is None:
         return operations.quorum(k, *awaitables)
-    return Lazy("quorum", lambda: forks.quorum(site, k, awaitables))
+    what = ("quorum", tuple(site), list(awaitables), k)
+    return Lazy("quorum", lambda: forks.quorum(site, k, awaitables), None, what)
 
 
 def timeout(site: "Site", delay: object) -> Any:

@@ -8,13 +8,13 @@ handed on as it is: it is no data of the flow.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from inspect import CO_COROUTINE
+from inspect import CO_COROUTINE, CORO_CLOSED, getcoroutinestate
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeGuard, final
 
 from perdure.codec import decode_slots, encode_slots
 from perdure.codec.faults import UncodableError
-from perdure.runtime.lazy import Lazy
+from perdure.runtime.lazy import Lazy, staying
 
 if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
@@ -64,6 +64,8 @@ class HelperCall:
         self._work: Coroutine[Any, Any, Any] = self._function(*self._args, **kwargs)
 
     def __await__(self) -> Generator[Any, Any, Any]:
+        if not self._spent and getcoroutinestate(self._work) == CORO_CLOSED:
+            self._work = self._function(*self._args, **self._kwargs)  # it was copied
         self._spent = True
         running: Generator[Any, Any, Any] = self._work.__await__()
         return running
@@ -149,13 +151,15 @@ def _function_of(callee: FunctionType | MethodType) -> FunctionType:
 
 def _copied(values: Mapping[str, object], functions: "FunctionTable | None") -> dict[str, object]:
     data = {name: value for name, value in values.items() if not _is_live(value)}
+    token = staying.set([])
     try:
-        copies = decode_slots(
-            encode_slots(data, functions=functions, live=True), functions=functions
-        )
+        written = encode_slots(data, functions=functions, live=True)
+        copies = decode_slots(written, functions=functions)
     except UncodableError as fault:
         fault.forget_slot()
         raise
+    finally:
+        staying.reset(token)
     return {
         name: value.entered(functions) if isinstance(value, HelperCall) else copies.get(name, value)
         for name, value in values.items()

@@ -1,11 +1,17 @@
 """An operation as a value: like a coroutine it does nothing until awaited, and only once."""
 
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import ContextVar
 from typing import Any, Final, Self, final
 
 from perdure.codec.faults import UncodableError
 
-__all__ = ["Lazy"]
+__all__ = ["Lazy", "staying"]
+
+staying: ContextVar["list[object] | None"] = ContextVar("staying", default=None)
+"""Where values are copied inside this process, the operations among them: they are the same ones
+afterwards.
+"""
 
 REUSED: Final = "cannot reuse already awaited coroutine"
 
@@ -53,12 +59,22 @@ class Lazy[R]:
         return f"<operation {self.name}>"
 
     def __perdure_encode__(self) -> object:
+        here = staying.get()
+        if here is not None:
+            here.append(self)
+            if self.enter is not None:
+                self.enter()
+            return ["here", len(here) - 1]
         if not self.what:
             raise UncodableError("Lazy", f"`{self.name}` is not awaited where it is written")
         return [self.name, self._run is None, *self.what]
 
     @classmethod
     def __perdure_decode__(cls, state: Any) -> Self:
+        here = staying.get()
+        if here is not None:
+            stays: Any = here[state[1]]
+            return stays  # type: ignore[no-any-return]
         name, spent, *what = state
         made = cls(name, _elsewhere, None, tuple(what))
         if spent:

@@ -257,6 +257,8 @@ class Prepare:
     # --- forks ----------------------------------------------------------------------------------
 
     def _fork(self, node: Operation, operands: Mapping[str, object]) -> Json:
+        if "label" in operands:
+            node = node._replace(label=str(operands["label"]))
         branches = self._branches(node)
         items = operands.get("over")
         if "group" in operands:
@@ -287,8 +289,8 @@ class Prepare:
             ready["wide"] = not waits_limited
         if items is not None and not ready.get("wide"):
             self._all_start(branches["*"], len(starts), most)
-        if isinstance(most, int):
-            ready["limit"] = most
+        if "limit" in operands:
+            ready["limit"] = most if isinstance(most, int) else 0  # 0: as many as can be
         if operands.get("return_exceptions"):
             ready["return_exceptions"] = True
         if "k" in decides:

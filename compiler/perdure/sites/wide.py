@@ -74,7 +74,7 @@ def begin_chunks(visit: "Visit", token: str) -> None:
         visit.host.bell.ring(token)
         return
     # With a limit one chunk follows the other: no more than the limit are ever under way.
-    first = range(1 if "limit" in operands else int(str(wide["of"])))
+    first = range(1 if operands.get("limit") else int(str(wide["of"])))
     for number in first:
         _start(visit, {"pc": text(visit.event["wide"]), "operands": dict(operands)}, number)
     _ring_if_all(visit, path, int(str(wide["of"])))
@@ -112,7 +112,7 @@ def end_chunk(visit: "Visit", chunk: Mapping[str, Json]) -> None:
     path, of = text(operands["path"]), int(str(fields(operands["wide"])["of"]))
     body: dict[str, Json] = {"format": FORMAT, "outcomes": along["outcomes"]}
     store.put_if_absent(Key(partition_of(visit.state.run), f"{_prefix(path)}{number:06d}"), body)
-    if "limit" in operands and number + 1 < of:
+    if operands.get("limit") and number + 1 < of:
         _start(visit, {"pc": chunk["pc"], "operands": dict(operands)}, number + 1)
     _ring_if_all(visit, path, of)
     raise failure(CHUNK, {"next": {}})

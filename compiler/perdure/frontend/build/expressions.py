@@ -44,8 +44,9 @@ def take_out(low: Lowering, node: ast.expr) -> None:
         case ast.Call():
             _call(low, node)
         case ast.FormattedValue(format_spec=ast.expr() as spec) if low.holds(spec):
-            _format_early(low, node)
-            take_out(low, spec)
+            _format_late(low, node, spec)
+        case ast.Dict() if any(key is None for key in node.keys):
+            _into_temporary(low, node, lambda target: _display(low, node, target))
         case _:
             in_order(low, _operands(node))
     low.marks.operations.discard(id(node))
@@ -303,9 +304,25 @@ def _operands(node: ast.expr) -> list[ast.expr]:
             raise NotYetError(f"an operation in a `{type(node).__name__}` expression")
 
 
+def _display(low: Lowering, node: ast.Dict, target: "Slot") -> None:
+    """`{**d, "k": await f()}`: what stands before an operation is merged before it."""
+    kept: list[tuple[ast.expr | None, ast.expr]] = []
+
+    def merged() -> ast.expr:
+        return located(ast.Dict([key for key, _ in kept], [value for _, value in kept]), node)
+
+    for key, value in zip(node.keys, node.values, strict=True):
+        parts = [value] if key is None else [key, value]
+        if kept and any(map(low.holds, parts)):
+            name = low.fresh()
+            low.keep(name, merged(), node)
+            kept = [(None, load(name, node))]
+        in_order(low, parts)
+        kept.append((key, value))
+    low.keep(target, merged(), node)
+
+
 def _dict_operands(keys: Sequence[ast.expr | None], values: Sequence[ast.expr]) -> list[ast.expr]:
-    if any(key is None for key in keys):
-        raise NotYetError("an operation in a dict display with `**`")
     return [part for pair in zip(keys, values, strict=True) for part in pair if part is not None]
 
 
@@ -316,13 +333,19 @@ def _format(low: Lowering, node: ast.FormattedValue) -> None:
     low.replaced[id(node)] = located(ast.FormattedValue(load(name, node), -1, None), node)
 
 
-def _format_early(low: Lowering, node: ast.FormattedValue) -> None:
+def _format_late(low: Lowering, node: ast.FormattedValue, spec: ast.expr) -> None:
     """Evaluate and convert the value of `{value!r:{await width()}}` before its format."""
     take_out(low, node.value)
     if node.conversion == -1:
         settle(low, node.value)
+        take_out(low, spec)
         return
-    raise NotYetError("an operation in a format specification after a conversion")
+    name = low.fresh()
+    converted = ast.FormattedValue(node.value, node.conversion, None)
+    text = located(ast.JoinedStr([located(converted, node)]), node)
+    low.keep(name, text, node)
+    take_out(low, spec)
+    low.replaced[id(node)] = located(ast.FormattedValue(load(name, node), -1, low.pure(spec)), node)
 
 
 def _if_exp(low: Lowering, node: ast.IfExp, target: "Slot") -> None:

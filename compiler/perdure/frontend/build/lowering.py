@@ -19,7 +19,7 @@ from perdure.uses import Uses, uses
 
 if TYPE_CHECKING:
     from perdure.frontend.analysis import Analysis, CallFact, FunctionInfo
-    from perdure.ir import Ref
+    from perdure.frontend.build.kept_values import KeptValues
     from perdure.source import Span
 
 __all__ = ["Emit", "Lowering", "NotYetError", "assignment", "load", "located", "store"]
@@ -75,17 +75,18 @@ class Lowering:
         analysis: "Analysis",
         info: "FunctionInfo",
         effects: Effects,
-        candidates: "tuple[Ref, ...]",
-        natives: tuple[str, ...],
+        kept: "KeptValues",
     ) -> None:
         self.analysis = analysis
         self.info = info
         self.source = info.module.source
         self.imports = Imports(info.module.tree)
         self.effects = effects
-        self.candidates = candidates
+        self.candidates = kept.candidates
         """What an awaited value of unknown origin may be."""
-        self.natives = natives
+        self.natives = kept.natives
+        self.items = kept.items
+        """What the branches of a fork that is kept as a value may be."""
         self.marks = Marks(info.node, analysis)
         self.replaced: dict[int, ast.expr] = {}
         self.out: list[Stmt] = []

@@ -331,7 +331,9 @@ def _prepare_value(low: Lowering, node: ast.expr, *, hold: bool) -> Emit:
         natives = () if known else low.natives
         span = low.span(node)
         kind = OpKind.VALUE
-        low.add(Op(kind, label, target, (), candidates, callee, (), facts, span, natives))
+        low.add(
+            Op(kind, label, target, (), candidates, callee, (), facts, span, natives, low.items)
+        )
         low.bind([target])
 
     return emit
@@ -422,6 +424,7 @@ def value_branch(
         span = low.span(at)
         known = low.candidates
         kind = OpKind.VALUE
-        low.add(Op(kind, "", target, (), known, callee, (), facts, span, low.natives))
+        natives = low.natives
+        low.add(Op(kind, "", target, (), known, callee, (), facts, span, natives, low.items))
 
     return branch_of(low, name, emit, low.span(at), params)

@@ -11,6 +11,7 @@ from perdure.frontend.analysis import CallKind, FunctionKind
 from perdure.frontend.build import statements
 from perdure.frontend.build.effects import Effects
 from perdure.frontend.build.event_types import event_types
+from perdure.frontend.build.kept_values import KeptValues, kept_values
 from perdure.frontend.build.lowering import Lowering, load, located
 from perdure.frontend.build.methods import methods_called
 from perdure.frontend.build.recorded import recorded_sources
@@ -28,7 +29,8 @@ _CALLED = (CallKind.STEP, CallKind.FLOW, CallKind.HELPER, CallKind.TABLE)
 def build(analysis: "Analysis") -> Program:
     """The Flow IR of the entry flow and everything it reaches."""
     effects = Effects(analysis)
-    candidates = _candidates(analysis), _natives(analysis)
+    refs = _candidates(analysis)
+    candidates = kept_values(analysis, refs)
     functions = [
         _function(analysis, info, effects, candidates)
         for info in analysis.functions.values()
@@ -98,41 +100,14 @@ def _candidates(analysis: "Analysis") -> "tuple[Ref, ...]":
     return tuple(sorted(found, key=str))
 
 
-def _natives(analysis: "Analysis") -> tuple[str, ...]:
-    """The natives whose coroutine values may be kept somewhere: those that are neither awaited nor
-    given to a fork where they are written; and tasks.
-    """
-    found: set[str] = set()
-    for info in analysis.functions.values():
-        direct: set[int] = set()
-        for node in ast.walk(info.node):
-            fact = analysis.calls.get(id(node)) if isinstance(node, ast.Call) else None
-            if fact is not None and fact.kind is CallKind.NATIVE and isinstance(node, ast.Call):
-                if not _unpacks(node):
-                    direct.update(map(id, node.args))
-                    direct.update(id(keyword.value) for keyword in node.keywords)
-                if fact.native is not None and not fact.awaited and id(node) not in direct:
-                    found.add(fact.native)
-    return tuple(sorted(found - _NO_VALUES))
-
-
-def _unpacks(call: ast.Call) -> bool:
-    """Whether a fork is given an unpacked container: then all it is given are values."""
-    starred = any(isinstance(argument, ast.Starred) for argument in call.args)
-    return starred or any(keyword.arg is None for keyword in call.keywords)
-
-
-_NO_VALUES = {"timeout", "timeout_at", "task_group", "this_run", "semaphore"}
-
-
 def _function(
     analysis: "Analysis",
     info: "FunctionInfo",
     effects: Effects,
-    candidates: "tuple[tuple[Ref, ...], tuple[str, ...]]",
+    candidates: KeptValues,
 ) -> Function:
     assert isinstance(info.node, ast.AsyncFunctionDef | ast.FunctionDef)
-    low = Lowering(analysis, info, effects, *candidates)
+    low = Lowering(analysis, info, effects, candidates)
     _name_supers(low, info)
     statements.block(low, info.node.body)
     return Function(

@@ -1,0 +1,36 @@
+"""`gather`, `race` and `quorum` that are kept as values, and values that go into branches."""
+
+from tests.differential.harness import Program
+
+PROGRAMS = (
+    Program("kept_gather", "@flow\nasync def main() -> Any:\n    g = asyncio.gather(a(1), slow(2, 2))\n    await a('mid')\n    return await g"),
+    Program("kept_gather_perdure", "@flow\nasync def main() -> Any:\n    g = gather(a(1), slow(2, 2))\n    x = await a('mid')\n    return x, await g"),
+    Program("kept_race", '@flow\nasync def main() -> Any:\n    r = race(x=slow(3), y=slow(1, 2))\n    return await r'),
+    Program("kept_in_list", '@flow\nasync def main() -> Any:\n    gs = [gather(a(i), inc(i)) for i in range(3)]\n    return [await g for g in gs]'),
+    Program("kept_quorum", '@flow\nasync def main() -> Any:\n    q = quorum(1, slow(3), slow(1, 2))\n    return await q'),
+    Program("kept_choice", '@flow\nasync def main() -> Any:\n    x = await a(1)\n    g = gather(a(1), a(2)) if x else a(3)\n    return await g'),
+    Program("gather_of_gather", '@flow\nasync def main() -> Any:\n    return await gather(gather(a(1), a(2)), a(3))'),
+    Program("race_of_gather", '@flow\nasync def main() -> Any:\n    return await race(x=gather(slow(1, 1), a(2)), y=sleep(10))'),
+    Program("gather_list_of_gathers", '@flow\nasync def main() -> Any:\n    gs = [gather(a(i), inc(i)) for i in range(3)]\n    return await gather(*gs)'),
+    Program("gather_comp_gathers", '@flow\nasync def main() -> Any:\n    return await gather(*[gather(a(i), inc(i)) for i in range(3)])'),
+    Program("wait_for_gather", '@flow\nasync def main() -> Any:\n    return await asyncio.wait_for(gather(a(1), slow(2, 2)), 5)'),
+    Program("wait_for_kept", '@flow\nasync def main() -> Any:\n    g = gather(a(1), slow(2, 2))\n    return await asyncio.wait_for(g, 5)'),
+    Program("tg_gather", '@flow\nasync def main() -> Any:\n    async with asyncio.TaskGroup() as tg:\n        t = tg.create_task(gather(a(1), a(2)))\n    return t.result()'),
+    Program("kept_gather_error", "@flow\nasync def main() -> Any:\n    g = asyncio.gather(a(1), boom('x'), boom('key'))\n    try:\n        await g\n    except ValueError as e:\n        return str(e)"),
+    Program("kept_gather_options", "@flow\nasync def main() -> Any:\n    g = asyncio.gather(a(1), boom('x'), return_exceptions=True)\n    h = gather(*[slow(i, i) for i in range(4)], limit=2)\n    return [repr(r) for r in await g], await h"),
+    Program("kept_gather_helpers", "async def two(x: Any) -> Any:\n    y = await a(x)\n    return await inc(y)\n@flow\nasync def main() -> Any:\n    tasks = [two(i) for i in range(3)]\n    g = asyncio.gather(*tasks)\n    await a('mid')\n    return await g"),
+    Program("kept_labels", '@flow\nasync def main() -> Any:\n    g = gather(a(1))\n    h = gather(a(2), inc(1))\n    x = await h\n    return x, await g, await gather(a(3))'),
+    Program("kept_race_pick", "@flow\nasync def main() -> Any:\n    r = race(x=slow(3, 'x'), y=event('go', int))\n    w, v = await r\n    return w, v", events=[('1s', 'go', 5)]),
+    Program("kept_branch", 'async def run(g: Any) -> Any:\n    return await g\n@flow\nasync def main() -> Any:\n    return await gather(run(gather(a(1), a(2))), run(gather(inc(1))))'),
+    Program("kept_loop", '@flow\nasync def main() -> Any:\n    out = []\n    for i in range(3):\n        g = gather(a(i), slow(1, i))\n        await inc(i)\n        out.append(await g)\n    return out'),
+    Program("kept_quorum_k", "@flow\nasync def main() -> Any:\n    q = quorum(2, slow(3, 'a'), slow(1, 'b'), late(2, 'x'), slow(4, 'd'))\n    await a(1)\n    return await q"),
+    Program("kept_limit0", '@flow\nasync def main() -> Any:\n    g = gather(a(1), limit=0)\n    try:\n        return await g\n    except ValueError as e:\n        return str(e)'),
+    Program("kept_timeout", "@flow\nasync def main() -> Any:\n    g = gather(slow(9, 1), slow(1, 2))\n    try:\n        async with asyncio.timeout(3):\n            return await g\n    except TimeoutError:\n        return await a('late')"),
+    Program("kept_cancel", "@flow\nasync def main() -> Any:\n    g = gather(slow(50, 1), sleep(70))\n    try:\n        return await g\n    finally:\n        await a('undo')", cancel=10),
+    Program("kept_empty", '@flow\nasync def main() -> Any:\n    g = gather()\n    return await g'),
+    Program("plain_cancel", "@flow\nasync def main() -> Any:\n    try:\n        return await gather(slow(50, 1), sleep(70))\n    finally:\n        await a('undo')", cancel=10),
+    Program("values_cancel", "@flow\nasync def main() -> Any:\n    xs = [slow(50, 1), sleep(70)]\n    try:\n        return await gather(*xs)\n    finally:\n        await a('undo')", cancel=10),
+    Program("limit_none", '@flow\nasync def main() -> Any:\n    n = await a(None)\n    return await gather(*[a(i) for i in range(3)], limit=n)'),
+    Program("branch_list_of_ops", 'async def run(xs: Any) -> Any:\n    return [await x for x in xs]\n@flow\nasync def main() -> Any:\n    return await gather(run([a(1), a(2)]), run([inc(1)]))'),
+    Program("branch_list_of_helpers", 'async def h(x: Any) -> Any:\n    return await a(x)\nasync def run(xs: Any) -> Any:\n    return [await x for x in xs]\n@flow\nasync def main() -> Any:\n    return await gather(run([h(1), h(2)]), run([h(3)]))'),
+)
