@@ -1,6 +1,8 @@
 """Runs from ordinary code: start, result, send, ask and cancel on handles of the local store."""
 
 import json
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -209,5 +211,54 @@ def test_one_process_drives_whatever_a_script_starts_and_leaves_when_all_wait(
 
 def driver_pids(path: Path, pattern: str) -> list[int]:
     with closing(sqlite3.connect(path)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'leases'").fetchone():
+            return []
         rows = connection.execute("SELECT DISTINCT pid FROM leases WHERE run LIKE ?", (pattern,))
         return [int(pid) for (pid,) in rows]
+
+
+LONG = """
+import asyncio
+from perdure import flow, step
+
+
+@step
+async def work(n: int) -> int:
+    await asyncio.sleep(0.3)
+    return n
+
+
+@flow
+async def long(n: int) -> int:
+    return sum([await work(part) for part in range(n)])
+"""
+WAITS = """
+import asyncio
+from app import long
+
+
+async def main() -> None:
+    print(await (await long.start(12, id="l")).result())
+
+
+asyncio.run(main())
+"""
+
+
+def test_whoever_waits_for_a_run_sees_that_its_driver_died(tmp_path: Path) -> None:
+    root = write_project(tmp_path, app=LONG, main=WAITS)
+    waits = subprocess.Popen(
+        [sys.executable, "main.py"], cwd=root, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        path = root / ".perdure" / "runs.db"
+        while not path.exists() or not driver_pids(path, "l"):
+            assert time.monotonic() < deadline, "nobody drives the run"
+            time.sleep(0.05)
+        for pid in driver_pids(path, "%"):
+            os.kill(pid, signal.SIGKILL)
+        out, _ = waits.communicate(timeout=60)
+    finally:
+        waits.kill()
+    assert (waits.returncode, out) == (0, "66\n")

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,28 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
         put_event(store, "r", "x", 1, id="1", now=0.0)
         raise RuntimeError
     assert events(store, "r") == []
+    store.close()
+
+
+def test_what_is_not_synced_keeps_out_of_another_threads_transaction(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "runs.db")
+    begun, done = threading.Event(), threading.Event()
+    synced: list[object] = []
+
+    def keep() -> None:
+        with store.transaction():
+            begun.set()
+            done.wait(0.2)
+            synced.append(store.connection.execute("PRAGMA synchronous").fetchone()[0])
+
+    keeper = threading.Thread(target=keep)
+    keeper.start()
+    assert begun.wait(10)
+    with store.without_sync():
+        assert synced == [2]
+        store.put_if_absent(Key("run/r", "record"), {})
+    done.set()
+    keeper.join()
     store.close()
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["LocalClient", "connect"]
 
 _POLL: Final = 0.05
+_CARE: Final = 2.0
+"""Seconds between looks whether anybody drives the run that is waited for."""
 _programs: Final[dict[tuple[str, str, str], "Program"]] = {}
 """By store, flow and source: a program that sends much reads a flow once."""
 
@@ -51,6 +54,7 @@ class LocalClient:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._cared = -inf
 
     async def start(
         self,
@@ -96,9 +100,8 @@ class LocalClient:
         script.adopt()
         store = self._open()
         try:
-            self._drive(store, find_run(store, run))
             while (record := find_run(store, run)).end is None:
-                await asyncio.sleep(_POLL)
+                await self._pause(store, record)
             return outcome_of(record.end)
         finally:
             store.close()
@@ -118,13 +121,13 @@ class LocalClient:
         try:
             identity = self._put(store, run, event, payload, asks=True)
             while True:
-                ended = find_run(store, run).end is not None
+                record = find_run(store, run)
                 answer = get_reply(store, run, identity)
                 if answer is not None:
                     return Completed(answer.value)
-                if ended:
+                if record.end is not None:
                     return failed(Unanswered(f"run {run} ended before it answered"))
-                await asyncio.sleep(_POLL)
+                await self._pause(store, record)
         finally:
             store.close()
 
@@ -137,6 +140,13 @@ class LocalClient:
             self._drive(store, record)
         finally:
             store.close()
+
+    async def _pause(self, store: SqliteStore, record: RunRecord) -> None:
+        """Wait a little for what a run comes to; whoever drove it may have died meanwhile."""
+        if time.monotonic() - self._cared > _CARE:
+            self._drive(store, record)
+            self._cared = time.monotonic()
+        await asyncio.sleep(_POLL)
 
     def _open(self) -> SqliteStore:
         from perdure.diagnostics import Report

@@ -10,6 +10,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Final, NamedTuple, final
 
 from perdure.local.lease import Leases
@@ -29,7 +30,8 @@ _HOPELESS: Final = 6
 
 
 class _Trouble(NamedTuple):
-    """A program whose process failed so often in a row, and when it may be tried again."""
+    """A program whose process failed so often in a row, and when (on the steady clock) it may be
+    tried again."""
 
     times: int
     until: float
@@ -37,7 +39,11 @@ class _Trouble(NamedTuple):
 
 @final
 class Supervisor:
-    """Has the processes. `command` gives the command line of one program's."""
+    """Has the processes. `command` gives the command line of one program's.
+
+    What is due is so by the wall clock; how long a look or a pause lasts does not hang on it, for
+    it may be set back.
+    """
 
     def __init__(
         self,
@@ -48,7 +54,9 @@ class Supervisor:
         folder: str,
         say: Callable[[str], None],
         owner: str | None = None,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._steady = steady
         self._store = store
         self._command = command
         self._environment = environment
@@ -59,8 +67,7 @@ class Supervisor:
         self._processes: dict[Program, subprocess.Popen[bytes]] = {}
         self._trouble: dict[Program, _Trouble] = {}
         self._seen = -1
-        self._next = 0.0
-        self._cared = 0.0
+        self._next = self._cared = -inf
 
     @property
     def has_work(self) -> bool:
@@ -83,21 +90,23 @@ class Supervisor:
     def look(self, now: float) -> None:
         """See what became of the processes, and start those that are needed."""
         lost = [program for program, process in self._processes.items() if process.poll()]
-        self._reap(now)
-        if lost or now - self._cared > _CARE:
-            self._cared = now
+        steady = self._steady()
+        self._reap(steady)
+        if lost or steady - self._cared > _CARE:
+            self._cared = steady
             self._leases.renew(now)
             self._leases.take_over(now)
         changes = self._store.changes()
-        if changes == self._seen and now < self._next and not lost:
+        if changes == self._seen and steady < self._next and not lost:
             return
         self._seen = changes
         for program in self._wakes.due_programs(now):
-            self._start(program, now)
+            self._start(program, steady)
         # Also without a change: a process that ended may have left runs that became due meanwhile.
-        self._next = min(self._wakes.next_due() or now + 1.0, now + 1.0)
+        due = self._wakes.next_due()
+        self._next = steady + (1.0 if due is None else min(due - now, 1.0))
 
-    def _reap(self, now: float) -> None:
+    def _reap(self, steady: float) -> None:
         for program, process in [*self._processes.items()]:
             code = process.poll()
             if code is None:
@@ -108,13 +117,13 @@ class Supervisor:
                 continue
             times = self._trouble[program].times + 1 if program in self._trouble else 1
             pause = min(2.0 ** (times - 1) / 2, _LONGEST_PAUSE)
-            self._trouble[program] = _Trouble(times, now + pause)
+            self._trouble[program] = _Trouble(times, steady + pause)
             how = f"was killed by signal {-code}" if code < 0 else f"left with {code}"
             self._say(f"the process of {program.flow} {how}; again in {pause:g} s")
 
-    def _start(self, program: Program, now: float) -> None:
+    def _start(self, program: Program, steady: float) -> None:
         trouble = self._trouble.get(program)
-        if program in self._processes or (trouble is not None and now < trouble.until):
+        if program in self._processes or (trouble is not None and steady < trouble.until):
             return
         self._processes[program] = subprocess.Popen(
             self._command(program),

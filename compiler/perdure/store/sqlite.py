@@ -105,12 +105,14 @@ class SqliteStore:
     @contextmanager
     def without_sync(self) -> Generator[None]:
         """Transactions inside survive the end of this process at once, and a loss of power only
-        with the next one that is synced."""
-        self.connection.execute("PRAGMA synchronous=NORMAL")
-        try:
-            yield
-        finally:
-            self.connection.execute("PRAGMA synchronous=FULL")
+        with the next one that is synced. Other threads' transactions keep out meanwhile: theirs
+        are to be synced, and within one the setting cannot change."""
+        with self._lock:
+            self.connection.execute("PRAGMA synchronous=NORMAL")
+            try:
+                yield
+            finally:
+                self.connection.execute("PRAGMA synchronous=FULL")
 
     def get(self, key: Key) -> Item | None:
         """Return the item under this key."""
