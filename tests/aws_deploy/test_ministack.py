@@ -126,6 +126,9 @@ def test_a_run_that_waits_through_a_deploy_ends_on_its_old_code(there: None, fol
         runs.send(run, "go", "go", id=run)
     assert outcome(runs, "before") == Completed(["old", "go", "old", "old flow"])
     assert outcome(runs, "after") == Completed(["new", "go", "new", "old flow"])
+    AwsDeployer().destroy(
+        here(small(folder, FLOW)), lambda line: None, flow=None, with_runs=True, with_data=True
+    )
 
 
 HOOKED = """

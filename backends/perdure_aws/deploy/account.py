@@ -16,6 +16,7 @@ from perdure_aws.deploy.refusals import explained, tell_refusals
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_lambda import LambdaClient
     from types_boto3_s3 import S3Client
     from types_boto3_stepfunctions import SFNClient
 
@@ -111,6 +112,11 @@ class Account:
         session: Any = self._session  # Any: a client without stubs
         found: SecretsManager = session.client("secretsmanager", config=PATIENCE)
         return found
+
+    @cached_property
+    def functions(self) -> "LambdaClient":
+        """Functions and their versions."""
+        return self._session.client("lambda", config=PATIENCE)
 
     @cached_property
     def stepfunctions(self) -> "SFNClient":

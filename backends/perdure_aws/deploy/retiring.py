@@ -1,4 +1,5 @@
-"""Old releases that no run needs any more: their aliases and versions go.
+"""Old releases that no run needs any more: their aliases and versions go, with the versions of
+functions that only they called.
 
 A machine has 100 aliases and 1,000 versions at most (limits.py). The newest releases stay, for
 rollbacks; older ones stay while a run of theirs is under way on any machine of the flow, for it
@@ -6,6 +7,8 @@ may still start children, and while the alias `live` gives them new runs.
 """
 
 import json
+import re
+from collections.abc import Iterable
 
 from perdure_aws.cloudformation.flow import ALIAS
 from perdure_aws.deploy.environment import Deployed, Environment
@@ -13,6 +16,7 @@ from perdure_aws.deploy.machines import Machines, number_of
 
 __all__ = ["KEPT", "retire"]
 
+FUNCTION_VERSION = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]+:\d+")
 KEPT = 20
 """Releases that stay whatever happens."""
 
@@ -40,7 +44,32 @@ def retire(environment: Environment, one: Deployed) -> int:
                 machines.remove_alias(f"{arn}:{name}")
                 if found[name] not in {v for n, v in found.items() if n not in gone}:
                     machines.remove_version(found[name])
+    if gone:
+        _retire_functions(environment, one, releases)
     return len(gone)
+
+
+def _retire_functions(environment: Environment, one: Deployed, machines: Iterable[str]) -> None:
+    """Remove the versions of functions that no version of a machine calls any more.
+
+    What a machine's version calls stands in its definition; what else calls the newest (rules,
+    permissions) names what the stack gives out.
+    """
+    definitions = [
+        json.dumps(environment.machines.definition(version))
+        for arn in machines
+        for version in environment.machines.versions(arn)
+    ]
+    needed = {arn for text in definitions for arn in FUNCTION_VERSION.findall(text)}
+    newest = {text for text in one.stack.outputs.values() if FUNCTION_VERSION.fullmatch(text)}
+    client = environment.account.functions
+    for function in sorted(arn.split(":")[6] for arn in newest):
+        pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+        for found in [found for page in pages for found in page["Versions"]]:
+            arn, version = found.get("FunctionArn", ""), found.get("Version", "")
+            if version != "$LATEST" and arn not in needed | newest:
+                environment.say(f"{one.flow}: retire {arn.rpartition(':function:')[2]}")
+                client.delete_function(FunctionName=function, Qualifier=version)
 
 
 def _releases(machines: Machines, arn: str) -> dict[str, str]:
