@@ -231,6 +231,9 @@ def _prepend(_world: World, arguments: list[Value]) -> Value:
 
 def _map_delete(world: World, arguments: list[Value]) -> Value:
     content, key = _map(arguments[0], "map.delete"), arguments[1]
+    if not isinstance(key, str):
+        world.doubts.about("helper-type", f"map.delete of a key that is {type_name(key)}")
+        raise failure("TypeError", f"map.delete takes text as a key, not {type_name(key)}")
     if key not in content:
         world.doubts.about("helper-type", "map.delete of a key that is not there")
     return {name: value for name, value in content.items() if name != key}
@@ -289,7 +292,8 @@ def _abs(world: World, arguments: list[Value]) -> Value:
 def _math_floor(world: World, arguments: list[Value]) -> Value:
     value = _number(arguments[0], "math.floor")
     if not SMALLEST <= value <= LARGEST:
-        world.doubts.about("conversion", "math.floor")
+        world.doubts.about("conversion", f"math.floor({value})")
+        raise failure("ValueError", "the double is no integer of 64 bits")
     return int(value // 1)
 
 

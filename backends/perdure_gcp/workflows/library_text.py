@@ -54,8 +54,12 @@ def _charset(charset: Value, doubts: Doubts) -> None:
 def _encode(doubts: Doubts, arguments: list[Value]) -> Value:
     text, charset = arguments
     _charset(charset, doubts)
+    return _utf8(_text(text, "text.encode"), doubts)
+
+
+def _utf8(text: str, doubts: Doubts) -> bytes:
     try:
-        return _text(text, "text.encode").encode()
+        return text.encode()
     except UnicodeEncodeError:
         doubts.about("encoding", "half of a character")
         raise failure("ValueError", "the text is no UTF-8") from None
@@ -165,14 +169,14 @@ def _url_encode(doubts: Doubts, arguments: list[Value]) -> Value:
     (text,) = _texts(arguments, "text.url_encode")
     if re.search(r"[!'()*~$,:;@=+]", text):
         doubts.about("encoding", f"text.url_encode of {text!r}")
-    return quote(text, safe="")
+    return quote(_utf8(text, doubts), safe="")
 
 
 def _url_encode_plus(doubts: Doubts, arguments: list[Value]) -> Value:
     (text,) = _texts(arguments, "text.url_encode_plus")
     if re.search(r"[!'()*~$,:;@=]", text):
         doubts.about("encoding", f"text.url_encode_plus of {text!r}")
-    return quote_plus(text)
+    return quote_plus(_utf8(text, doubts))
 
 
 TEXT: Final[Mapping[str, Callable[[Doubts, list[Value]], Value]]] = {
