@@ -13,7 +13,7 @@ is the last answer, with what a native step told along (`along`). It is made an 
     starts, limit                    of a fork: the states that branches begin with
     steps, since                     of the execution: see `perdure_gcp.generations`
     end, value, error                how a branch, or the flow, ended
-    over, seconds                    of a wait: decided, or how long to listen
+    over, seconds, forever           of a wait: decided, or how long to listen; no time ends it
 """
 
 import dataclasses
@@ -313,7 +313,7 @@ def _waiting(
     assert isinstance(number, int), "rounds are counted"
     listen = min(LONGEST_ROUND, ROUND_SECONDS * 2 ** min(number, 10))
     seconds = listen if left is None else min(listen, int(left))
-    return {**state, "over": False, "go": "on", "seconds": seconds}
+    return {**state, "over": False, "go": "on", "seconds": seconds, "forever": left is None}
 
 
 def _decided(

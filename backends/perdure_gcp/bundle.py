@@ -14,7 +14,17 @@ from perdure.codec import Json
 
 __all__ = ["bundle_files"]
 
-TARGET = ("__init__", "answers", "firestore", "forks", "generations", "google", "handler", "keys")
+TARGET = (
+    "__init__",
+    "answers",
+    "ended",
+    "firestore",
+    "forks",
+    "generations",
+    "google",
+    "handler",
+    "keys",
+)
 """Modules of `perdure_gcp` that run in a bundle."""
 MAIN = b"""from perdure_gcp.handler import serve
 

@@ -17,12 +17,23 @@ from perdure.codec import Json
 from perdure.sites.executions import generation_name
 from perdure.sites.keep import keep
 from perdure.sites.state import fields, text
+from perdure.store.protocol import FORMAT, Key
+from perdure.store.records import partition_of
 from perdure_gcp.keys import key
 
 if TYPE_CHECKING:
     from perdure.sites.host import Host
+    from perdure.store.protocol import RunStore
 
-__all__ = ["HANDED_OVER", "argument_of", "counted", "hand_over", "is_due", "without_steps"]
+__all__ = [
+    "HANDED_OVER",
+    "argument_of",
+    "counted",
+    "hand_over",
+    "is_due",
+    "latest",
+    "without_steps",
+]
 
 HANDED_OVER: Final = "handed over"
 """How an answer says it (`go`)."""
@@ -79,6 +90,7 @@ def hand_over(host: "Host", ask: Mapping[str, Json], data: Mapping[str, Json]) -
         "kept": keep(host.store, {**data, "generation": generation + 1}),
     }
     host.executions.start(text(ask["flow"]), name, given)
+    _note(host.store, text(run["id"]), generation + 1)
     return {"go": key(HANDED_OVER), "value": f"goes on in {name}"}
 
 
@@ -90,6 +102,27 @@ def _steps(state: Mapping[str, Json]) -> int:
         if isinstance(end, str):
             steps += STEPS_OF_A_REQUEST + _number(fields(json.loads(end)).get("steps", "0"))
     return steps
+
+
+def latest(store: "RunStore", run: str) -> int:
+    """Which execution the run is in."""
+    item = store.get(_key(run))
+    number = 1 if item is None else item.body["number"]
+    assert isinstance(number, int), "generations are counted"
+    return number
+
+
+def _note(store: "RunStore", run: str, number: int) -> None:
+    body: dict[str, Json] = {"format": FORMAT, "number": number}
+    item = store.get(_key(run))
+    if item is None:
+        store.put_if_absent(_key(run), body)
+    elif latest(store, run) < number:
+        store.replace(_key(run), item.version, body)
+
+
+def _key(run: str) -> Key:
+    return Key(partition_of(run), "generation")
 
 
 def _with_steps(end: str, steps: int) -> str:

@@ -16,7 +16,7 @@ from perdure.store.protocol import FORMAT, Key, RunStore
 from perdure_gcp.firestore import Send
 from perdure_gcp.generations import argument_of
 
-__all__ = ["Callbacks", "Executions", "Session"]
+__all__ = ["API", "Callbacks", "Executions", "Session"]
 
 TOKEN_URL: Final = (
     "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token"

@@ -29,8 +29,9 @@ from perdure.sites.operations import Attempt
 from perdure.sites.state import fields, text
 from perdure.store.protocol import Versions
 from perdure_gcp.answers import answer
+from perdure_gcp.ended import execution_of, record_end
 from perdure_gcp.firestore import FirestoreStore, Send
-from perdure_gcp.google import Callbacks, Executions, Session
+from perdure_gcp.google import API, Callbacks, Executions, Session
 
 __all__ = ["Service", "WrongPython", "serve"]
 
@@ -60,6 +61,9 @@ class Service:
     def respond(self, body: bytes) -> bytes:
         """The answer to one request; what it raises is a lost attempt to the workflow."""
         asked: dict[str, Json] = json.loads(body)
+        if "message" in asked:
+            self._ended(fields(asked["message"]))
+            return b"{}"
         host = self._hosts(text(fields(asked["ask"])["flow"]))
         return json.dumps(answer(host, asked, self), ensure_ascii=False).encode()
 
@@ -68,6 +72,19 @@ class Service:
         line: dict[str, Json] = {"message": "perdure", "site": event.get("site"), **said}
         line.pop("next", None)
         print(json.dumps(line), flush=True)
+
+    def _ended(self, message: Mapping[str, Json]) -> None:
+        """A log entry says that an execution has ended badly: pushed until this does not raise."""
+        found = execution_of(message)
+        flows = {path.rpartition("/")[2]: flow for flow, path in self._workflows.items()}
+        if found is None or found[0] not in flows:
+            return
+        flow = flows[found[0]]
+        url = f"{API}{self._workflows[flow]}/executions/{found[1]}"
+        status, execution = self._send("GET", url)
+        if status != 200 or not isinstance(execution, Mapping):
+            raise RuntimeError(f"Workflows answers {status} to a question about {found[1]}")
+        record_end(self._hosts(flow), execution)
 
     def _host(self, flow: str) -> Host:
         """Everything of one flow that outlives a request."""

@@ -1,8 +1,12 @@
 """Texts as they stand in expressions: what workflow and sites must spell alike."""
 
 import hashlib
+from typing import Final
 
-__all__ = ["key"]
+__all__ = ["YEAR", "key"]
+
+YEAR: Final = 31_536_000
+"""Seconds that an execution lasts at most: the limit `execution_seconds`."""
 
 
 def key(text: str) -> str:

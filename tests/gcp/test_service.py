@@ -39,6 +39,39 @@ kept = sorted(one["fields"]["sort"]["stringValue"] for one in firestore.document
 print(json.dumps({"said": said, "same": said["go"] == again["go"], "loaded": loaded, "kept": kept}))
 """
 
+ENDED = """
+import base64, importlib.util, json, sys
+sys.path[:] = [sys.argv[1], *json.loads(sys.argv[2])]
+spec = importlib.util.spec_from_file_location("cloud", sys.argv[3])
+cloud = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(cloud)
+from perdure.store.runs import get_run
+from perdure_gcp.firestore import FirestoreStore
+from perdure_gcp.handler import Service
+firestore = cloud.Firestore()
+asked = json.loads(sys.argv[4])
+ended = {"state": "FAILED", "argument": json.dumps({"state": asked["state"]["state"]}),
+         "error": {"payload": json.dumps({"tags": ["ResourceLimitError"], "message": "steps"})}}
+def send(method, url, body=None):
+    if "workflowexecutions" not in url:
+        return firestore(method, url, body)
+    assert (method, url.rpartition("/v1/")[2]) == (
+        "GET", "projects/demo/locations/here/workflows/saga/executions/0001"), url
+    return 200, ended
+workflow = "projects/demo/locations/here/workflows/saga"
+named = json.dumps({"examples.saga:saga": workflow})
+service = Service(send, {"PERDURE_PROJECT": "demo", "PERDURE_WORKFLOWS": named})
+service.respond(json.dumps(asked).encode())
+entry = {"resource": {"labels": {"workflow_id": "saga"}}, "jsonPayload": {"state": "FAILED"},
+         "labels": {"workflows.googleapis.com/execution_id": "0001"}}
+message = {"data": base64.b64encode(json.dumps(entry).encode()).decode()}
+before = get_run(FirestoreStore(send, "demo"), "order-1").end
+for _ in range(2):  # a push may come twice
+    service.respond(json.dumps({"message": message}).encode())
+end = get_run(FirestoreStore(send, "demo"), "order-1").end
+print(json.dumps({"before": before, "status": end.status, "error": end.error}))
+"""
+
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -50,7 +83,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_bundle_answers_with_the_standard_library_alone(bundle: Path) -> None:
+def told(bundle: Path, script: str) -> dict[str, Json]:
+    """What a script prints that sees the bundle and the standard library alone."""
     given: Json = {
         "run": {"id": "order-1", "seed": "0" * 32},
         "input": encode_slots(dict(CASES["saga-shipped"].arguments)),
@@ -66,15 +100,27 @@ def test_the_bundle_answers_with_the_standard_library_alone(bundle: Path) -> Non
     asked = json.dumps({"ask": ask, "state": state, "token": ""})
     paths = json.dumps([path for path in sys.path if path and str(ROOT) not in path])
     done = subprocess.run(
-        [sys.executable, "-S", "-c", FIRST, str(bundle), paths, str(CLOUD), asked],
+        [sys.executable, "-S", "-c", script, str(bundle), paths, str(CLOUD), asked],
         capture_output=True, text=True, check=False, cwd=bundle,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Json] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_the_bundle_answers_with_the_standard_library_alone(bundle: Path) -> None:
+    found = told(bundle, FIRST)
     assert found["loaded"] == []
     assert found["same"]
-    assert "record" in found["kept"]
+    assert "record" in str(found["kept"])
+    assert isinstance(found["said"], dict)
     assert set(found["said"]) >= {"state", "time", "go", "late", "decisions"}
+
+
+def test_the_end_of_an_execution_that_workflows_ended_is_recorded(bundle: Path) -> None:
+    found = told(bundle, ENDED)
+    assert (found["before"], found["status"]) == (None, "failed")
+    assert "LimitExceeded" in str(found["error"])
 
 
 def test_the_bundle_has_a_start_and_says_what_it_is(bundle: Path) -> None:

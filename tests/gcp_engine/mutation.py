@@ -35,7 +35,7 @@ __all__ = ["ENGINE", "TESTS", "all_mutants", "explained"]
 TESTS = Path(__file__).parent
 ENGINE = TESTS.parent.parent / "backends" / "perdure_gcp" / "workflows"
 PACKAGE = "perdure_gcp.workflows"
-CPU_SECONDS = 60
+CPU_SECONDS = 8
 SLOW_SECONDS = 1.0
 """A test that takes longer is not asked."""
 MEMORY_BYTES = 4 << 30

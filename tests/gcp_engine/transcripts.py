@@ -158,10 +158,10 @@ def operators() -> Iterator[str]:
         for base, key in itertools.product(bases, keys)
     )
     yield "base[key][then] = 9"
-    paths: list[list[Value]] = [["a", 0], ["x", "y"], ["1", "b"], [1, 0], [1, 5], ["1", "b", 0]]
+    paths: list[Sequence[Value]] = [["a", 0], ["x", "y"], ["1", "b"], [1, 0], [1, 5], ["1", "b", 0]]
     paths += [[key] for key in keys]
     yield from grouped(
-        (f"{shown(base)}{shown(path)}", ended(partial(replaced, base, path, 9)))
+        (f"{shown(base)}{shown([*path])}", ended(partial(replaced, base, [*path], 9)))
         for base, path in itertools.product(bases, paths)
     )
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import final
 
-from perdure.codec import Json, decode_error, encode
+from perdure.codec import Json, encode
 from perdure.diagnostics import Refused
 from perdure.driver import FlowName
 from perdure.errors import InvalidInput
@@ -28,7 +28,6 @@ from perdure.sites.keep import unkept
 from perdure.sites.site import invoke
 from perdure.sites.state import fields, text
 from perdure.store.protocol import RunStore, Versions
-from perdure.store.runs import find_run
 from perdure.testing.bundles import Loaded, active_bundle
 from perdure.testing.machine_runs import (
     Compiled,
@@ -217,13 +216,6 @@ class Test:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def _recorded_error(self) -> BaseException | None:
-        """How the run failed, if a site has recorded that: whole, however long its text is."""
-        recorded = find_run(self.run.store, RUN_ID).end
-        if recorded is None or recorded.error is None:
-            return None
-        return decode_error(recorded.error)
-
     def result(self, execution: Execution, spans: Spans) -> Result:
         """The result of the run, with the trace that its sites reported."""
         entries = self.run.entries(spans, over=execution.status != "RUNNING")
@@ -239,7 +231,7 @@ class Test:
                 error, end = asyncio.CancelledError(), End("cancelled")
             case _:
                 place = spans.place(execution.states[-1]) if execution.states else None
-                error = self._recorded_error() or error_of(
+                error = self.run.recorded_error() or error_of(
                     execution.status, execution.error, execution.cause, place
                 )
                 end = self.run.failed_with(error)

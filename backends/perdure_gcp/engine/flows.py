@@ -9,13 +9,14 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import final
 
-from perdure.codec import Json, decode_error, encode
+from perdure.codec import Json, encode
 from perdure.diagnostics import Refused
 from perdure.driver import FlowName
-from perdure.errors import InvalidInput, LimitExceeded
+from perdure.errors import InvalidInput
 from perdure.machine.ir import Machines
 from perdure.runtime.values import encode_input
 from perdure.sites.executions import execution_name
@@ -35,6 +36,7 @@ from perdure.testing.request import RUN_ID, RUN_SEED, Request, Result, ScriptedE
 from perdure.testing.spans import Spans
 from perdure.trace import End, Trace
 from perdure_gcp.answers import answer
+from perdure_gcp.ended import record_end
 from perdure_gcp.engine.invocations import Invocation, invoke
 from perdure_gcp.generations import argument_of
 from perdure_gcp.target import GcpTarget, folder_of, sites_of
@@ -93,6 +95,8 @@ class Test:
         self.run = MachineRun(request, loaded, store)
         self.started: dict[str, Execution] = {}
         """Executions by the name that their run gives them."""
+        self.waits_for_ever = False
+        """The last answer was to a wait that nothing but an event ends."""
         self.generations: list[Execution] = []
         """Those that the run went through."""
         self.branches: list[Execution] = []
@@ -109,7 +113,7 @@ class Test:
     def execute(self, flow: str, arguments: Json) -> Execution:
         """The run itself, to its end."""
         given: dict[str, Json] = {"run": {"id": RUN_ID, "seed": RUN_SEED}, "input": arguments}
-        execution = self.project.start(flow, argument_of(given))
+        execution = self.start(flow, argument_of(given))
         self.started[execution_name(RUN_ID)] = execution
         self.generations.append(execution)
         known = 0
@@ -117,6 +121,28 @@ class Test:
             known = len(self.generations)
             self.project.run_all(until=self.generations[-1])
         return self.generations[-1]
+
+    def start(self, flow: str, argument: dict[str, Json]) -> Execution:
+        """An execution; its end is told to the sites, as the log of the real one would."""
+        execution = self.project.start(flow, argument)
+        began = self.project.clock
+        execution.ended.append(lambda: self._ended(execution, argument, began))
+        return execution
+
+    def _ended(self, execution: Execution, argument: Mapping[str, Json], began: float) -> None:
+        if _is_a_year_old(execution) and self.waits_for_ever:
+            return  # nothing but the engine's own limit ends it
+        host = self._host(execution.workflow, Invocation(self.project, _nothing))
+        record_end(
+            host,
+            {
+                "state": execution.state,
+                "argument": json.dumps(argument),
+                "startTime": _moment(began),
+                "endTime": _moment(self.project.clock),
+                "error": {"payload": json.dumps(execution.error)},
+            },
+        )
 
     # --- the sites' service ---------------------------------------------------------------------
 
@@ -131,6 +157,7 @@ class Test:
         except BaseException as error:
             self.run.failure = self.run.failure or error
             raise
+        self.waits_for_ever = said.get("forever") is True
         return Response(200, json.dumps(said, ensure_ascii=False).encode())
 
     def _host(self, flow: str, invocation: Invocation) -> Host:
@@ -177,13 +204,13 @@ class Test:
                 end = End("done", encode(value))
             case "ACTIVE":
                 end = End("waiting")
-            case "CANCELLED":
-                error, end = asyncio.CancelledError(), End("cancelled")
-            case "FAILED" if _is_a_year_old(execution):
-                end = End("waiting")  # nothing but the engine's own limit ends it
-            case "FAILED":
-                error = _error_of(execution)
-                end = self.run.failed_with(error)
+            case "FAILED" if _is_a_year_old(execution) and self.waits_for_ever:
+                end = End("waiting")
+            case "FAILED" | "CANCELLED":
+                error = self.run.recorded_error() or asyncio.CancelledError()
+                is_cancelled = isinstance(error, asyncio.CancelledError)
+                stopped = is_cancelled and execution.state == "CANCELLED"
+                end = End("cancelled") if stopped else self.run.failed_with(error)
         return Result(
             Trace(entries, end, frozenset(self.run.ended)),
             result=value,
@@ -207,7 +234,7 @@ class Executions:
         """A new execution, once for each name: of a run, or of a branch."""
         if name in self.test.started:
             return
-        execution = self.test.project.start(flow, argument_of(given))
+        execution = self.test.start(flow, argument_of(given))
         self.test.started[name] = execution
         if "branch" in given:
             self.test.branches.append(execution)
@@ -250,17 +277,9 @@ def _is_a_year_old(execution: Execution) -> bool:
     return tags == ["TimeoutError"]  # those of the flow have our own name too
 
 
-def _error_of(execution: Execution) -> BaseException:
-    """The flow's own error, or the limit of Workflows that ended it."""
-    error = execution.error
-    if not isinstance(error, dict):
-        return RuntimeError(repr(error))
-    encoded, message, tags = error.get("error"), error.get("message"), error.get("tags")
-    if isinstance(encoded, str):
-        return decode_error(json.loads(encoded))
-    if isinstance(message, str) and isinstance(tags, list):
-        if "MemoryLimitExceededError" in tags:
-            return LimitExceeded(f"memory_bytes: {message}")
-        if "ResourceLimitError" in tags:
-            return LimitExceeded(message)
-    return RuntimeError(repr(error))
+def _moment(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _nothing(_invocation: Invocation) -> Response:
+    raise AssertionError("what is told of an end is not an invocation that answers")

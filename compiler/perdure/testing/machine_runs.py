@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, final
 
 from perdure.backend import Artifacts, MachineTarget
-from perdure.codec import Json, decode, decode_slots, encode
+from perdure.codec import Json, decode, decode_error, decode_slots, encode
 from perdure.diagnostics import Refused, Report
 from perdure.driver import FlowName, build_machines, build_program, check_flow
 from perdure.errors import InvalidInput
@@ -179,6 +179,13 @@ class MachineRun:
         record = find_run(self.store, RUN_ID).end
         assert record is not None, "the last site has recorded the end"
         return decode(record.value)
+
+    def recorded_error(self) -> BaseException | None:
+        """How the run failed, if that is recorded: whole, however long its text is."""
+        recorded = find_run(self.store, RUN_ID).end
+        if recorded is None or recorded.error is None:
+            return None
+        return decode_error(recorded.error)
 
     def failed_with(self, error: BaseException) -> End:
         """The end of a run that failed, or that was cancelled and says so."""
