@@ -228,8 +228,8 @@ class _Printer:
                 return [mark(statement.span), *self._context(statement)]
             case Try():
                 return [self._try(statement)]
-            case If(test=test, then=then, orelse=orelse):
-                return [ast.If(test, self._body(then), self.block(orelse))]
+            case If():
+                return [self._if(statement)]
             case Match():
                 return [self._match(statement)]
             case While():
@@ -279,6 +279,19 @@ class _Printer:
             self.block(node.orelse),
             self.block(node.final),
         )
+
+    def _if(self, node: If) -> ast.stmt:
+        """A generation that begins at a loop in it goes there, whatever the test would say now."""
+        test = node.test
+        elsewhere = labels_in(node._replace(then=()), self._loops)
+        if elsewhere:
+            resumed = self._plain("resumes", *map(ast.Constant, elsewhere))
+            test = ast.BoolOp(ast.And(), [ast.UnaryOp(ast.Not(), resumed), test])
+        here = labels_in(node._replace(orelse=()), self._loops)
+        if here:
+            test = ast.BoolOp(ast.Or(), [self._plain("resumes", *map(ast.Constant, here)), test])
+        then = self.entered(node.then) or [ast.Pass()]
+        return ast.If(test, then, self.entered(node.orelse))
 
     def _match(self, node: Match) -> ast.stmt:
         cases = [

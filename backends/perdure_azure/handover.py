@@ -1,19 +1,41 @@
 """Loops of a flow at whose head a run may go on under an empty history, and what lives there.
 
-These are loops with operations in them that stand in the flow's body itself or in the body of a
-`try` there; every value that is needed later has to be bound for certain, and no function of the
-flow may share its variables.
+These are loops with operations in them that stand in the flow's body itself, or there in the body
+of a `try` or in an `if`; every value that is needed later has to be bound for certain, and no
+function of the flow may share its variables.
+
+A loop elsewhere that nothing in it ends would make a history long without end: `endless` finds it.
 """
 
 import ast
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, cast
 
-from perdure.ir import Block, Call, For, Fork, Function, Group, Op, Pure, Slot, Stmt, Try, While
+from perdure.ir import (
+    Block,
+    Call,
+    Deadline,
+    Exit,
+    ExitKind,
+    For,
+    Fork,
+    Function,
+    Group,
+    If,
+    Op,
+    OpKind,
+    Program,
+    Pure,
+    Slot,
+    Stmt,
+    Try,
+    Unlowered,
+    While,
+)
 from perdure.liveness import liveness
 from perdure.passes.blocks import children
 
-__all__ = ["Head", "labels_in", "loop_heads"]
+__all__ = ["Head", "endless", "labels_in", "loop_heads"]
 
 SHORT = 50
 """A loop over a `range` of so many, or over a display, never makes a history long."""
@@ -73,11 +95,16 @@ def _possibly_bound(node: object) -> Iterator[Slot]:
 
 
 def labels_in(statement: Stmt, heads: Mapping[int, Head]) -> list[str]:
-    """The loops within a `try`."""
-    if not isinstance(statement, Try):
-        return []
+    """The loops within a `try` or an `if`."""
+    match statement:
+        case Try(body=body):
+            within = body
+        case If(then=then, orelse=orelse):
+            within = (*then, *orelse)
+        case _:
+            return []
     found: list[str] = []
-    for inner in statement.body:
+    for inner in within:
         head = heads.get(id(inner))
         found += [head.label] if head is not None else labels_in(inner, heads)
     return found
@@ -92,6 +119,9 @@ def _loops(block: Block, bound: set[Slot]) -> Iterator[tuple[While | For, frozen
                 yield statement, frozenset(bound)
             case Try(body=body):
                 yield from _loops(body, bound)
+            case If(then=then, orelse=orelse):
+                yield from _loops(then, bound)
+                yield from _loops(orelse, bound)
             case Pure(code=code):
                 bound |= {name for part in code for name in _bound_by(part)}
                 bound -= {name for part in code for name in _deleted(part)}
@@ -107,6 +137,61 @@ def _has_operations(statement: Stmt) -> bool:
             return True
         case _:
             return any(_has_operations(each) for block in children(statement) for each in block)
+
+
+def endless(program: Program) -> Iterator[While | For]:
+    """Loops with operations that nothing ends, where a run cannot hand over."""
+    for function in program.functions:
+        nested = any(
+            other.ref.qualname.rpartition(".")[0] == function.ref.qualname
+            for other in program.functions
+        )
+        heads = loop_heads(function) if function.kind == "flow" and not nested else {}
+        for loop in _endless(function.body):
+            if id(loop) not in heads:
+                yield loop
+
+
+def _endless(block: Block) -> Iterator[While | For]:
+    for statement in block:
+        if isinstance(statement, While | For) and _never_ends(statement):
+            if _has_operations(statement):
+                yield statement
+        else:
+            for inner in children(statement):
+                yield from _endless(inner)
+
+
+def _never_ends(loop: While | For) -> bool:
+    match loop:
+        case While(test=ast.Constant(value=value)) if value:
+            pass
+        case For(iterable=ast.Call(func=ast.Attribute(attr="count") | ast.Name(id="count"))):
+            pass
+        case _:
+            return False
+    return not any(_leaves(statement, inner=False) for statement in loop.body)
+
+
+def _leaves(statement: Stmt, *, inner: bool) -> bool:
+    """Whether it may end the loop around it; `break` of a loop in it does not."""
+    match statement:
+        case Exit(kind=kind):
+            return kind in (ExitKind.RETURN, ExitKind.RAISE) or (
+                kind is ExitKind.BREAK and not inner
+            )
+        case Unlowered() | Deadline():
+            return True
+        case Op(kind=OpKind.EVENT, arguments=arguments):
+            # One that times out leaves by its error.
+            return any(argument.name == "timeout" for argument in arguments)
+        case Pure(code=code):
+            return any(isinstance(each, ast.Raise | ast.Assert) for each in code)
+        case _:
+            inner = inner or isinstance(statement, While | For)
+            return any(
+                _leaves(each, inner=inner) for block in children(statement) for each in block
+            )
 
 
 def _is_short(loop: While | For) -> bool:

@@ -45,3 +45,27 @@ async def talks(n: int) -> list[int]:
     finally:
         got.append(await work(len(got)))
     return got
+
+
+@flow
+async def chosen(n: int) -> list[object]:
+    """Loops in both ways of an `if`, in a `try`, with something before and after each."""
+    seen: list[object] = []
+    try:
+        if await work(n) % 2:
+            seen.append("odd")
+            for i in range(n):
+                seen[-1] = await work(i)
+            seen.append("even after all")
+        elif (m := n) > 60:
+            total = 0
+            while total < m:
+                total = await work(total)
+            seen.append(total)
+        else:
+            seen.append("none")
+    finally:
+        seen.append(await work(len(seen)))
+    while len(seen) < n:
+        seen.append(await work(0))
+    return [seen[0], seen[1], len(seen)]

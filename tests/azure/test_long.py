@@ -11,6 +11,9 @@ from tests.azure.engines import ENGINES
 
 pytest.importorskip("azure.durable_functions", reason="version 2 needs Python 3.13")
 
+from perdure.frontend.loader import RefusedError
+from perdure_azure.engine.compiled import compiled
+
 FLOWS = Path(__file__).parent / "long.py"
 
 
@@ -30,6 +33,58 @@ def test_a_long_loop_goes_on_under_a_short_history(flow: str, engine: str) -> No
     got = both(flow, 150, engine)
     assert got.status == "done"
     assert len(got.history) < 150
+
+
+@pytest.mark.parametrize("n", [20, 99, 100])
+def test_a_loop_in_an_if_hands_over_too(n: int) -> None:
+    got = both("chosen", n)
+    assert len(got.history) < 150
+
+
+ENDLESS = """import itertools
+from contextlib import suppress
+from perdure import event, flow, race, sleep, step
+
+@step
+async def beat(n: int) -> int: ...
+
+async def helper(n: int) -> None:
+    HERE
+
+@flow
+async def main(n: int) -> str:
+    winner, _ = await race(done=event("done"), beating=helper(n))
+    return winner
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "refused"),
+    [
+        ("while True:\n        await beat(n)", True),
+        ("while 1:\n        await beat(n)\n        for n in (1, 2):\n            break", True),
+        ("for n in itertools.count():\n        await beat(n)", True),
+        ("if n:\n        while True:\n            await sleep(n)", True),
+        ("while n:\n        await beat(n)", False),
+        ("while True:\n        n += 1", False),
+        ("while True:\n        if await beat(n):\n            break", False),
+        ("while True:\n        for n in (1, 2):\n            return await sleep(n)", False),
+        ("while True:\n        await event('x', timeout='1d')", False),
+        ("for n in range(9):\n        await beat(n)", False),
+    ],
+)
+def test_a_loop_without_end_is_refused_where_no_run_hands_over(
+    loop: str, refused: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "flows.py"
+    file.write_text(ENDLESS.replace("HERE", loop))
+    (tmp_path / "pyproject.toml").write_text("[tool.perdure]\n")
+    if not refused:
+        compiled(file, "main")
+        return
+    with pytest.raises(RefusedError) as error:
+        compiled(file, "main")
+    assert [each.rule.code for each in error.value.analysis.report.diagnostics] == ["PDR308"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -80,8 +80,8 @@ class Worker:
         )
         request = SimpleNamespace(request=SimpleNamespace(invocation_request=invocation))
         answer = self._must(self._runner.run(self._worker.invocation_request(request)))
-        values: dict[str, Any] = vars(answer.return_value)
-        return next(iter(values.values()))
+        value: Any = answer.return_value
+        return value.json if hasattr(value, "json") else value.string
 
     def close(self) -> None:
         """Stop its threads."""

@@ -45,6 +45,14 @@ TOO_MANY_BRANCHES = Rule(
     "gather them in the flow itself without `fail_fast`, or in groups of at most {limit}",
     "Engines limit how many branches one execution may start.",
 )
+ENDLESS_HERE = Rule(
+    "PDR308",
+    "{what} stands here, and {target} begins a new history only at a loop of the flow's own body",
+    "move the loop into a flow of its own, and await that",
+    "An engine keeps the history of an execution, and replays it or limits it. A run goes on under "
+    "a new one at the head of a loop in the body of its flow, where all that lives is known; in a "
+    "branch, a helper or a `with` there is no such place, and the history would grow without end.",
+)
 NOT_LOWERED = Rule(
     "PDR390",
     "{target} does not lower {what} yet (line {line})",
