@@ -21,6 +21,7 @@ from typing import assert_never, final
 from perdure.codec import Json, encode_error
 from perdure.errors import StepLost
 from perdure.ir import StepInfo
+from perdure.machine.chains import chain_of, swallowed
 from perdure.machine.ir import (
     Await,
     Child,
@@ -129,6 +130,7 @@ class ScopeStates:
         self.ending = ending
         self.states: States = {}
         self.by_name = {state.name: state for state in scope.states}
+        self._swallowed = swallowed(scope)
         self.before: dict[str, list[Native]] = {}
         for state in scope.states:
             if isinstance(state, Await | Sleep | Spawn | Child):
@@ -144,7 +146,8 @@ class ScopeStates:
             case Route():
                 self.put(state, self._site(state, ROUTE_SECONDS))
             case Choose():
-                self.put(state, self._choose(state))
+                if state.name not in self._swallowed:
+                    self.put(state, self._choose(state))
             case Sleep():
                 waits.sleep(self, state)
             case Await():
@@ -308,16 +311,16 @@ class ScopeStates:
             }
             for way in state.raised
         ]
-        exits = list(state.exits)
-        for name, edge in exits[:-1]:
-            decided = jsonata.member(f"{INPUT}.decisions", state.decision or "")
+        cases, onward = chain_of(self.scope, state)
+        for case in cases:
+            decided = jsonata.member(f"{INPUT}.decisions", case.decision)
             rules.append(
                 {
-                    "Condition": expression(jsonata.equals(decided, name)),
-                    "Next": self.name(edge.to),
+                    "Condition": expression(jsonata.equals(decided, case.name)),
+                    "Next": self.name(case.edge.to),
                 }
             )
-        last = self.name(exits[-1][1].to) if exits else None
+        last = None if onward is None else self.name(onward.to)
         if not rules and last is not None:
             return {"Type": "Pass", "Next": last}
         return {"Type": "Choice", "Choices": rules, **({"Default": last} if last else {})}

@@ -8,10 +8,12 @@ fails without a handler ends the execution in the state it happened in.
 from collections.abc import Iterator, Sequence
 from typing import Final, assert_never, final
 
+from perdure.explain.counting import times
 from perdure.explain.graph import Inside, Kind, Left
 from perdure.explain.model import Counts, FlowExplained, Price, Unit
 from perdure.explain.notes import Said
 from perdure.ir import OpKind
+from perdure.machine.chains import follows, swallowed
 from perdure.machine.ir import (
     Await,
     Child,
@@ -70,6 +72,8 @@ class AwsExplainer:
         match state:
             case Run() | Route():
                 return TASK
+            case Choose() if state.name in swallowed(inside.scope):
+                return {}
             case Choose():
                 return PLAIN
             case Sleep():
@@ -93,6 +97,8 @@ class AwsExplainer:
 
     def left(self, inside: Inside, state: State, kind: Kind, name: str, to: State) -> Left:
         """A site ends its scope by itself; Choice, Pass and Wait have one event more, counted."""
+        if isinstance(state, Choose) and kind == "decided":
+            return Left(_looked_through(inside, state, name, to))
         is_site = isinstance(state, Run | Route)
         if is_site and kind == "next" and isinstance(to, Done) and _ending(inside).done == "data":
             return Left(EXITED, ends=True)
@@ -127,6 +133,8 @@ class AwsExplainer:
                 return Said(f"Task `{state.name}`", f"`{op.kind}` writes to the run store")
             case Route():
                 return Said(f"Task `{state.name}`", _route(inside, state))
+            case Choose() if state.name in swallowed(inside.scope):
+                return Said("Choice before it", "a site has decided both at once")
             case Choose() if state.decision is None:
                 return Said(f"Choice `{state.name}`", "an error behind the step leads elsewhere")
             case Choose():
@@ -190,6 +198,13 @@ def _fork(state: Spawn) -> str:
     if state.fork.over is not None:
         return "Map"
     return "Parallel" if state.branches else "Pass"
+
+
+def _looked_through(inside: Inside, state: Choose, name: str, to: State) -> Counts:
+    """A Choice looks through to the one behind its last exit, which may stand for others too."""
+    edge = dict(state.exits)[name]
+    through = follows(state, edge, to) and to.name not in swallowed(inside.scope)
+    return times(-1, PLAIN) if through else {}
 
 
 def _is_native(inside: Inside, state: Sleep) -> bool:

@@ -13,6 +13,7 @@ from perdure.explain.graph import Inside, Kind, Left
 from perdure.explain.model import Counts, FlowExplained, Price, Unit
 from perdure.explain.notes import Said
 from perdure.ir import OpKind
+from perdure.machine.chains import follows, swallowed
 from perdure.machine.graph import scopes
 from perdure.machine.ir import (
     Await,
@@ -89,6 +90,8 @@ class GcpExplainer:
         match state:
             case Run() | Route():
                 return SITE
+            case Choose() if state.name in swallowed(inside.scope):
+                return {}
             case Choose():
                 return _steps(1)
             case Sleep() if _is_native(inside, state):
@@ -121,6 +124,9 @@ class GcpExplainer:
             case Run() | Route():
                 went = _steps(int(_has_ways(inside, state)))
                 return Left(plus(went, _steps(int(kind == "lost"))))
+            case Choose() if kind == "decided":
+                through = follows(state, dict(state.exits)[name], to)
+                return Left(_steps(-int(through and to.name not in swallowed(inside.scope))))
             case Choose() if kind == "raised":
                 if not name:
                     return Left(_failing(inside), ends=True)
@@ -164,6 +170,8 @@ class GcpExplainer:
                 return Said(f"call site {name}", f"`{op.kind}` writes to the run store")
             case Route():
                 return Said(f"call site {name}", _route(inside, state))
+            case Choose() if state.name in swallowed(inside.scope):
+                return Said("switch before it", "a site has decided both at once")
             case Choose():
                 return Said(f"switch {name}", "a site has decided; the step entries show it")
             case Sleep() if _is_native(inside, state):

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import assert_never, final
 
 from perdure.codec import Json
+from perdure.machine.chains import chain_of, swallowed
 from perdure.machine.graph import scopes
 from perdure.machine.ir import (
     Await,
@@ -105,6 +106,7 @@ class Routine:
         self._scope = scope
         self._names = Names()
         self._by_name = {state.name: state for state in scope.states}
+        self._swallowed = swallowed(scope)
         self._steps: list[Json] = []
         self._after: list[tuple[State, str, dict[str, Json]]] = []
         """Steps that only some sites lead to."""
@@ -158,7 +160,8 @@ class Routine:
             case Run() | Route():
                 self._site(state)
             case Choose():
-                self._choose(state)
+                if state.name not in self._swallowed:
+                    self._choose(state)
             case Sleep():
                 self._sleep(state)
             case Await():
@@ -213,7 +216,8 @@ class Routine:
         if self._is_guarded(state.on_error):
             args["guarded"] = True
         body: dict[str, Json] = {"call": "site", "args": args, "result": "reply"}
-        onward = None if state.next is None else self._given[state.next.to]
+        ends = state.next is None or isinstance(self._by_name[state.next.to], Failed)
+        onward = None if ends or state.next is None else self._given[state.next.to]
         if not ways:
             self._put(state, name, {**body, **_next(onward)})
             return
@@ -300,10 +304,12 @@ class Routine:
             for way in state.raised
             if way.handler
         ]
-        exits = list(state.exits)
-        decided = f'reply.decisions["{key(state.decision or "")}"]'
-        cases += [_case(decided, name, next=self._to(edge)) for name, edge in exits[:-1]]
-        last = self._to(exits[-1][1]) if exits else None
+        chain, onward = chain_of(self._scope, state)
+        cases += [
+            _case(f'reply.decisions["{key(case.decision)}"]', case.name, next=self._to(case.edge))
+            for case in chain
+        ]
+        last = None if onward is None else self._to(onward)
         name = self._given[state.name]
         if cases:
             self._switch(state, name, cases, last)

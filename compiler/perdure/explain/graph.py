@@ -50,7 +50,7 @@ class Inside(NamedTuple):
         return next(state for state in self.scope.states if state.name == name)
 
     def is_guarded(self, edge: Edge) -> bool:
-        """Whether code of the flow would run for an error that takes this edge."""
+        """Whether an edge leads to more than the scope's failing."""
         return not isinstance(self.state(edge.to), Failed)
 
 
@@ -170,7 +170,7 @@ def _ways(inside: Inside, state: State, meter: Meter) -> Iterator[Way]:
 def _edges(inside: Inside, state: State) -> Iterator[tuple[Kind, str, Edge]]:
     match state:
         case Run() | Route():
-            if state.next is not None:
+            if state.next is not None and inside.is_guarded(state.next):
                 yield "next", "", state.next
             for way in state.on_raise:
                 yield "raised", way.handler, way.edge

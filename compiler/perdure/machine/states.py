@@ -179,12 +179,16 @@ class States:
 
     def _run(self, node: ir.Operation, name: str) -> ir.Run:
         late = self._raising.behind(node.ok)
-        real = late - {FAILS}
+        # A handler that itself only raises leads nowhere: the scope fails.
+        real = {pc for pc in late if pc != FAILS and self._regions.next[pc] is not None}
         found = self._regions.next[node.ok]
         on_raise = self._raising.before(node.pc)
         if found is not None and found.kind == "choose":
             following = self._site_edge(node.ok)
             self._late.setdefault(self._visible(found), set()).update(late)
+        elif found is None and not real:
+            following = self._failed()
+            on_raise |= late
         elif real or found is None:
             sorted_out = self._named("sort", node.ok, f"{node.pc} done")
             following = Edge(sorted_out, "")
