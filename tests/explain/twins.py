@@ -23,7 +23,7 @@ class Twin(NamedTuple):
     """How many of what, along the way."""
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """The sum."""
         return sum(number for number, _ in self.passes)
 
@@ -90,11 +90,11 @@ ABOVE: Final[Mapping[str, str]] = {
     "sf-01-payment-fails": "retries wait by the step's own policy (jitter, `RetryAfter`, which"
     " errors), in a Wait of its own: two transitions an attempt where Retry has one; and what is to"
     " be undone is a list, so a Choice stands before each undo",
-    "sf-10": "in a branch a sleep waits under a token, so that it can be ended, and a site before it"
+    "sf-10": "in a branch a sleep waits under a token, so that it can be ended; a site before it"
     " and one before the race evaluate what they are given",
     "gw-04": "the list is read and written by two steps here; the twin has it in its text",
-    "gw-07": "an execution may be one that goes on at the loop, where a run is handed over: a switch"
-    " at its start asks, once",
+    "gw-07": "an execution may be one that goes on at the loop, where a run is handed over: one"
+    " switch at its start asks",
     "gw-10-found": _TRY,
     "gw-10-404": _TRY,
     "gw-10-broken": _TRY,
