@@ -83,7 +83,7 @@ LIMITS: Final = (
     Limit(
         "retry_max_delay_seconds", 31_622_400, "seconds",
         "step-functions/latest/dg/concepts-error-handling.html",
-        "a larger max_delay is refused",
+        "delays between attempts are due times, bounded by execution_seconds",
     ),
     Limit(
         "inline_map_concurrency", 40, "iterations",

@@ -126,6 +126,8 @@ def _group(
         case None:
             name = None
         case ast.Name(id=name):
+            if _is_given_away(node, name):
+                raise NotYetError("a task group that is more than the receiver of `create_task`")
             low.groups.append(name)
         case _:
             raise NotYetError("a task group kept elsewhere than in a name")
@@ -139,6 +141,24 @@ def _group(
         bound = low.bound
     low.add(Group(label, name, tuple(body), low.span(node)))
     low.bound = bound
+
+
+def _is_given_away(node: ast.AsyncWith, group: str) -> bool:
+    """Whether the group is used otherwise than to create tasks where it is open."""
+    tasks = {
+        id(part.func.value)
+        for part in ast.walk(node)
+        if isinstance(part, ast.Call)
+        and isinstance(part.func, ast.Attribute)
+        and part.func.attr == "create_task"
+    }
+    return any(
+        isinstance(part, ast.Name)
+        and part.id == group
+        and isinstance(part.ctx, ast.Load)
+        and id(part) not in tasks
+        for part in ast.walk(node)
+    )
 
 
 def _suppress(

@@ -15,7 +15,7 @@ from perdure.frontend.build.kept_values import KeptValues, kept_values
 from perdure.frontend.build.lowering import Lowering, load, located
 from perdure.frontend.build.methods import methods_called
 from perdure.frontend.build.recorded import recorded_sources
-from perdure.ir import Function, Parameter, Program, StepInfo
+from perdure.ir import Function, Parameter, Program, StepInfo, Unlowered
 
 if TYPE_CHECKING:
     from perdure.frontend.analysis import Analysis, FunctionInfo, StepFact
@@ -109,6 +109,9 @@ def _function(
     assert isinstance(info.node, ast.AsyncFunctionDef | ast.FunctionDef)
     low = Lowering(analysis, info, effects, candidates)
     _name_supers(low, info)
+    if (elsewhere := _task_elsewhere(analysis, info)) is not None:
+        what = "`create_task` of a group that is not opened in this function"
+        low.add(Unlowered(what, (), low.span(elsewhere)))
     statements.block(low, info.node.body)
     return Function(
         ref=info.ref,
@@ -121,6 +124,19 @@ def _function(
         captures=frozenset(info.free),
         retried=any(map(_names_retry, info.node.decorator_list)),
     )
+
+
+def _task_elsewhere(analysis: "Analysis", info: "FunctionInfo") -> ast.Call | None:
+    """A task of what may be a group, which the function was given."""
+    for node in ast.walk(info.node):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=group), attr="create_task")):
+                fact = analysis.calls.get(id(node))
+                if fact is None or fact.native != "create_task" or group in info.parameters:
+                    return node
+            case _:
+                pass
+    return None
 
 
 def _name_supers(low: Lowering, info: "FunctionInfo") -> None:
