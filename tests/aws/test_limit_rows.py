@@ -5,7 +5,7 @@ ends the run by the name of the row.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,15 @@ from perdure.errors import LimitExceeded
 from perdure.testing import Refused, Result, run
 from perdure_aws.limits import LIMITS, value_of
 from tests.aws import test_handover, test_limits
-from tests.aws.test_limits import FLOWS, ended
+from tests.aws.test_limits import FLOWS, count, ended
 
 HEADER = "from perdure import Retry, event, flow, gather, step\n\n"
 
 
 def result_of(
-    folder: Path, text: str, steps: Mapping[str, Callable[..., object] | list[object]] | None = None
+    folder: Path,
+    text: str,
+    steps: Mapping[str, Callable[..., object] | Sequence[object]] | None = None,
 ) -> Result:
     (folder / "flows.py").write_text(HEADER + text)
     return run(f"{folder / 'flows.py'}:main", {}, target="aws", steps=dict(steps or {}))
@@ -59,7 +61,7 @@ def test_a_loop_in_a_branch_ends_by_name_at_the_history_limit(
         f"    for n in range({turns}):\n        total += await one(n)\n    return total\n"
         "@flow\nasync def main() -> list[int]:\n    return await gather(loop(), loop())\n"
     )
-    got = result_of(tmp_path, text, {"one": lambda n: 1})
+    got = result_of(tmp_path, text, {"one": count})
     if fits:
         assert got.result == [turns, turns]
     else:
@@ -82,7 +84,7 @@ def test_a_definition_too_large_is_refused_with_its_size(tmp_path: Path) -> None
     most = int(value_of("definition_bytes") / each)
     definition_of(tmp_path, text(most - most // 20))
     with pytest.raises(Refused, match=r"PDR304\]: the definition of `main` is \d+ bytes"):
-        result_of(tmp_path, text(most + most // 5), {"one": lambda n: 1})
+        result_of(tmp_path, text(most + most // 5), {"one": count})
 
 
 # --- name_characters
