@@ -121,6 +121,9 @@ class _Seen:
         """The orchestrator was entered."""
         self.episode = episode
 
+    def ended(self, episode: Episode[Any]) -> None:
+        """It goes on as it did."""
+
     def attempt(self, step: object, call: object, arguments: object) -> None:
         """No activity runs."""
 

@@ -24,8 +24,8 @@ TIMER_CREATED, TIMER_FIRED = 10, 11
 EPISODE, EPISODE_OVER = 12, 13
 RAISED: Final = 15
 
-ACTIVITY, CHILD, AGAIN, TIMER, EVENT, ANY, ALL = 0, 2, 4, 5, 6, 11, 12
-"""Of actions: those that the protocol knows and an app of ours asks for."""
+ALL: Final = 12
+"""Of actions: WhenAll."""
 
 
 class NonDeterministicError(Exception):
@@ -38,6 +38,7 @@ class _Awaited:
 
     def __init__(self) -> None:
         self.done = False
+        self.failed = False
         self._then: list[Callable[[], None]] = []
 
     def when_done(self, then: Callable[[], None]) -> None:
@@ -46,9 +47,9 @@ class _Awaited:
         else:
             self._then.append(then)
 
-    def finish(self) -> None:
+    def finish(self, *, failed: bool = False) -> None:
         if not self.done:
-            self.done = True
+            self.done, self.failed = True, failed
             for then in self._then:
                 then()
 
@@ -67,6 +68,7 @@ class Replay:
         self._waiting: defaultdict[str, list[_Awaited]] = defaultdict(list)
         self._buffered: defaultdict[str, deque[Event]] = defaultdict(deque)
         self._kinds: dict[int, int] = {}
+        self._now = 0.0
         self.again: Any = None
         """The input under which it continues as new."""
         for event in history:
@@ -92,10 +94,12 @@ class Replay:
                 self._go_on()
             case 4 | 7 | 10:
                 self._recorded(event)
-            case 5 | 6 | 8 | 9:
-                self._finish(event["TaskScheduledId"])
+            case 5 | 6 | 8 | 9 as kind:
+                self._finish(event["TaskScheduledId"], failed=kind in (FAILED, CHILD_FAILED))
             case 11:
                 self._finish(event["TimerId"])
+            case 12:
+                self._now = max(self._now, moment(event["Timestamp"]))
             case 15:
                 self._raised(event)
             case _:
@@ -109,10 +113,10 @@ class Replay:
         ):
             raise NonDeterministicError(f"the history has {event}, and the code asks for {asked}")
 
-    def _finish(self, id: int) -> None:
+    def _finish(self, id: int, *, failed: bool = False) -> None:
         awaited = self._open.pop(id, None)
         if awaited is not None:
-            awaited.finish()
+            awaited.finish(failed=failed)
 
     def _raised(self, event: Event) -> None:
         name = event["Name"].lower()
@@ -139,6 +143,8 @@ class Replay:
             case 0:
                 name, given = action["functionName"], action.get("input")
                 return self._ask(SCHEDULED, Name=name, Input=given)
+            case 1:
+                return self._retried(action)
             case 2:
                 name, given = action["functionName"], action.get("input")
                 instance = action["instanceId"]
@@ -154,7 +160,7 @@ class Replay:
                 parts = [self._invoke(part) for part in action["compoundActions"]]
                 return _several(parts, all if kind == ALL else any)
             case unknown:
-                raise NotImplementedError(f"no app of ours asks for an action {unknown}")
+                raise NotImplementedError(f"nobody asks for an action {unknown}")
 
     def _ask(self, kind: int, **fields: Any) -> _Awaited:
         id, self._ids = self._ids, self._ids + 1
@@ -162,6 +168,31 @@ class Replay:
         self._kinds[id] = kind
         self._open[id] = _Awaited()
         return self._open[id]
+
+    def _retried(self, action: Mapping[str, Any]) -> _Awaited:
+        """By the host (RetryInterceptor): after each failure a timer, after that a new attempt.
+
+        No app of ours asks for it; with it the model shows what goes wrong with it (#603).
+        """
+        options, whole, count = action["retryOptions"], _Awaited(), 0
+
+        def attempt() -> None:
+            asked = self._ask(SCHEDULED, Name=action["functionName"], Input=action.get("input"))
+            asked.when_done(lambda: after(asked.failed))
+
+        def after(failed: bool) -> None:
+            nonlocal count
+            count += 1
+            if not failed:
+                whole.finish()
+                return
+            last = count >= options["maxNumberOfAttempts"]
+            seconds = 0 if last else options["firstRetryIntervalInMilliseconds"] / 1000
+            timer = self._ask(TIMER_CREATED, FireAt=text_of(self._now + seconds), Over=False)
+            timer.when_done(lambda: whole.finish(failed=True) if last else attempt())
+
+        attempt()
+        return whole
 
     def _timer(self, action: Mapping[str, Any]) -> _Awaited:
         """A cancelled one is asked for all the same, rings, and nobody listens."""
@@ -194,7 +225,7 @@ def _several(parts: Sequence[_Awaited], enough: Callable[[Sequence[bool]], bool]
 
     def look() -> None:
         if enough([part.done for part in parts]):
-            whole.finish()
+            whole.finish(failed=any(part.failed for part in parts))
 
     for part in parts:
         part.when_done(look)

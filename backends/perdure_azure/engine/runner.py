@@ -145,6 +145,12 @@ class _Drive:
         """An episode begins."""
         self._episode = episode
 
+    def ended(self, episode: Episode[Any]) -> None:
+        """A run that ends waits for nothing any more, unless it was stopped."""
+        stopped = CANCELS == "now" or episode.stopped
+        if not stopped and not episode.waits.is_idle():
+            self._failure = AssertionError(f"{episode.tree} ends, and waits for something still")
+
     def misfit(self, problem: str) -> None:
         """The script sent what no sender could have: the test ends."""
         self._failure = self._failure or ScriptError(problem)

@@ -175,6 +175,8 @@ class Episode[T]:
         self.taken = 0
         """Messages that came."""
         self._errands: list[asyncio.Task[None]] = []
+        self.stopped = False
+        """A limit was passed."""
         self._refusals = 0
         watching = watcher.get()
         self.longest = LONGEST if watching is None else watching.longest
@@ -197,6 +199,7 @@ class Episode[T]:
     def limited(self, problem: str, site: "Site | None") -> None:
         """The run ends: no handler of the flow sees this."""
         assert self.run is not None
+        self.stopped = True
         at = "" if site is None else f" ({site.file}:{site.line})"
         self.run.stop(failed(LimitExceeded(f"{problem}{at}")))
 
@@ -403,6 +406,8 @@ def run_episode[T](
         episode.loop.run()
         episode.take(left if isinstance(left, list) else ())
         yield from _driven(episode, run)
+        if watching is not None:
+            watching.ended(episode)
         if run.next is not None and run.end is None:
             unread: list[Any] = [*sdk.unread(episode.taken)]
             again = pack({**data, "handed": run.next, "left": unread})

@@ -28,6 +28,10 @@ class Watcher(Protocol):
         """An orchestrator function was entered: for the first time, or to be replayed."""
         ...
 
+    def ended(self, episode: "Episode[Any]") -> None:
+        """The run has come to its end in this episode, or hands over."""
+        ...
+
     def attempt(
         self, step: "Step[..., object]", call: "Attempt", arguments: "dict[str, Json]"
     ) -> "Attempted | None":
