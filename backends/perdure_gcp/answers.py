@@ -10,7 +10,8 @@ is the last answer, with what a native step told along (`along`). It is made an 
                "handed over"
     late, decisions                  what the switches that follow look at
     until, native, pause             of a sleep, or before another attempt
-    starts, limit                    of a fork: the states that branches begin with
+    starts, branches, each, limit    of a fork: numbers of its branches, the states that they
+                                     begin with, and how long the text of an end may be
     steps, since                     of the execution: see `perdure_gcp.generations`
     end, value, error                how a branch, or the flow, ended
     over, seconds, forever           of a wait: decided, or how long to listen; no time ends it
@@ -33,7 +34,7 @@ from perdure.sites.state import fields, text
 from perdure.sites.waits import NEVER, Bell, settle
 from perdure.store.records import partition_of, waiter_record
 from perdure_gcp import forks
-from perdure_gcp.generations import counted, hand_over, is_due, without_steps
+from perdure_gcp.generations import counted, hand_over, is_due, share_of, without_steps
 from perdure_gcp.keys import key
 
 __all__ = ["Reported", "answer"]
@@ -45,6 +46,8 @@ The variables of an execution have 512 KB together (https://cloud.google.com/wor
 """
 LONGEST_STATE: Final = 40_000
 """Likewise, of the state itself."""
+BLOCK: Final = 64
+"""Starts of branches that lie in the store together."""
 ROUND_SECONDS: Final = 30
 LONGEST_ROUND: Final = 21_600
 """How long a wait listens for a ring before it asks again: a ring may be lost."""
@@ -75,7 +78,7 @@ def answer(
 ) -> Answer:
     """The answer to one request; `waits` is told of each wait for events."""
     state = fields(request["state"])
-    return counted(state, _answer(host, request, state, reported, waits))
+    return counted(host, state, _answer(host, request, state, reported, waits))
 
 
 def _answer(
@@ -118,6 +121,9 @@ def _answer(
 def _arrived(host: Host, state: Mapping[str, Json]) -> dict[str, Json]:
     """The state that a site works on: the text, and what a native step told."""
     data = dict(unkept(host.store, json.loads(text(state["state"]))))
+    branch = state.get("branch")
+    if isinstance(branch, int):
+        data = dict(_start(host, data, branch))
     told = state.get("along")
     if not isinstance(told, Mapping):
         return data
@@ -140,6 +146,24 @@ def _arrived(host: Host, state: Mapping[str, Json]) -> dict[str, Json]:
         along["outcomes"] = _outcomes(host, fields(along["outcomes"]))
     data["along"] = along
     return data
+
+
+def _starts(host: Host, starts: list[Json]) -> str:
+    """The text from which each branch takes its start: all of them, or where blocks of them lie."""
+    whole = _text({"starts": starts})
+    if len(whole) <= LONG:
+        return whole
+    parts = [starts[at : at + BLOCK] for at in range(0, len(starts), BLOCK)]
+    return _kept(host, {"blocks": [keep(host.store, {"starts": part}) for part in parts]})
+
+
+def _start(host: Host, given: Mapping[str, Json], branch: int) -> Mapping[str, Json]:
+    starts, blocks = given.get("starts"), given.get("blocks")
+    if isinstance(blocks, list):
+        starts = unkept(host.store, {"kept": blocks[branch // BLOCK]})["starts"]
+        branch %= BLOCK
+    assert isinstance(starts, list), "branches are a list"
+    return unkept(host.store, fields(starts[branch]))
 
 
 def _outcomes(host: Host, ends: Mapping[str, Json]) -> list[Json]:
@@ -173,7 +197,9 @@ def _answered(host: Host, data: Mapping[str, Json], go: str, *, forked: Json = N
         if "branches" in operands and not _is_forked(host, data, forked):
             starts = operands["branches"]
             assert isinstance(starts, list), "branches are a list"
-            given["starts"] = [{"state": _kept(host, fields(start))} for start in starts]
+            given["starts"] = [*range(len(starts))]
+            given["branches"] = _starts(host, starts)
+            given["each"] = str(share_of(len(starts)))
             given["limit"] = operands.get("limit") or max(1, len(starts))
             slim = {name: value for name, value in operands.items() if name != "branches"}
             given["state"] = _state(host, {**data, "operands": slim})
@@ -320,11 +346,14 @@ def _decided(
     host: Host, data: Mapping[str, Json], state: Mapping[str, Json], bell: OwnBell
 ) -> Answer:
     whole: Answer = {"over": True, "go": "on", "state": state["state"]}
+    if "branch" in state:
+        whole["branch"] = state["branch"]
     whole["on_time"] = not bell.late
     whole["time"] = _milliseconds(host)
     if bell.again is not None:
         operands = {**fields(data["operands"]), **bell.again}
         state_again = _state(host, {**data, "operands": operands})
+        whole.pop("branch", None)
         whole.update(state=state_again, go="again", native=False)
         whole.update(until=bell.again["until"], pause="operands")
     return whole

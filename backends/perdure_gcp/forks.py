@@ -21,7 +21,7 @@ from perdure.sites.keep import keep, unkept
 from perdure.sites.state import fields, text
 from perdure.store.protocol import FORMAT, Key
 from perdure.store.records import partition_of
-from perdure_gcp.generations import without_steps
+from perdure_gcp.generations import LONGEST_END, share_of, without_steps
 
 if TYPE_CHECKING:
     from perdure.sites.host import Host
@@ -96,8 +96,12 @@ def branch_over(host: "Host", ask: Mapping[str, Json], state: Mapping[str, Json]
         lost = StepLost(f"{path}[{number}]: the branch was lost")
         end = json.dumps({"error": encode_error(lost)})
         won = json.dumps({"index": number, "name": str(number), **json.loads(end)})
-    said: Body = {"end": end, "won": won or None}
     key = _key(run, path)
+    most = share_of(_count(_body(host, key)["count"]))
+    said: Body = {
+        "end": _shortened(host, end, most),
+        "won": _shortened(host, won, most) if isinstance(won, str) and won else None,
+    }
     branch = unkept(host.store, data).get("branch")
     quorum = branch if isinstance(branch, Mapping) and "k" in branch else None
     said["time"] = host.now()
@@ -137,10 +141,12 @@ def _decide(host: "Host", body: Body, quorum: Mapping[str, Json] | None) -> Body
             won: Body = {"quorum": k, **({"fired": [*fired]} if fired and good < k else {})}
             return {**body, "decided": {"won": json.dumps(won)}}
         return body
-    wins = [json.loads(text(one["won"])) for one in _in_order(body) if one["won"] is not None]
+    ways = (text(one["won"]) for one in _in_order(body) if one["won"] is not None)
+    wins = [unkept(host.store, json.loads(won)) for won in ways]
     if wins:
         # A branch that a deadline ended goes behind one that ends by itself at that moment.
-        return {**body, "decided": {"won": json.dumps(min(wins, key=lambda won: "fired" in won))}}
+        first = min(wins, key=lambda won: "fired" in won)
+        return {**body, "decided": {"won": _shortened(host, json.dumps(first), LONGEST_END)}}
     return {**body, "decided": {"all": True}} if len(ended) == body["count"] else body
 
 
@@ -172,7 +178,7 @@ def outcome(host: "Host", data: Mapping[str, Json]) -> dict[str, Json]:
     body = _body(host, _key_of(host, data))
     decided, ended = fields(body["decided"]), fields(body["ended"])
     if "won" in decided:
-        return {"won": json.loads(text(decided["won"]))}
+        return {"won": dict(unkept(host.store, json.loads(text(decided["won"]))))}
     ends = (json.loads(text(fields(ended[str(n)])["end"])) for n in range(len(ended)))
     return {"outcomes": [without_steps(end) for end in ends]}
 
@@ -219,6 +225,13 @@ def _short(host: "Host", state: Mapping[str, Json]) -> str:
     if len(whole) <= 8_000:
         return whole
     return json.dumps({"kept": keep(host.store, state), "run": state["run"]})
+
+
+def _shortened(host: "Host", written: str, most: int) -> str:
+    """The text of an object; that of its digest where it is long: an item has little room."""
+    if len(written) <= most:
+        return written
+    return json.dumps({"kept": keep(host.store, fields(json.loads(written)))})
 
 
 def _numbers(value: Json) -> list[Json]:

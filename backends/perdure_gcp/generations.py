@@ -32,6 +32,7 @@ __all__ = [
     "hand_over",
     "is_due",
     "latest",
+    "share_of",
     "without_steps",
 ]
 
@@ -41,20 +42,35 @@ STEPS: Final = 50_000
 """Of 100,000: a request whose answer is lost four times makes half as many steps again."""
 SECONDS: Final = 90 * 86_400
 """Of a year: what the loop does next may wait for the rest of it."""
+LONGEST_END: Final = 8_000
+ENDS: Final = 160_000
+"""Characters of the ends of all branches: the variables of an execution have 512 KB together."""
 STEPS_OF_A_REQUEST: Final = 16
 """A round of a wait has thirteen, with its callback; a site and the decisions after it, fewer."""
 
 
-def counted(state: Mapping[str, Json], said: dict[str, Json]) -> dict[str, Json]:
-    """An answer with what it says of the execution: its steps so far, and when it began."""
-    steps = _steps(state) + STEPS_OF_A_REQUEST
+def counted(host: "Host", state: Mapping[str, Json], said: Mapping[str, Json]) -> dict[str, Json]:
+    """An answer with what it says of the execution: its steps so far, and when it began.
+
+    The end of a branch has its steps with it, and no more text than its share.
+    """
+    steps, share = _steps(state) + STEPS_OF_A_REQUEST, state.get("share")
     whole = {**said, "steps": str(steps), "since": state.get("since") or state["time"]}
+    longest = LONGEST_END if share is None else _number(share)
+    if share is not None:
+        whole["share"] = share
     error = said.get("error")
     if isinstance(said.get("end"), str):
-        whole["end"] = _with_steps(text(said["end"]), steps)
+        whole["end"] = _with_steps(host, text(said["end"]), steps, longest)
     if isinstance(error, Mapping) and isinstance(error.get("end"), str):
-        whole["error"] = {**error, "end": _with_steps(text(error["end"]), steps)}
+        end = _with_steps(host, text(error["end"]), steps, longest)
+        whole["error"] = {**error, "end": end}
     return whole
+
+
+def share_of(branches: int) -> int:
+    """Characters of the end of each: all of them lie in variables together."""
+    return max(120, min(LONGEST_END, ENDS // max(1, branches)))
 
 
 def argument_of(given: Mapping[str, Json]) -> dict[str, Json]:
@@ -125,9 +141,11 @@ def _key(run: str) -> Key:
     return Key(partition_of(run), "generation")
 
 
-def _with_steps(end: str, steps: int) -> str:
-    whole = {**fields(json.loads(end)), "steps": str(steps)}
-    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+def _with_steps(host: "Host", end: str, steps: int, longest: int) -> str:
+    whole = fields(json.loads(end))
+    if len(end) > longest and "kept" not in whole:
+        whole = {"kept": keep(host.store, whole)}
+    return json.dumps({**whole, "steps": str(steps)}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _number(written: Json) -> int:

@@ -384,8 +384,7 @@ class Routine:
         loop: dict[str, Json] = {
             "shared": ["ends"],
             "for": {
-                "value": "start",
-                "index": "at",
+                "value": "at",
                 "in": "${reply.starts}",
                 "steps": self._branches(state, name),
             },
@@ -412,9 +411,9 @@ class Routine:
         routines = [self._whole.routines[scope.id] for scope in state.branches]
         end = self._names.free(f"{state.name} end")
         names = [self._names.free(f"{name} {routine}") for routine in routines]
+        start: Json = {"state": "${reply.branches}", "branch": "${at}", "share": "${reply.each}"}
         calls: list[Json] = [
-            step(given, {"call": routine, "args": {"reply": "${start}"}, "result": "one",
-                         "next": end})
+            step(given, {"call": routine, "args": {"reply": start}, "result": "one", "next": end})
             for given, routine in zip(names, routines, strict=True)
         ]  # fmt: skip
         for first in range(0, len(calls) if len(calls) > 1 else 0, MOST_CASES):
