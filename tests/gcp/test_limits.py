@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.errors import LimitExceeded
 from perdure.testing import Result, run
-from perdure.trace import compare
 
 FLOWS = Path(__file__).parent.parent / "aws" / "limits.py"
 

@@ -77,7 +77,7 @@ def mutants_of(file: Path) -> Iterator[Mutant]:
     """All changes of one file, in the order of its nodes."""
     tree = ast.parse(file.read_text("utf-8"))
     skipped = _skipped(tree)
-    functions = _functions(tree)
+    functions = {id: name for id, name in _functions(tree).items() if name not in _early(tree)}
     for number, node in enumerate(ast.walk(tree)):
         if id(node) not in skipped:
             for change, line in _changes(node, skipped):
@@ -216,6 +216,19 @@ def _functions(tree: ast.Module) -> dict[int, str]:
             found |= {id(node): name for node in ast.walk(part)}
         found[id(function)] = name
     return found
+
+
+def _early(tree: ast.Module) -> set[str]:
+    """Functions that the module calls itself, when it is imported."""
+    pending: list[ast.AST] = [tree]
+    called: set[str] = set()
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called.add(node.func.id)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            pending += ast.iter_child_nodes(node)
+    return called
 
 
 def _outermost(

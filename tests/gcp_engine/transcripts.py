@@ -46,6 +46,7 @@ type Work = Callable[[Doubts], object]
 
 ALL: Sequence[Value] = (
     None, True, False, 0, 5, -7, 2**63 - 1, -(2**63), 1.5, -2.5, 2.0, 1e300, 1e-4, 0.1 + 0.2,
+    1e-3, 999999999.5, 1000000000.5, 0.12345678901234, 0.123456789012345, 1.5e-7, -0.5,
     float("nan"), "", "a", "ab", "12", "-3.5", ".5", "5.", "1e3", " 7 ", "99999999999999999999",
     "\u00e9", "\U0001f600", "\ud800", "a,b", "%41+", "%4", "a+b c", "<", "2026-01-01T00:00:00Z",
     "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "2026-01-01", "[1]", '{"a": 1.5, "a": 1e2}',
@@ -53,7 +54,8 @@ ALL: Sequence[Value] = (
     Undocumented("a field"),
 )  # fmt: skip
 SOME: Sequence[Value] = (
-    None, True, -1, 3, 1.5, "", "a", "ana", "banana", "b*", "$", "n\n", "SHA256", b"hi",
+    None, True, -1, 3, 1.5, "", "a", "ana", "banana", "b*", "$", "n\n", "SHA256", "MD5",
+    "\U0001f600", b"hi",
     ["a", "b"], {"a": {"b": 2}},
 )  # fmt: skip
 FEW: Sequence[Value] = (1, 9, -1, "", "ana", "banana", "(a)", "\\1", b"k", "SHA1")
@@ -181,8 +183,8 @@ def values() -> Iterator[str]:
 
 
 TEXTS = (
-    "1", "1.5", "1.0", "1e2", "[1, {}]", '{"a": {"b": null}}', "{", "", "99999999999999999999",
-    '"\\ud83d\\ude00"', "NaN", "-0", "true",
+    "1", "1.5", "1.0", "1e2", "1.5e0", "[1, {}]", '{"a": {"b": null}}', "{", "",
+    "99999999999999999999", '"\\ud83d\\ude00"', "NaN", "-0", "true",
 )  # fmt: skip
 URL = "https://service.example/a?b=1"
 HEADERS: Sequence[object] = ({}, {"X": "y"}, {"X": 1}, {"X": None}, [], "X: y")

@@ -92,9 +92,11 @@ class _Checker:
         self._symbols = Symbols(program, problems)
         self._all = frozenset(step.name for step in steps_within(routine.steps) if step.name)
 
-    def _add(self, kind: str, place: Position, message: str, help: str) -> None:
-        error = kind == "error"
-        self._problems.append(Problem("error" if error else "unverified", place, message, help))
+    def _error(self, place: Position, message: str, help: str) -> None:
+        self._problems.append(Problem("error", place, message, help))
+
+    def _open(self, place: Position, message: str, help: str) -> None:
+        self._problems.append(Problem("unverified", place, message, help))
 
     def check(self) -> None:
         routine = self._routine
@@ -102,12 +104,12 @@ class _Checker:
             self._name(routine.name, routine.position, "workflow")
             if routine.name in FUNCTIONS:
                 message = f"`{routine.name}` is a function of the library"
-                self._add("error", routine.position, message, "take another name")
+                self._error(routine.position, message, "take another name")
         names = [parameter.name for parameter in routine.parameters]
         for name in names:
             self._name(name, routine.position, "parameter")
             if names.count(name) > 1:
-                self._add("error", routine.position, f"two parameters `{name}`", "rename one")
+                self._error(routine.position, f"two parameters `{name}`", "rename one")
         self._duplicates()
         self._scoped_names()
         self._steps(routine.steps, ())
@@ -116,10 +118,10 @@ class _Checker:
         if name in RESERVED:
             if name not in _TAKEN.get(what, ()):
                 message = f"`{name}` is a reserved word and no name of a {what}"
-                self._add("error", place, message, f"write `{name}_`")
+                self._error(place, message, f"write `{name}_`")
         elif not _NAME.fullmatch(name):
             message = f"`{name}` is no name of a {what}"
-            self._add("error", place, message, "use letters, digits and `_`")
+            self._error(place, message, "use letters, digits and `_`")
 
     def _duplicates(self) -> None:
         seen: set[str] = set()
@@ -128,16 +130,16 @@ class _Checker:
                 continue
             if step.name in seen:
                 message = f"there are two steps `{step.name}` in `{self._routine.name}`"
-                self._add("error", step.position, message, "rename one of them")
+                self._error(step.position, message, "rename one of them")
             seen.add(step.name)
             if step.name in _TAKEN["step"]:
                 continue
             if step.name in RESERVED:
                 message = f"`{step.name}` is a reserved word and no name of a step"
-                self._add("error", step.position, message, f"write `{step.name}_`")
+                self._error(step.position, message, f"write `{step.name}_`")
             elif not _STEP.fullmatch(step.name):
                 message = f"a name of a step like `{step.name}` is not documented"
-                self._add("unverified", step.position, message, "use letters, digits and `_`")
+                self._open(step.position, message, "use letters, digits and `_`")
 
     def _scoped_names(self) -> None:
         done: set[int] = set()
@@ -157,17 +159,17 @@ class _Checker:
                 continue
             if scope.kind == "loop" or owner.kind == "loop":
                 message = f"`{name}` is a loop's variable and also one outside of it"
-                self._add("error", place, message, "rename one of them")
+                self._error(place, message, "rename one of them")
             else:
                 message = f"`{name}` is also a variable outside"
-                self._add("unverified", place, message, "rename one of them")
+                self._open(place, message, "rename one of them")
         for name, place in scope.assigned.items():
             owner = scope.owner(name)
             if owner is None or owner is scope or name in owner.bound:
                 continue
             if owner.assigned.get(name, place) > place:
                 message = f"`{name}` is assigned here before the scope around assigns it"
-                self._add("unverified", place, message, "assign it before this step")
+                self._open(place, message, "assign it before this step")
 
     def _steps(self, steps: tuple[Step, ...], around: tuple[_Frame, ...]) -> None:
         names = frozenset(step.name for step in steps if step.name)
@@ -188,7 +190,7 @@ class _Checker:
                 self._written(name, place, scope)
             case Return() if any(kind == "branch" for kind, _ in around):
                 message = "a step of a parallel branch cannot return"
-                self._add("error", step.position, message, "assign to a shared variable")
+                self._error(step.position, message, "assign to a shared variable")
             case Parallel():
                 self._parallel(step.action, scope)
             case _:
@@ -218,22 +220,22 @@ class _Checker:
         while inner is not None and inner is not owner:
             if inner.shared is not None and name not in inner.shared:
                 message = f"`{name}` belongs to the workflow around this branch and is not shared"
-                self._add("error", place, message, f"write `shared: [{name}]`, or rename it")
+                self._error(place, message, f"write `shared: [{name}]`, or rename it")
                 return
             inner = inner.outer
         if owner is not None and owner.kind == "loop" and name in owner.bound:
             message = f"the loop's variable `{name}` is assigned"
-            self._add("unverified", place, message, "assign to another variable")
+            self._open(place, message, "assign to another variable")
 
     def _parallel(self, action: Parallel, scope: Scope) -> None:
         for name in action.shared:
             owner = scope.owner(name)
             if owner is None:
                 message = f"the shared variable `{name}` is not a variable here"
-                self._add("error", action.position, message, f"assign `{name}` before this step")
+                self._error(action.position, message, f"assign `{name}` before this step")
             elif owner.assigned.get(name, Position(0, 0)) > action.position:
                 message = f"the shared variable `{name}` is assigned only after this step"
-                self._add("error", action.position, message, f"assign `{name}` before this step")
+                self._error(action.position, message, f"assign `{name}` before this step")
             else:
                 self._written(name, action.position, scope)
         limit = action.limit
@@ -241,12 +243,12 @@ class _Checker:
             isinstance(limit.value, int) and not isinstance(limit.value, bool) and limit.value > 0
         ):
             message = "a concurrency limit is a positive integer"
-            self._add("error", limit.position, message, "write a number from 1 on")
+            self._error(limit.position, message, "write a number from 1 on")
         names = [branch.name for branch in action.branches]
         for branch in action.branches:
             if names.count(branch.name) > 1:
                 message = f"there are two branches `{branch.name}`"
-                self._add("error", branch.position, message, "rename one of them")
+                self._error(branch.position, message, "rename one of them")
 
     def _next(self, target: str, place: Position, around: tuple[_Frame, ...]) -> None:
         kinds = [kind for kind, _ in reversed(around)]
@@ -254,15 +256,15 @@ class _Checker:
             nearest = next((kind for kind in kinds if kind != "steps"), None)
             if nearest is None:
                 message = f"`{target}` is not in a loop"
-                self._add("error", place, message, "write the name of a step, or `end`")
+                self._error(place, message, "write the name of a step, or `end`")
             elif nearest == "branch" and target == "break":
                 message = "`break` in a parallel step"
-                self._add("unverified", place, message, "write `continue`")
+                self._open(place, message, "write `continue`")
             return
         if target == "end":
             if "branch" in kinds:
                 message = "`end` in a parallel branch"
-                self._add("unverified", place, message, "write `continue` to end the branch")
+                self._open(place, message, "write `continue` to end the branch")
             return
         for kind, names in reversed(around):
             if target in names:
@@ -274,16 +276,16 @@ class _Checker:
     def _unreachable(self, target: str, place: Position, around: tuple[_Frame, ...]) -> None:
         if target not in self._all:
             message = f"there is no step `{target}` in `{self._routine.name}`"
-            self._add("error", place, message, "write the name of a step, or `end`")
+            self._error(place, message, "write the name of a step, or `end`")
         elif any(target in names for _, names in around):
             message = f"`next: {target}` leaves a parallel branch"
-            self._add("error", place, message, "end the branch with `continue`")
+            self._error(place, message, "end the branch with `continue`")
         elif target in set(_open(self._routine.steps)):
             message = f"`next: {target}` goes into the steps of another step"
-            self._add("unverified", place, message, "go to the step that holds them")
+            self._open(place, message, "go to the step that holds them")
         else:
             message = f"`next: {target}` goes into a loop, a branch or a `try`"
-            self._add("error", place, message, "go to the step that holds it")
+            self._error(place, message, "go to the step that holds it")
 
 
 def _open(steps: tuple[Step, ...]) -> Iterator[str]:

@@ -29,9 +29,11 @@ class Templates:
     def __init__(self, problems: list[Problem]) -> None:
         self._problems = problems
 
-    def _add(self, kind: str, place: Position, message: str, help: str) -> None:
-        error = kind == "error"
-        self._problems.append(Problem("error" if error else "unverified", place, message, help))
+    def _error(self, place: Position, message: str, help: str) -> None:
+        self._problems.append(Problem("error", place, message, help))
+
+    def _open(self, place: Position, message: str, help: str) -> None:
+        self._problems.append(Problem("unverified", place, message, help))
 
     def read(self, node: Node) -> Template:
         """The value that a node stands for."""
@@ -39,7 +41,7 @@ class Templates:
             case Scalar(value=str(text)):
                 return self._text(text, node)
             case Scalar(value=int(value)) if not _SMALLEST <= value <= _LARGEST:
-                self._add("error", node.position, "an integer has 64 bits", "write a double")
+                self._error(node.position, "an integer has 64 bits", "write a double")
                 return Literal(0, node.position)
             case Scalar(value=value):
                 return Literal(value, node.position)
@@ -69,7 +71,7 @@ class Templates:
             return self._text(node.value, node)
         if isinstance(node.value, float | bool) or node.value is None:
             message = f"the key `{node.value}` is no text"
-            self._add("unverified", node.position, message, "put it in quotes")
+            self._open(node.position, message, "put it in quotes")
         return Literal(str(node.value), node.position)
 
     def _text(self, text: str, node: Scalar) -> Template:
@@ -78,14 +80,14 @@ class Templates:
         if inner.startswith("${") and inner.endswith("}"):
             if text.rstrip("\n") != inner:
                 message = "blanks around `${...}`: it may be taken as plain text"
-                self._add("unverified", place, message, "begin with `${` and end with `}`")
+                self._open(place, message, "begin with `${` and end with `}`")
             shift = node.offset + len(text) - len(text.lstrip()) + 2
             return self._expression(inner, place, shift)
         if "${" in text:
             message = "`${...}` is replaced only when it is the whole value"
-            self._add("unverified", place, message, 'write ${"text " + name}')
+            self._open(place, message, 'write ${"text " + name}')
         if len(text.encode("utf-8", "surrogatepass")) > value_of("text_bytes"):
-            self._add("error", place, "a text has at most 256 KB", "keep it elsewhere")
+            self._error(place, "a text has at most 256 KB", "keep it elsewhere")
         return Literal(text, place)
 
     def _expression(self, whole: str, place: Position, shift: int) -> Template:
@@ -94,10 +96,10 @@ class Templates:
         most, text = value_of("expression_characters"), whole[2:-1]
         if len(text) > most:
             message = f"an expression has at most {most} characters, this one {len(text)}"
-            self._add("error", place, message, "assign parts of it to variables")
+            self._error(place, message, "assign parts of it to variables")
         elif len(whole) > most:
             message = f"with `${{}}` this expression has more than {most} characters"
-            self._add("unverified", place, message, "assign parts of it to variables")
+            self._open(place, message, "assign parts of it to variables")
         tree = self._parsed(text, place, shift)
         return Computed(tree, text, place) if tree is not None else Literal(None, place)
 
@@ -109,19 +111,19 @@ class Templates:
             return Position(place.line, place.column + shift + offset)
 
         def doubt(what: str, offset: int) -> None:
-            self._add("unverified", at(offset), f"{what} is not documented", "write it otherwise")
+            self._open(at(offset), f"{what} is not documented", "write it otherwise")
 
         try:
             return parse(text, doubt)
         except SyntaxFault as fault:
-            self._add("error", at(fault.at), str(fault), fault.help)
+            self._error(at(fault.at), str(fault), fault.help)
             return None
 
     def assignment(self, node: Node) -> Assignment | None:
         """`name: value` or `name.key[index]: value`."""
         if not isinstance(node, Entries) or len(node.entries) != 1:
             help = "write `- name: value`, each on a line of its own"
-            self._add("error", node.position, "an assignment is a map with one key", help)
+            self._error(node.position, "an assignment is a map with one key", help)
             return None
         key, value = node.entries[0]
         tree = self._parsed(str(key.value), key.position, key.offset)
@@ -133,7 +135,7 @@ class Templates:
                 path.append(tree.key)
             else:
                 message = f"`{key.value}` cannot be assigned to"
-                self._add("error", key.position, message, "write a variable, or a part of one")
+                self._error(key.position, message, "write a variable, or a part of one")
                 return None
             tree = tree.base
         template = self.read(value)
