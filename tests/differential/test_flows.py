@@ -21,6 +21,7 @@ from tests.differential.flows import (
     managers,
     methods,
     mixed,
+    rebuilt,
     recursion,
     stars,
     values,
@@ -46,6 +47,7 @@ PROGRAMS = (
     *dispatch.PROGRAMS,
     *kept_forks.PROGRAMS,
     *displays.PROGRAMS,
+    *rebuilt.PROGRAMS,
 )
 
 OPEN: Mapping[tuple[str, str], str] = {}

@@ -99,7 +99,11 @@ def _captured(node: Node) -> tuple[frozenset[Slot], frozenset[Slot]]:
         return frozenset(), frozenset()
     reads: set[str] = set()
     writes: set[str] = set()
+    rebuilt = [inner for one in node.frame.functions.values() for inner in ast.walk(one.code)]
+    known = {id(one) for one in rebuilt}
     for function in closures(code_trees(node)):
+        if id(function) in known:
+            continue
         if isinstance(function, ast.GeneratorExp):
             reads |= uses([function]).reads
             continue

@@ -5,7 +5,8 @@ emitted into site functions. Part of the Machine IR: everybody imports it from `
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, final
 
 from perdure.ir import Argument, Facts, Parameter, Ref, Slot
@@ -21,6 +22,7 @@ __all__ = [
     "Keep",
     "MatchCases",
     "MatchErrors",
+    "Rebuilt",
     "Restore",
     "Saved",
     "Statements",
@@ -32,6 +34,19 @@ __all__ = [
 
 
 @final
+class Rebuilt(NamedTuple):
+    """A nested function that is only ever called: each block that calls it has one of its own, over
+    the variables of the block. So it sees what they are by then, and may change them.
+    """
+
+    code: ast.stmt
+    reads: frozenset[str]
+    writes: frozenset[str]
+    calls: frozenset[str]
+    """Others of the kind."""
+
+
+@final
 class Frame:
     """One function's locals inside a scope: which slot each of its names is.
 
@@ -39,9 +54,16 @@ class Frame:
     is made for each function of a machine, so frames are compared by identity.
     """
 
-    __slots__ = ("local_of", "names", "ref")
+    __slots__ = ("functions", "local_of", "names", "ref")
 
-    def __init__(self, ref: Ref, names: Mapping[str, Slot]) -> None:
+    def __init__(
+        self,
+        ref: Ref,
+        names: Mapping[str, Slot],
+        functions: Mapping[str, Rebuilt] = MappingProxyType({}),
+    ) -> None:
+        self.functions = functions
+        """Nested functions that blocks rebuild, by name."""
         self.ref = ref
         """The function, whose module gives the globals of its code."""
         self.names = names
@@ -53,6 +75,17 @@ class Frame:
         """Let code that the lowering writes read one of its own slots, as a local `name`."""
         self.names = {**self.names, name: slot}
         self.local_of = {**self.local_of, slot: name}
+
+    def called(self, names: Iterable[str]) -> dict[str, Rebuilt]:
+        """The functions to rebuild where these names are read, with those that they call."""
+        found: dict[str, Rebuilt] = {}
+        waiting = sorted(names, reverse=True)
+        while waiting:
+            function = self.functions.get(name := waiting.pop())
+            if function is not None and name not in found:
+                found[name] = function
+                waiting.extend(function.calls)
+        return dict(sorted(found.items()))
 
     def slot(self, name: str) -> Slot:
         """The slot of a local; temporaries of the lowering are their own slot."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, final
 from perdure.ir import Block, Branch, Call, Deadline, Facts, Function, Program, Ref, Slot
 from perdure.machine.ir import Frame, Pc
 from perdure.machine.reads import read_outside_handlers
+from perdure.machine.rebuilt import rebuilt_functions
 from perdure.passes.blocks import children
 from perdure.source import Span
 
@@ -88,7 +89,10 @@ class Frames:
         """The frame of the flow or of a helper."""
         frame = self._frames.get(ref)
         if frame is None:
-            frame = self._frames[ref] = Frame(ref, self._names(ref))
+            function = self._functions[ref]
+            inner = [f for f in self._functions.values() if f is not function]
+            functions = rebuilt_functions(function, inner)
+            frame = self._frames[ref] = Frame(ref, self._names(ref), functions)
         return frame
 
     def manager_frame(self, ref: Ref) -> Frame:

@@ -67,8 +67,13 @@ def effects(node: ir.Node) -> Effects:
 
 
 def facts_effects(facts: Facts, frame: ir.Frame) -> Effects:
-    """The effects that the front end found, in slots."""
-    return Effects(_slots(facts.reads, frame), _slots(facts.writes, frame))
+    """The effects that the front end found, in slots; with those of functions that are rebuilt."""
+    reads, writes = facts.reads, facts.writes
+    if not frame.functions.keys().isdisjoint(reads):
+        called = frame.called(reads)
+        reads = reads.union(*(one.reads for one in called.values())) - called.keys()
+        writes = writes.union(*(one.writes for one in called.values()))
+    return Effects(_slots(reads, frame), _slots(writes, frame))
 
 
 def _slots(names: Iterable[str], frame: ir.Frame) -> frozenset[Slot]:

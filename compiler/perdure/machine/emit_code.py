@@ -18,6 +18,7 @@ from perdure.machine.escapes import raising
 from perdure.machine.globals import loaded_names
 from perdure.machine.graph import handler_of, successors
 from perdure.machine.ir import NOTHING, Frame, Node, Scope
+from perdure.machine.rebuilt import rebuilt_in
 from perdure.machine.saves import saved_slots
 from perdure.machine.text import expression, statements
 from perdure.machine.trees import CALLS, fork_operands, reference, trees
@@ -37,12 +38,14 @@ class Body:
         self.effects = Effects() if isinstance(node, ir.Catch) else effects(node)
         self.frame = None if isinstance(node, ir.Catch | ir.Reraise) else node.frame
         self.local_of = NOTHING if self.frame is None else self.frame.local_of
+        self.rebuilt = NOTHING if self.frame is None else rebuilt_in(self.frame, node)
 
     def lines(self) -> list[str]:
         """Imports, loads, the code, stores."""
         self.names.begin()
         body = self._body()
-        return [*self.names.imports_here(_read_inside(trees(self.node))), *body]
+        inside = _read_inside([*trees(self.node), *(one.code for one in self.rebuilt.values())])
+        return [*self.names.imports_here(inside), *body]
 
     def _body(self) -> list[str]:
         written = {slot for slot in self.effects.writes if self._is_stored_local(slot)}
@@ -58,6 +61,7 @@ class Body:
         old &= self.scope.live[self.node.pc]
         code = self._code()
         loads = [*self._globals(), *self._loads(self.effects.reads | old)]
+        loads += statements([one.code for one in self.rebuilt.values()])
         if not kept:
             return [*loads, *code]
         if always:
@@ -119,9 +123,10 @@ class Body:
         """
         if self.frame is None:
             return []
-        found = dict(loaded_names(trees(self.node)))
+        functions = [one.code for one in self.rebuilt.values()]
+        found = dict(loaded_names([*trees(self.node), *functions]))
         if SITES in found:
-            self.names.use_sites(self.frame.ref.module, trees(self.node))
+            self.names.use_sites(self.frame.ref.module, [*trees(self.node), *functions])
         lines: list[str] = []
         for name in [*found, *self._callees()]:
             if name not in self.frame.names:

@@ -12,7 +12,7 @@ way is refused.
 """
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from perdure.ir import Branch, Exit, Facts, Fork, ForkKind, Group, Pure, Slot, Stmt, Task
@@ -78,7 +78,8 @@ def lower_group(low: "Lowering", node: Group, entry: "Pc", next: "Pc", context: 
     """`async with TaskGroup() as name:`, with its tasks."""
     draft, span = low.draft, node.span
     slot = draft.slot("group")
-    which = None if _is_static(low, node.body) else draft.slot("task")
+    functions = context.frame.functions.keys()
+    which = None if _is_static(low, node.body, functions) else draft.slot("task")
     group = OpenGroup(node, slot, which, [], [])
     begin: list[ir.Code] = [ir.Use(slot, "begin_group", (), NO_FACTS)]
     if node.name is not None:
@@ -110,7 +111,7 @@ def lower_group(low: "Lowering", node: Group, entry: "Pc", next: "Pc", context: 
     final.finish(join, fail)
 
 
-def _is_static(low: "Lowering", body: Sequence[Stmt]) -> bool:
+def _is_static(low: "Lowering", body: Sequence[Stmt], functions: Set[str]) -> bool:
     """Whether each task is created exactly once where the body ends, of values that stay."""
     captured: set[str] = set()
     targets: set[str] = set()
@@ -121,7 +122,7 @@ def _is_static(low: "Lowering", body: Sequence[Stmt]) -> bool:
                 targets |= set() if target is None else {target}
             case Pure(facts=facts):
                 # Who looks at a task may cancel it before it has begun.
-                if facts.writes & captured or facts.reads & targets:
+                if facts.writes & captured or facts.reads & (targets | functions):
                     return False
             case Exit():
                 return False

@@ -48,7 +48,10 @@ def waits_in_site(node: ir.Operation | ir.ForkNode) -> bool:
     found = alternatives(node)
     if node.timed:
         return False  # how long it waits at most hangs on the deadline
-    return bool(found) and all(_is_plain(one.op) for one in found)
+    rebuilt = node.frame.functions.keys()
+    return bool(found) and all(
+        _is_plain(one.op) and rebuilt.isdisjoint(one.op.facts.reads) for one in found
+    )
 
 
 def _is_plain(op: Op) -> bool:
