@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from perdure.explain.model import Explanation
     from perdure.ir import Program
     from perdure.machine.ir import Machines
+    from perdure.probing import Prober
     from perdure.project import Project
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Limits",
     "MachineTarget",
     "Target",
+    "load_prober",
     "load_target",
     "target_names",
 ]
@@ -37,6 +39,12 @@ BUILT_IN: Mapping[str, str] = {
     "gcp": "perdure_gcp:backend",
 }
 """Targets of this distribution, so that finding them needs no scan of what is installed."""
+
+PROBERS: Mapping[str, str] = {
+    "aws": "perdure_aws.probe:PROBER",
+    "gcp": "perdure_gcp.probe.prober:PROBER",
+}
+"""Those of `perdure probe`."""
 
 type Artifacts = Mapping[str, bytes | str]
 """What a target writes for one flow: relative path (with `/`) to content."""
@@ -115,6 +123,17 @@ def target_names() -> tuple[str, ...]:
     from importlib.metadata import entry_points
 
     return tuple(sorted({*BUILT_IN, *entry_points(group=GROUP).names}))
+
+
+def load_prober(name: str) -> "Prober | None":
+    """What asks a target's open questions of a real account; None where there is nothing."""
+    from importlib import import_module
+
+    if name not in PROBERS:
+        return None
+    module, _, attribute = PROBERS[name].partition(":")
+    prober: Prober = getattr(import_module(module), attribute)
+    return prober
 
 
 def load_target(name: str) -> Target | None:

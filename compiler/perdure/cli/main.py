@@ -46,6 +46,7 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "rule": _Entry("perdure.cli.rule", "Explain a rule, such as PDR201."),
     "graph": _Entry("perdure.cli.graph", "Draw a flow, as Mermaid text or as SVG."),
     "ir": _Entry("perdure.cli.ir", "Print what the compiler makes of a flow."),
+    "probe": _Entry("perdure.cli.probe", "Ask a real account what no document says."),
     "init": _Entry("perdure.cli.init", "Start a project in a folder."),
 }
 """In the order of the help text. What stands here is shown without loading any command."""
