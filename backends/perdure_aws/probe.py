@@ -130,9 +130,6 @@ def definition() -> dict[str, Json]:
             }
         },
     }
-    caught = _added(
-        failed_error="$states.errorOutput.Error", failed_cause="$states.errorOutput.Cause"
-    )
     return {
         "Comment": "perdure probe",
         "QueryLanguage": "JSONata",
@@ -143,32 +140,42 @@ def definition() -> dict[str, Json]:
                 "Output": {"items": _expression(f"{_I}.items"), "answers": answers},
                 "Next": "failing",
             },
-            "failing": {
-                "Type": "Parallel",
-                "Branches": [failing],
-                "Catch": [{"ErrorEquals": ["States.ALL"], "Output": caught, "Next": "nothing"}],
-                "End": True,
-            },
-            "nothing": {
-                **_each("no item", "2"),
-                "Items": _expression("[]"),
-                "Output": _added(empty_map="$states.result"),
-                "Next": "computed",
-            },
-            "computed": {
-                **_each("item", "1 + 1"),
-                "Items": _expression(f"{_I}.items"),
-                "Output": _added(computed_concurrency="$states.result"),
-                "Next": "wait",
-            },
-            "wait": {
-                "Type": "Wait",
-                "Timestamp": _expression("'2020-01-01T00:00:00Z'"),
-                "Output": _added(past_wait="'passed'"),
-                "Next": "end",
-            },
-            "end": {"Type": "Succeed", "Output": _expression(f"{_I}.answers")},
+            **_states(failing),
         },
+    }
+
+
+def _states(failing: Json) -> dict[str, Json]:
+    """What expressions alone cannot ask."""
+    caught = _added(
+        failed_error="$states.errorOutput.Error", failed_cause="$states.errorOutput.Cause"
+    )
+    return {
+        "failing": {
+            "Type": "Parallel",
+            "Branches": [failing],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Output": caught, "Next": "nothing"}],
+            "End": True,
+        },
+        "nothing": {
+            **_each("no item", "2"),
+            "Items": _expression("[]"),
+            "Output": _added(empty_map="$states.result"),
+            "Next": "computed",
+        },
+        "computed": {
+            **_each("item", "1 + 1"),
+            "Items": _expression(f"{_I}.items"),
+            "Output": _added(computed_concurrency="$states.result"),
+            "Next": "wait",
+        },
+        "wait": {
+            "Type": "Wait",
+            "Timestamp": _expression("'2020-01-01T00:00:00Z'"),
+            "Output": _added(past_wait="'passed'"),
+            "Next": "end",
+        },
+        "end": {"Type": "Succeed", "Output": _expression(f"{_I}.answers")},
     }
 
 
