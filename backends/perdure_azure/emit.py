@@ -190,7 +190,10 @@ class _Printer:
             return [ast.If(ast.Compare(handed, [ast.Is()], [ast.Constant(None)]), before, [])]
         name = "handed" if "handed" not in self._function.slots else self._fresh("_handed")
         test = ast.Compare(ast.NamedExpr(store(name), handed), [ast.Is()], [ast.Constant(None)])
-        target = ast.Tuple([store(slot) for slot in head.live], ast.Store())
+        slots: list[ast.expr] = [store(slot) for slot in head.live]
+        # `[total] = handed` for one, as `total, = handed` is easily misread.
+        one = len(slots) == 1
+        target = ast.List(slots, ast.Store()) if one else ast.Tuple(slots, ast.Store())
         restored: list[ast.stmt] = [ast.Assign([target], load(name))]
         if not before:
             test.ops[0] = ast.IsNot()

@@ -23,6 +23,7 @@ from perdure_azure.emit import Place as Printing
 from perdure_azure.emit import body_of
 from perdure_azure.forms import MARK, is_mark
 from perdure_azure.places import places_of
+from perdure_azure.spelling import head_of, spelt, with_body
 
 __all__ = ["print_modules"]
 
@@ -73,6 +74,7 @@ class _Module:
         }
         self._sites = _Sites(analysis.sites.get(module.name, ()))
         self._imported = dict(_imported_names(module))
+        self._source = [line.encode() for line in _lines(module.source.text)]
         self._durable = "durable"
         while self._durable in module.source.text:
             self._durable += "_"
@@ -107,7 +109,7 @@ class _Module:
             if replaced is None:
                 continue
             printed_nodes[position] = replaced
-            printed = _unparse(replaced)
+            printed = self._unparsed(node, replaced)
             start = _start(node)
             parts += [_between(lines, done, start), printed]
             done = (
@@ -124,6 +126,18 @@ class _Module:
         ]
         self._places = places_of(moved, is_mark)
         return text
+
+    def _unparsed(self, node: ast.stmt, replaced: ast.stmt) -> str:
+        """The text of a statement, with what did not change as its author wrote it."""
+        text = _unparse(spelt(replaced, self._source))
+        if not isinstance(node, ast.AsyncFunctionDef):
+            return text
+        written = head_of(node, self._source)
+        empty = _unparse(spelt(with_body(node, [ast.Pass()]), self._source))
+        printed = empty.removesuffix("    pass")
+        if written is None or not text.startswith(printed):
+            return text
+        return f"{written}\n{text.removeprefix(printed)}"
 
     def _printed(self, node: ast.stmt, new: ast.stmt) -> ast.stmt | None:
         """The new form of a statement at the top; None if it stays."""
@@ -145,14 +159,7 @@ class _Module:
         documentation = ast.get_docstring(node, clean=False)
         if documentation is not None:
             body = [ast.Expr(ast.Constant(documentation)), *body]
-        return ast.AsyncFunctionDef(
-            node.name,
-            node.args,
-            body,
-            node.decorator_list,
-            node.returns,
-            type_params=node.type_params,
-        )
+        return with_body(node, body)
 
     def _nested(self, function: Function) -> ast.AsyncFunctionDef:
         info = self._analysis.functions[function.ref]

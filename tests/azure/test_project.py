@@ -1,5 +1,6 @@
 """The emitted project: its goldens, its bytes, and that it is complete."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -178,3 +179,52 @@ def test_there_are_two_sdks(value: str, tmp_path: Path) -> None:
     (tmp_path / "triage.py").write_bytes((ROOT / "examples/triage.py").read_bytes())
     with pytest.raises(Refused, match="sdk"):
         compiled(tmp_path / "triage.py", None)
+
+
+def lines_of_flows(text: str) -> int:
+    """Lines of code in the flows of a module."""
+    found = 0
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.AsyncFunctionDef) and ast.unparse(node.decorator_list[0]) == "flow":
+            lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
+            found += sum(bool(line.split("#")[0].strip()) for line in lines)
+    return found
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_orchestrator_has_at_most_half_as_many_lines_more_than_its_flow(example: str) -> None:
+    path = f"examples/{example}.py"
+    printed = files_of(example)[path]
+    assert isinstance(printed, str)
+    assert lines_of_flows(printed) <= 1.5 * lines_of_flows((ROOT / path).read_text("utf-8"))
+
+
+def test_literals_and_heads_are_as_they_were_written(tmp_path: Path) -> None:
+    """Quotes, numerals, f-strings, a head of several lines; each in one function."""
+    flow = '''\
+from perdure import flow, step
+
+
+@step
+async def work(n: int) -> int: ...
+
+
+@flow
+async def main(
+    n: int = 0x10,  # sixteen
+    *,
+    name: str = "it's",
+) -> list[object]:
+    # The first thing.
+    """What it does."""
+
+    said = [1_000, 1e3, 'single', r"raw\\n", b"bytes", "a" "b", f"{n:>{3}} {name!r} {'x'}"]
+    total = await work(n)  # and again
+    return [*said, total, -1, (1).real, f"{await work(total)}"]
+'''
+    (tmp_path / "flows.py").write_text(flow)
+    text = str(compiled(tmp_path / "flows.py", "main").files["flows.py"])
+    for line in flow.splitlines():
+        if not line.strip().startswith(("#", "total", "from", "return")):
+            assert line in text.splitlines()
+    assert ast.parse(text)

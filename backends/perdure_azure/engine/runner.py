@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_flow"]
 
-CANCELS = "run"
+CANCELS: str = "run"
 """How a test cancels: "now" would leave no time for cleanup."""
 LONGEST_IN_TESTS = 40
 """Events after which a run hands over: few, so that tests see it happen."""
