@@ -129,3 +129,11 @@ def test_a_worker_goes_on_with_the_source_each_run_began_with(root: Path) -> Non
     command(root, "worker", "--once")
     results = {r: json.loads(command(root, "show", r, "--json"))["result"] for r in ("a", "b")}
     assert results == {"a": 16, "b": 1016}
+
+
+def test_a_fork_that_does_not_fit_the_new_source_makes_no_run(root: Path) -> None:
+    change(root, 'price(item + "a")', 'price(item + "c")')
+    at = ("fork", "a", "--at", "go", "--id", "b")
+    assert "cannot go over" in command(root, *at, "--move", code=2)
+    assert "no fault" in command(root, *at, "--inject", "price=explode", code=2)
+    assert "no run has the id `b`" in command(root, "show", "b", code=2)

@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -294,3 +295,48 @@ async def first(n: int) -> int:
     command(root, "send", "a/later", "go", "--payload", "6", "--no-drive")
     command(root, "worker", "--once")
     assert statuses(root) == {"l": "completed", "a": "completed"}
+
+
+SLOWLY = """
+import sys
+import time
+from perdure.cli.main import main
+from perdure.local.engine import Engine
+
+drive = Engine.drive
+
+
+def late(engine, record, flow):
+    time.sleep(3)
+    return drive(engine, record, flow)
+
+
+Engine.drive = late
+main()
+"""
+
+
+def slowly(root: Path, *arguments: str) -> tuple[int, str]:
+    """A command that a worker has time to be faster than."""
+    process = subprocess.run(
+        [sys.executable, "slowly.py", *arguments],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return process.returncode, process.stdout + process.stderr
+
+
+def test_no_worker_takes_a_run_that_a_command_means_to_drive(root: Path) -> None:
+    write_project(root, slowly=SLOWLY)
+    start(root, "job", 0, 1)
+    with worker(root):
+        until(lambda: owners(root))
+        assert slowly(root, "run", "app.py:job", "name=a", "wait=false", "--id", "a")[0] == 0
+        failing = ("--inject", "work=fail")
+        code, said = slowly(root, "fork", "a", "--at", "work", "--id", "b", *failing)
+        assert (code, "Injected: injected" in said) == (1, True)
+        code, said = slowly(root, "retry", "b", *failing)
+        assert (code, "Injected: injected" in said) == (1, True)

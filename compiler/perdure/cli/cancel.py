@@ -45,6 +45,11 @@ def command(run: str, at_once: bool, on: str | None) -> int:
     if isinstance(program, int):
         return program
     engine = new_engine(place.store, program)
+    held = engine.leases.take(top.run, time.time())
+    if held is not None:
+        engine.close()
+        say(f"run {record.run} was asked to cancel; process {held.pid} drives it")
+        return exits.DONE
     code = Driver(engine, program, detach=True).drive(top)
     ended = find_run(place.store, record.run)
     return exits.DONE if ended.status is Status.CANCELLED else code

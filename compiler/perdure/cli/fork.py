@@ -46,7 +46,7 @@ def command(
     from there on; the run that is forked stays as it is.
     """
     from perdure.cli.drive import Driver, load_run, new_engine, new_run_id
-    from perdure.cli.move import move_run
+    from perdure.cli.move import move_to, newest
     from perdure.cli.run import check_identity
     from perdure.local.fork import CannotFork, fork
 
@@ -59,14 +59,20 @@ def command(
         return program
     given = _given(program, record, whole, pairs)
     name = identity or new_run_id(program.flow.name)
+    now = newest(opened, record) if move else None
     try:
-        made = fork(opened.store, record.run, place, name, now=time.time(), given=given)
+        # What does not fit, or is a wrong call, leaves no new run; and no worker is first.
+        with opened.store.transaction():
+            made = fork(opened.store, record.run, place, name, now=time.time(), given=given)
+            if now is not None:
+                made, program = move_to(opened, made, now), now
+            engine = new_engine(opened.store, program, inject)
+            engine.leases.hold(made.run, time.time())
     except CannotFork as problem:
         raise click.UsageError(str(problem)) from None
     say(f"run {made.run}, from {record.run} at {place}")
-    if move:
-        made, program = move_run(opened, made)
-    engine = new_engine(opened.store, program, inject)
+    if made.versions != record.versions:
+        say(f"run {made.run} goes over to the new source")
     return Driver(engine, program, detach=detach).drive(made)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perdure.local.program import Program
     from perdure.store.protocol import RunRecord
 
-__all__ = ["explain_change", "move_run"]
+__all__ = ["explain_change", "move_to", "newest"]
 
 
 def explain_change(place: Place, record: "RunRecord", program: "Program") -> None:
@@ -33,28 +33,35 @@ def explain_change(place: Place, record: "RunRecord", program: "Program") -> Non
         say(f"  it cannot go over to the new source: {verdict.problem}")
 
 
-def move_run(place: Place, record: "RunRecord") -> "tuple[RunRecord, Program]":
-    """Let a run go on with the source as it is now; UsageError says why it cannot."""
+def move_to(place: Place, record: "RunRecord", program: "Program") -> "RunRecord":
+    """Let a run go on with a newer source; UsageError says why it cannot.
+
+    Within the transaction of the caller, who takes the lease in it.
+    """
     from perdure.local.lease import Leases
     from perdure.local.moving import move
 
     held = Leases(place.store, "move").holder(record.run, time.time())
     if held is not None:
         raise click.UsageError(f"process {held.pid} drives run {record.run}: stop it first")
-    now = _newest(place, record)
-    if isinstance(now, str):
-        raise click.UsageError(f"the source as it is now cannot be loaded: {now}")
-    versions = now.versions(place.store)
-    if versions == record.versions:
-        return record, now
-    verdict = _verdict(place, record, now)
+    versions = program.versions(place.store)
+    if versions == record.versions or record.end is not None:
+        return record
+    verdict = _verdict(place, record, program)
     if verdict.problem is not None:
         raise click.UsageError(
             f"run {record.run} cannot go over to the new source: {verdict.problem}; without"
             " --move it goes on with the source it began with"
         )
-    say(f"run {record.run} goes over to the new source")
-    return move(place.store, record, versions, verdict, time.time()), now
+    return move(place.store, record, versions, verdict, time.time())
+
+
+def newest(place: Place, record: "RunRecord") -> "Program":
+    """The flow of a run as its source is now; UsageError says why it cannot be loaded."""
+    found = _newest(place, record)
+    if isinstance(found, str):
+        raise click.UsageError(f"the source as it is now cannot be loaded: {found}")
+    return found
 
 
 def _newest(place: Place, record: "RunRecord") -> "Program | str":

@@ -1,5 +1,6 @@
 """`perdure resume [RUN]`: go on with a run that was interrupted or left waiting."""
 
+import time
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from perdure.cli.environments import on_option
 from perdure.cli.inject import inject_option
 from perdure.cli.store import choose_run, open_store
+from perdure.cli.streams import say
 
 __all__ = ["command"]
 
@@ -41,8 +43,8 @@ def command(
 
         return resume_on(on, run, detach=detach)
     from perdure.cli.drive import Driver, load_run, new_engine
-    from perdure.cli.move import explain_change, move_run
-    from perdure.store.runs import list_runs
+    from perdure.cli.move import explain_change, move_to, newest
+    from perdure.store.runs import find_run, list_runs
 
     place = open_store(Path.cwd())
     if run is None:
@@ -57,7 +59,16 @@ def command(
     if move and old:
         raise click.UsageError("give --move or --old-source, not both")
     if move and record.end is None:
-        record, program = move_run(place, record)
+        program = newest(place, record)
+        with place.store.transaction():
+            # Read again: whoever drove it may have come further.
+            record = find_run(place.store, record.run)
+            moved = move_to(place, record, program)
+            engine = new_engine(place.store, program, inject)
+            engine.leases.hold(moved.run, time.time())
+        if moved.versions != record.versions:
+            say(f"run {moved.run} goes over to the new source")
+        record = moved
     else:
         loaded = load_run(place.store, record, place.project.root, quiet=old)
         if isinstance(loaded, int):
@@ -65,5 +76,5 @@ def command(
         program = loaded
         if record.end is None and not old and program.project.root != place.project.root:
             explain_change(place, record, program)
-    engine = new_engine(place.store, program, inject)
+        engine = new_engine(place.store, program, inject)
     return Driver(engine, program, detach=detach).drive(record)

@@ -30,10 +30,13 @@ def command(run: str, detach: bool, inject: tuple[str, ...]) -> int:
     program = load_run(place.store, record, place.project.root)
     if isinstance(program, int):
         return program
+    engine = new_engine(place.store, program, inject)
     try:
-        record, again = retry(place.store, record.run, now=time.time())
+        with place.store.transaction():
+            record, again = retry(place.store, record.run, now=time.time())
+            engine.leases.hold(record.run, time.time())
     except CannotRetry as problem:
+        engine.close()
         raise click.UsageError(str(problem)) from None
     say(f"run {record.run} goes on at {again}")
-    engine = new_engine(place.store, program, inject)
     return Driver(engine, program, detach=detach).drive(record)

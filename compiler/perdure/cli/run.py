@@ -81,7 +81,7 @@ def _driven(
     from perdure.cli.drive import Driver, interrupted, load_run
 
     try:
-        record = engine.claim(start)
+        record = engine.claim(start, hold=True)
     except RunConflict as conflict:
         raise click.UsageError(str(conflict)) from None
     try:

@@ -44,7 +44,6 @@ def command(
 ) -> int:
     """Send an event to a run; if no process drives it, drive it to its end or next wait."""
     from perdure.cli.drive import Driver, load_run, new_engine
-    from perdure.local.lease import Leases
     from perdure.local.wakes import root_of
     from perdure.store.runs import find_run
 
@@ -66,9 +65,11 @@ def command(
         program = load_run(place.store, top, place.project.root, quiet=True)
         if isinstance(program, int):
             return program
-    held = Leases(place.store, "send").driver(top.run, time.time())
     engine = new_engine(place.store, program)
     now = time.time()
+    held = engine.leases.driver(top.run, now)
+    if held is None and not no_drive:
+        held = engine.leases.take(top.run, now)
     stored = engine.put_event(record.run, event, encoded, id=event_id or os.urandom(16).hex())
     if event_id is not None:
         _say_repeated(stored, event, encoded, now)

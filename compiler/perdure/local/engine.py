@@ -263,8 +263,11 @@ class Engine:
 
     # -- runs -----------------------------------------------------------------------------------
 
-    def claim(self, start: Start) -> RunRecord:
-        """Claim the run id: a new run, or the one that has it; RunConflict if that is another."""
+    def claim(self, start: Start, *, hold: bool = False) -> RunRecord:
+        """Claim the run id: a new run, or the one that has it; RunConflict if that is another.
+
+        `hold`: with the lease of a new run, which is to be driven here.
+        """
         record = RunRecord(
             run=start.id,
             flow=start.flow.__perdure_ref__,
@@ -275,7 +278,14 @@ class Engine:
             started=self.now(),
             parent=start.parent,
         )
-        return self.commit(lambda: claim(self.store, record))
+
+        def write() -> RunRecord:
+            claimed = claim(self.store, record)
+            if hold and claimed.seed == record.seed:
+                self.leases.hold(claimed.run, record.started)
+            return claimed
+
+        return self.commit(write)
 
     def drive(self, record: RunRecord, flow: "Flow[..., object]") -> "LocalRun":
         """Drive a run at the top from where its log ends; Busy if another live process does."""

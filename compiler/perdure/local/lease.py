@@ -49,9 +49,14 @@ class Leases:
         with self._store.without_sync(), self._store.transaction():
             held = self.holder(run, now)
             if held is None:
-                self._take([run], now)
-                self._store.connection.execute("UPDATE wakes SET at = NULL WHERE run = ?", (run,))
+                self.hold(run, now)
         return held
+
+    def hold(self, run: str, now: float) -> None:
+        """Take the lease of a run that nobody drives, within the transaction of the caller: who
+        makes a run due and means to drive it leaves no worker a moment in between."""
+        self._take([run], now)
+        self._store.connection.execute("UPDATE wakes SET at = NULL WHERE run = ?", (run,))
 
     def take_due(self, wakes: Wakes, program: Program, now: float, limit: int) -> list[str]:
         """Take the leases of runs of a program that are due."""
