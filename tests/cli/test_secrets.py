@@ -11,6 +11,7 @@ import pytest
 from perdure.cli.main import run
 from perdure.local.dotenv import DotEnv
 from perdure.secrets import parse_dotenv
+from tests.local.project import command, write_project
 
 FLOW = """
 from perdure import flow, secret, step
@@ -107,3 +108,30 @@ def test_the_keyring_of_this_machine(
     assert run(["run", "app.py"]) == 0
     assert capfd.readouterr().out == "10\n"
     assert call(monkeypatch, "x", "set", "prod", "API_KEY", "--keyring") == 2
+
+
+TELLS = """
+import logging
+from perdure import flow, secret, step
+
+
+@step
+def tell() -> int:
+    key = secret("API_KEY").value
+    print("the key is", key)
+    logging.getLogger("app").warning("the key is %s", key)
+    return len(key)
+
+
+@flow
+async def main() -> int:
+    return await tell()
+"""
+
+
+def test_what_a_step_prints_or_logs_shows_no_secret(tmp_path: Path) -> None:
+    root = write_project(tmp_path, app=TELLS)
+    (root / ".env").write_text("API_KEY=not-for-your-eyes\n")
+    said = command(root, "run", "app.py")
+    assert said.count("the key is ***\n") == 2
+    assert "not-for-your-eyes" not in said

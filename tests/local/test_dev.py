@@ -7,9 +7,11 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -165,6 +167,14 @@ def test_a_payload_that_does_not_fit_is_refused(site: Site) -> None:
     got, answer = site.ask("POST", "/api/runs/p/events/go", "x")
     assert got == 422
     assert "expected int" in str(answer)
+
+
+def test_a_body_in_chunks_is_asked_for_whole(site: Site) -> None:
+    connection = HTTPConnection(urlsplit(site.address).netloc, timeout=30)
+    with closing(connection):
+        connection.request("POST", "/api/flows/wait/runs", iter([b'{"n": 1}']))
+        answer = connection.getresponse()
+        assert (answer.status, "content-length" in answer.read().decode()) == (411, True)
 
 
 def test_pages_of_other_sites_get_nothing(site: Site) -> None:

@@ -84,6 +84,6 @@ def test_damage_is_told_and_nothing_is_written(
     for verb in (("show", "a"), ("fork", "a", "--at", "add")):
         out = command(root, *verb, code=code)
         assert ("is no store of runs" in out) is (code == 2)
-        assert ("the file is damaged and was left as it is" in out) is (code == 5)
+        assert ("the file is damaged: put a copy of it back" in out) is (code == 5)
         assert "Traceback" not in out
     assert path.read_bytes() == before

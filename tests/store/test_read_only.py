@@ -85,5 +85,5 @@ def test_runs_are_listed_shown_and_followed_and_nothing_is_written(root: Path) -
     assert "cannot be written here: this is how it was when it was read" in err
     code, out, err = perdure(root, "send", "a", "more", "--payload", "1")
     assert code == 5
-    assert "this store of runs cannot be used" in err
+    assert "cannot be written here; `perdure runs` and `show` read it" in err
     assert {path: path.read_bytes() for path in (root / ".perdure").iterdir()} == before

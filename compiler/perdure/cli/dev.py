@@ -41,13 +41,25 @@ _NOWHERE: Final = '{"error": "this address is for this machine"}'
 @click.command("dev")
 @click.argument("files", nargs=-1, metavar="[FILE[:FLOW]]...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", default=7340, show_default=True, help="0: any that is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=7340,
+    show_default=True,
+    help="0: any that is free.",
+)
 @click.option(
     "--token",
     envvar="PERDURE_TOKEN",
     help="What requests to /api have to bring; made up where others can reach it.",
 )
-@click.option("--grace", default=10.0, show_default=True, help="Seconds for steps to end in.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Seconds for steps to end in.",
+)
 def command(files: tuple[str, ...], host: str, port: int, token: str | None, grace: float) -> int:
     """Work on this project: drive its runs, and serve HTTP to start, wake and read them.
 
@@ -275,6 +287,9 @@ class _Handler(BaseHTTPRequestHandler):
         query = dict(parse_qsl(place.query, keep_blank_values=True))
         is_hook = self._site.doors.takes(place.path)
         refused = None if is_hook else self._refused()
+        if "transfer-encoding" in self.headers:
+            self.close_connection = True
+            return Answer(411, '{"error": "send the body whole, with its content-length"}\n')
         most = self._site.doors.largest(place.path) if is_hook else LARGEST
         body = self._body(most)
         if refused is not None:
@@ -291,7 +306,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, most: int) -> bytes:
         length = self.headers.get("content-length", "0")
         size = int(length) if length.isdigit() else 0
-        if size > most or "transfer-encoding" in self.headers:
+        if size > most:
             self.close_connection = True
         return self.rfile.read(min(size, most + 1))
 

@@ -170,8 +170,8 @@ def _environment(error: Exception) -> int | None:
         what_now = (
             "nothing that was recorded is lost by that, and runs can be resumed"
             if is_passing
-            else "the file is damaged and was left as it is: put a copy of it back, or name another"
-            " one with PERDURE_STORE"
+            else "the file is damaged: put a copy of it back, or name another one with"
+            " PERDURE_STORE"
         )
         streams.say(f"error: the store of runs cannot be used: {error}; {what_now}")
         return exits.ENVIRONMENT

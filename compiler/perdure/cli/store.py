@@ -54,9 +54,17 @@ def open_store(start: Path, *, make: bool = False, read: bool = False) -> Place:
     except StoreTooNew as error:
         raise click.UsageError(str(error)) from None
     except sqlite3.OperationalError as error:
+        if path.is_file() and not _writable(path):
+            problem = "this store cannot be written here; `perdure runs` and `show` read it"
+            raise OSError(errno.EROFS, problem, path) from None
         raise OSError(errno.EIO, f"this store of runs cannot be used: {error}", path) from None
     except (sqlite3.DatabaseError, NotAStore):
         raise _no_store(path) from None
+
+
+def _writable(path: Path) -> bool:
+    """Whether a store can be written: SQLite makes files beside it."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def _way_to_runs(project: Project) -> str:

@@ -146,7 +146,7 @@ def _moved(stdout: TextIO) -> TextIO | None:
 
 @final
 class _Aside(TextIOBase):
-    """Text goes to a stream as long as that takes it."""
+    """Text goes to a stream as long as that takes it, without the secrets that were read."""
 
     def __init__(self, stream: TextIO, results: TextIO | None) -> None:
         super().__init__()
@@ -165,8 +165,10 @@ class _Aside(TextIOBase):
 
     @override
     def write(self, text: str, /) -> int:
+        from perdure.runtime.masking import masked_text
+
         try:
-            self._stream.write(text)
+            self._stream.write(masked_text(text))
             self._stream.flush()
         except OSError:
             _close(self._stream)

@@ -30,7 +30,13 @@ __all__ = ["command", "serve", "supervisor"]
 
 @click.command("worker")
 @click.option("--once", is_flag=True, help="Leave when nothing is due any more.")
-@click.option("--grace", default=10.0, show_default=True, help="Seconds for steps to end in.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Seconds for steps to end in.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Say what happens as lines of JSON.")
 @click.option("--program", hidden=True, help="Drive only the runs of this program.")
 @click.option("--idle", type=float, hidden=True, help="Seconds without work to leave after.")
