@@ -2,13 +2,20 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from perdure.cli.environments import on_option
 from perdure.cli.inject import inject_option
-from perdure.cli.store import choose_run, open_store
+from perdure.cli.store import Place, choose_run, open_store
 from perdure.cli.streams import say
+
+if TYPE_CHECKING:
+    from perdure.local.engine import Engine
+    from perdure.local.program import Program
+    from perdure.store.protocol import RunRecord
+    from perdure.store.sqlite import SqliteStore
 
 __all__ = ["command"]
 
@@ -43,32 +50,14 @@ def command(
 
         return resume_on(on, run, detach=detach)
     from perdure.cli.drive import Driver, load_run, new_engine
-    from perdure.cli.move import explain_change, move_to, newest
-    from perdure.store.runs import find_run, list_runs
+    from perdure.cli.move import explain_change
 
     place = open_store(Path.cwd())
-    if run is None:
-        left = [r for r in list_runs(place.store) if r.end is None and r.parent is None]
-        if not left:
-            raise click.UsageError("every run has ended; `perdure runs` lists them")
-        record = left[0]
-    else:
-        record = choose_run(place.store, run)
-    if record.parent is not None and record.end is None:
-        raise click.UsageError(f"`{record.run}` is a child: resume `{record.parent}`")
+    record = _chosen(place.store, run)
     if move and old:
         raise click.UsageError("give --move or --old-source, not both")
     if move and record.end is None:
-        program = newest(place, record)
-        with place.store.transaction():
-            # Read again: whoever drove it may have come further.
-            record = find_run(place.store, record.run)
-            moved = move_to(place, record, program)
-            engine = new_engine(place.store, program, inject)
-            engine.leases.hold(moved.run, time.time())
-        if moved.versions != record.versions:
-            say(f"run {moved.run} goes over to the new source")
-        record = moved
+        record, program, engine = _moved(place, record, inject)
     else:
         loaded = load_run(place.store, record, place.project.root, quiet=old)
         if isinstance(loaded, int):
@@ -78,3 +67,38 @@ def command(
             explain_change(place, record, program)
         engine = new_engine(place.store, program, inject)
     return Driver(engine, program, detach=detach).drive(record)
+
+
+def _chosen(store: "SqliteStore", run: str | None) -> "RunRecord":
+    """The run of that name, or the newest that has not ended."""
+    from perdure.store.runs import list_runs
+
+    if run is None:
+        left = [r for r in list_runs(store) if r.end is None and r.parent is None]
+        if not left:
+            raise click.UsageError("every run has ended; `perdure runs` lists them")
+        return left[0]
+    record = choose_run(store, run)
+    if record.parent is not None and record.end is None:
+        raise click.UsageError(f"`{record.run}` is a child: resume `{record.parent}`")
+    return record
+
+
+def _moved(
+    place: Place, record: "RunRecord", inject: tuple[str, ...]
+) -> "tuple[RunRecord, Program, Engine]":
+    """Let a run go over to the source as it is now, and take its lease before anybody else."""
+    from perdure.cli.drive import new_engine
+    from perdure.cli.move import move_to, newest
+    from perdure.store.runs import find_run
+
+    program = newest(place, record)
+    with place.store.transaction():
+        # Read again: whoever drove it may have come further.
+        before = find_run(place.store, record.run)
+        moved = move_to(place, before, program)
+        engine = new_engine(place.store, program, inject)
+        engine.leases.hold(moved.run, time.time())
+    if moved.versions != before.versions:
+        say(f"run {moved.run} goes over to the new source")
+    return moved, program, engine
