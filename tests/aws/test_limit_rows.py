@@ -5,6 +5,7 @@ ends the run by the name of the row.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -99,8 +100,8 @@ def test_names_longer_than_a_state_s_are_cut_and_told_apart(tmp_path: Path, leng
     )
     got = result_of(tmp_path, text, {name: lambda: 1, f"{name}b": lambda: 2})
     assert got.result == 3
-    states = definition_of(tmp_path, text)["States"]
-    assert isinstance(states, dict)
+    states = re.findall(r'"Next": ?"([^"]+)"', json.dumps(definition_of(tmp_path, text)))
+    assert states
     assert max(map(len, states)) <= value_of("name_characters")
 
 

@@ -31,6 +31,17 @@ async def lock(key: str):
         yield
     finally:
         await fetch(key)
+class Lease:
+    def __init__(self, key: str) -> None:
+        self.key = key
+    async def __aenter__(self) -> str:
+        return await fetch(self.key)
+    async def __aexit__(self, *error: object) -> None:
+        await fetch(self.key)
+async def down(key: str) -> str:
+    return await down(key[1:]) if key else await fetch(key)
+async def tree(key: str) -> object:
+    return await gather(tree(key[1:]), tree(key[2:])) if key else await fetch(key)
 @flow
 async def main(key: str, keys: list[str]) -> object:
 """
@@ -81,6 +92,22 @@ FORMS: Final[Mapping[str, str]] = {
     "own context managers with operations": (
         "async with lock(key):\n        return await fetch(key)"
     ),
+    "context managers that are classes": (
+        "async with Lease(key):\n        return await fetch(key)"
+    ),
+    "helpers that call themselves": "return await down(key)",
+    "`gather` kept as a value": (
+        "both = gather(fetch(key), fetch(key))\n    await fetch(key)\n    return await both"
+    ),
+    "nested functions that change variables (`nonlocal`)": (
+        "done = 0\n    def note() -> None:\n        nonlocal done\n        done += 1\n"
+        "    await fetch(key)\n    note()\n    return done"
+    ),
+    "`TaskGroup` whose body waits after `create_task`": (
+        "async with asyncio.TaskGroup() as tg:\n        t = tg.create_task(fetch(key))\n"
+        "        await fetch(key)\n    return t.result()"
+    ),
+    "a helper that calls itself in a branch of `gather`": "return await tree(key)",
     "`start` of another run": "await other.start(key)\n    return None",
 }
 

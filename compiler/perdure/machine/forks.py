@@ -100,9 +100,12 @@ def lower_fork(low: "Lowering", fork: Fork, entry: "Pc", next: "Pc", context: Co
 
 
 def _lower_empty(low: "Lowering", fork: Fork, entry: "Pc", next: "Pc", context: Context) -> None:
-    """`gather()` is a value. With operands, or of another kind, it may raise: not lowered."""
+    """`gather()` is a value. With operands, or of another kind, it may raise: a map of nothing."""
     if fork.kind is not ForkKind.ALL or fork_operands(fork):
-        low.draft.refuse(f"`{fork.label}` of nothing", entry, next, context, fork.span)
+        nothing = Branch("", (), (), (), ast.Constant(None), fork.span)
+        over = ast.List([], ast.Load())
+        mapped = fork._replace(branches=(nothing,), over=over)
+        lower_fork(low, mapped, entry, next, context)
         return
     value = ast.List([], ast.Load())
     code = (

@@ -1,4 +1,4 @@
-"""Nested functions over variables that change, and task groups that are passed on."""
+"""Nested functions over variables that change, and before they are made; forks of nothing."""
 
 from tests.differential.harness import Program
 
@@ -28,4 +28,10 @@ PROGRAMS = (
     Program("tg_alias", '@flow\nasync def main() -> Any:\n    async with asyncio.TaskGroup() as tg:\n        spawn = tg.create_task\n        t = spawn(a(1))\n    return t.result()'),
     Program("tg_comp", '@flow\nasync def main() -> Any:\n    async with asyncio.TaskGroup() as tg:\n        ts = [tg.create_task(a(i)) for i in range(3)]\n    return [t.result() for t in ts]'),
     Program("tg_comp_if", '@flow\nasync def main() -> Any:\n    async with asyncio.TaskGroup() as tg:\n        ts = {i: tg.create_task(a(i)) for i in range(4) if i % 2}\n    return {k: t.result() for k, t in ts.items()}'),
+    Program("nested_before_def", '@flow\nasync def main() -> Any:\n    async def h(x: Any) -> Any:\n        return await g(x)\n    async def g(x: Any) -> Any:\n        return await a(x)\n    return await h(1)'),
+    Program("gather_empty_opts", '@flow\nasync def main() -> Any:\n    return await gather(return_exceptions=True)'),
+    Program("gather_empty_limit0", '@flow\nasync def main() -> Any:\n    try:\n        return await gather(limit=0)\n    except ValueError as e:\n        return str(e)'),
+    Program("quorum_empty", '@flow\nasync def main() -> Any:\n    try:\n        return await quorum(0)\n    except ValueError as e:\n        return str(e)'),
+    Program("quorum_empty1", '@flow\nasync def main() -> Any:\n    try:\n        return await quorum(1)\n    except Exception as e:\n        return repr(e)'),
+    Program("nested_mutual", '@flow\nasync def main() -> Any:\n    log: list[Any] = []\n    async def even(n: int) -> bool:\n        log.append(n)\n        return True if n == 0 else await odd(n - 1)\n    async def odd(n: int) -> bool:\n        await a(n)\n        return False if n == 0 else await even(n - 1)\n    return await even(4), log'),
 )

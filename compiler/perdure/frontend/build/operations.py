@@ -250,7 +250,27 @@ def _is_defined(low: Lowering, called: ast.expr, info: "FunctionInfo | None") ->
         return False
     if called.id in low.info.locals:
         return low.is_bound(called.id)
-    return info.node.lineno <= low.info.node.lineno
+    return info.node.lineno <= low.info.node.lineno or _is_made_in_time(low, info)
+
+
+def _is_made_in_time(low: Lowering, info: "FunctionInfo") -> bool:
+    """Whether a sibling that stands further down is there whenever this function is called: the
+    function around defines it, and names this one only behind that.
+    """
+    around = None if info.parent is None else low.analysis.functions.get(info.parent)
+    if around is None or low.info.parent != info.parent or info.node not in _body(around.node):
+        return False
+    name, first, own = low.info.qualname.rpartition(".")[2], info.node.lineno, low.info.node
+    inside = range(own.lineno, (own.end_lineno or own.lineno) + 1)
+    return all(
+        part.lineno >= first or part.lineno in inside
+        for part in ast.walk(around.node)
+        if isinstance(part, ast.Name) and part.id == name and isinstance(part.ctx, ast.Load)
+    )
+
+
+def _body(node: ast.AST) -> list[ast.stmt]:
+    return node.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
 
 
 def _prepare_native(low: Lowering, node: ast.Call, fact: "CallFact", *, hold: bool) -> Emit:
