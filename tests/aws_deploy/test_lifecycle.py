@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from perdure.deployment import Answer, DeployError, Place
+from perdure.runtime.engine import Completed, Failed
 from perdure_aws.deploy.verbs import AwsDeployer
 from tests.aws_deploy.cloud import Cloud
-from tests.aws_deploy.projects import change, compile_project, examples, small
+from tests.aws_deploy.projects import CHILDREN, change, compile_project, examples, small
 
 
 def deploy(place: Place, weight: int = 100) -> Answer:
@@ -137,3 +138,44 @@ def test_a_flow_that_is_gone_from_the_project_is_named_and_left(there: Cloud, fo
     gone = AwsDeployer().destroy(place, ignored, flow="saga", with_runs=False, with_data=False)
     assert gone.done
     assert [key.rpartition("-")[2] for key in there.states.machines] == ["triage"]
+
+
+def test_a_stack_of_another_environment_is_neither_changed_nor_removed(
+    there: Cloud, folder: Path
+) -> None:
+    place = small(folder)
+    deploy(place)
+    before = there.left()
+    # The store of `prod-main` is called as the flow `main` of `prod` is.
+    other = place._replace(environment=place.environment._replace(name="prod-main"))
+    refused = "perdure-shop-prod-main is there already, and is of environment `prod`, flow `main`"
+    with pytest.raises(DeployError, match=refused):
+        AwsDeployer().plan(other, ignored)
+    with pytest.raises(DeployError, match=refused):
+        deploy(other)
+    with pytest.raises(DeployError, match=refused):
+        AwsDeployer().destroy(other, ignored, flow=None, with_runs=True, with_data=True)
+    assert there.left() == before
+
+
+def test_two_flows_that_are_called_alike_do_not_replace_each_other(
+    there: Cloud, folder: Path
+) -> None:
+    source = "from perdure import flow\n\n@flow\nasync def main() -> int:\n    return 1\n"
+    place = small(folder, source + source.partition("\n")[2].replace("main", "_main"))
+    with pytest.raises(DeployError, match="perdure-shop-prod-main is there already"):
+        deploy(place)
+
+
+def test_a_child_that_outlives_its_run_is_under_way_too(there: Cloud, folder: Path) -> None:
+    place = small(folder, CHILDREN.replace("await inner(n) * 10", "len((await inner.start(n)).id)"))
+    deploy(place)
+    runs = AwsDeployer().connect(place)
+    runs.start("app:outer", {"n": 4}, "first")
+    there.states.settle()
+    assert isinstance(runs.outcome("first"), Completed)
+    asked = AwsDeployer().destroy(place, ignored, flow="outer", with_runs=False, with_data=False)
+    assert not asked.done
+    assert [line.split("  ")[-1] for line in asked.lines[1:]] == ["inner, version 1"]
+    AwsDeployer().destroy(place, ignored, flow="outer", with_runs=True, with_data=False)
+    assert isinstance(runs.outcome("first/start"), Failed), "its end is noted"

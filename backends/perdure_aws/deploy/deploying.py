@@ -169,11 +169,12 @@ def _refuse_lost_functions(environment: Environment, prepared: tuple[Prepared, .
     """A group that is gone takes its function along, which runs under way still call."""
     for one in prepared:
         stack = environment.stacks.settled(flow_stack(environment.place, one.release.flow))
-        if stack is None or "Machine" not in stack.outputs:
+        if stack is None:
             continue
         outputs: dict[str, object] = json.loads(one.release.template)["Outputs"]
         lost = [name for name in stack.outputs if name.startswith("Sites") and name not in outputs]
-        running = list(environment.machines.running(stack.outputs["Machine"])) if lost else []
+        machines = Deployed(one.release.flow, stack).machines.values() if lost else ()
+        running = [run for arn in machines for run in environment.machines.running(arn)]
         if running:
             raise DeployError(
                 f"`{one.release.flow}` has no function {', '.join(lost)} any more, and"

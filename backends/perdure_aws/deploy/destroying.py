@@ -52,12 +52,12 @@ def destroy(
 
 
 def _running(environment: Environment, one: Deployed) -> Iterator[tuple[str, str]]:
-    """What is under way, with a line about it."""
-    if one.machine:
-        for execution, version in environment.machines.running(one.machine):
+    """What is under way, with a line about it. A child may outlive the run that started it."""
+    for ref, machine in one.machines.items():
+        for execution, version in environment.machines.running(machine):
             number = number_of(version) if version else "?"
             name = execution.rpartition(":")[2]
-            yield f"{name}  {one.flow}, version {number}", execution
+            yield f"{name}  {ref.rpartition(':')[2]}, version {number}", execution
 
 
 def _kept(environment: Environment, store: Stack | None) -> int:

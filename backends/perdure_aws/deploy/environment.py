@@ -35,6 +35,12 @@ class Deployed(NamedTuple):
         return self.stack.outputs.get("Machine", "")
 
     @property
+    def machines(self) -> Mapping[str, str]:
+        """The ARNs of all its machines, by the flow that each runs: those it starts too."""
+        named: dict[str, str] = json.loads(self.stack.outputs.get("Machines", "{}"))
+        return named
+
+    @property
     def alias(self) -> str:
         """Where new runs start."""
         return self.stack.outputs.get("Live", f"{self.machine}:{ALIAS}")
@@ -58,7 +64,7 @@ class Environment:
         self.place = place
         self.say = say
         self.account = Account(place)
-        self.stacks = Stacks(self.account.cloudformation, say)
+        self.stacks = Stacks(self.account.cloudformation, say, owner=tags(place))
         self.machines = Machines(self.account.stepfunctions)
 
     def store_stack(self) -> Stack | None:

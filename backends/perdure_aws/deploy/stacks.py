@@ -62,20 +62,26 @@ class Stacks:
         client: "CloudFormationClient",
         say: Say,
         sleep: Callable[[float], None] = time.sleep,
+        owner: Mapping[str, str] | None = None,
     ) -> None:
+        """`owner`: the tags without which a stack is another's, whatever it is called."""
         self._client = client
         self._say = say
         self._sleep = sleep
+        self._owner = owner or {}
 
     def find(self, name: str) -> Stack | None:
-        """The stack of that name, None if there is none."""
+        """The stack of that name, None if there is none; DeployError if it is another's."""
         try:
             found = self._client.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
             if code_of(error) == "ValidationError" and "does not exist" in message_of(error):
                 return None
             raise
-        return _stack(found[0]) if found else None
+        stack = _stack(found[0]) if found else None
+        if stack is not None:
+            _refuse_of_others(stack, self._owner)
+        return stack
 
     def tagged(self, wanted: Mapping[str, str]) -> list[Stack]:
         """All stacks with these tags, by name."""
@@ -106,6 +112,8 @@ class Stacks:
     ) -> tuple[Stack, bool]:
         """Bring the stack to the template; it, and whether anything was changed."""
         stack = self._ready(name)
+        if stack is not None:
+            _refuse_of_others(stack, tags)
         where = {"TemplateURL": url} if _is_long(template) else {"TemplateBody": template}
         given = _parameters(parameters)
         labels = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -274,6 +282,21 @@ def _stack(found: "StackTypeDef") -> Stack:
         {str(o.get("OutputKey")): str(o.get("OutputValue", "")) for o in found.get("Outputs", [])},
         {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
         found.get("LastUpdatedTime", found.get("CreationTime")),
+    )
+
+
+def _refuse_of_others(stack: Stack, owner: Mapping[str, str]) -> None:
+    """Names run together: `shop` and `prod-a` are called as `prod` and its flow `a` are."""
+    if owner.items() <= stack.tags.items():
+        return
+    whose = ", ".join(
+        f"{key.partition(':')[2]} `{value}`"
+        for key, value in sorted(stack.tags.items())
+        if key.startswith("perdure:")
+    )
+    raise DeployError(
+        f"the stack {stack.name} is there already, and is of {whose or 'somebody else'}: rename"
+        " this project, environment or flow"
     )
 
 
