@@ -286,7 +286,7 @@ class _Boto:
     """boto3's client; what AWS refuses is a `ProbeFailed`."""
 
     def __init__(self, session: "Session") -> None:
-        self._client = session.client("stepfunctions")
+        self._client = session.client("stepfunctions")  # pyright: ignore[reportUnknownMemberType]
 
     def create_state_machine(self, **given: str) -> Mapping[str, str]:
         """As `Client`."""
