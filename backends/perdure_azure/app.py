@@ -195,7 +195,15 @@ def _host(sdk: _Sdk) -> dict[str, Json]:
     return {
         "version": "2.0",
         "extensionBundle": {"id": sdk.bundle, "version": sdk.bundle_versions},
-        "extensions": {"durableTask": {"storageProvider": {"type": "azureManaged"}}},
+        "extensions": {
+            "durableTask": {
+                "hubName": "%TASKHUB_NAME%",
+                "storageProvider": {
+                    "type": "azureManaged",
+                    "connectionStringName": "DURABLE_TASK_SCHEDULER_CONNECTION_STRING",
+                },
+            }
+        },
         "logging": {
             "applicationInsights": {
                 "samplingSettings": {"isEnabled": True, "excludedTypes": "Request"}

@@ -62,6 +62,10 @@ class Sdk1:
         """Engine time."""
         return self._context.current_utc_datetime.timestamp()
 
+    def run_id(self) -> str:
+        """The instance's, which is the run's where Azure takes that."""
+        return self._context.instance_id
+
     def is_replaying(self) -> bool:
         """Whether this was executed in an earlier episode."""
         return self._context.is_replaying

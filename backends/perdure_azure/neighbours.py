@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from perdure.codec.text import Json
 from perdure.errors import RunConflict
-from perdure.runtime.envelope import pack, unpack
+from perdure.runtime.envelope import is_envelope, pack, unpack
 from perdure.runtime.values import failed
 from perdure_azure.names import instance_id
 
@@ -46,7 +46,9 @@ def found(status: object) -> dict[str, Json]:
 
 def started(run: str, input: object, given: Json) -> dict[str, Json]:
     """The answer where a run of this id exists already, with this input."""
-    there, new = unpack(input), unpack(given)
+    new = unpack(given)
+    # What is no envelope was started by hand.
+    there = unpack(input) if is_envelope(input) else {**new, "arguments": None}
     if there["flow"] != new["flow"]:
         problem = f"run {run!r} is a run of {there['flow']}, not of {new['flow']}"
     elif there["arguments"] != new["arguments"]:

@@ -46,6 +46,10 @@ class Sdk2:
         """The SDK's own time has no zone."""
         return self._context.current_utc_datetime.replace(tzinfo=UTC).timestamp()
 
+    def run_id(self) -> str:
+        """The instance's, which is the run's where Azure takes that."""
+        return self._context.instance_id
+
     def is_replaying(self) -> bool:
         """Whether this was executed in an earlier episode."""
         return self._context.is_replaying

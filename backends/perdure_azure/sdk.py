@@ -146,6 +146,11 @@ class Context1(Protocol):
     """`azure.durable_functions.DurableOrchestrationContext` of SDK 1."""
 
     @property
+    def instance_id(self) -> str:
+        """The id of the orchestration."""
+        ...
+
+    @property
     def current_utc_datetime(self) -> datetime:
         """Engine time, the same again when it is replayed."""
         ...

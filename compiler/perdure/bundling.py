@@ -18,12 +18,12 @@ from pathlib import Path
 import perdure
 from perdure.codec.text import Json
 
-__all__ = ["FORMAT", "bundle_files", "python_files", "zip_of"]
+__all__ = ["FORMAT", "LANGUAGE", "bundle_files", "python_files", "zip_of"]
 
 FORMAT = 1
 """Version of the bundle's layout."""
 
-RUNTIME = (
+LANGUAGE = (
     "__init__",
     "cron",
     "durations",
@@ -37,10 +37,10 @@ RUNTIME = (
     "webhooks",
     "codec",
     "runtime",
-    "sites",
-    "store",
 )
-"""Modules and packages of `perdure` that run in a bundle."""
+"""Modules and packages of `perdure` that run wherever a flow or a step does."""
+RUNTIME = (*LANGUAGE, "sites", "store")
+"""Those that run in a bundle of sites."""
 LEFT_OUT = frozenset({"store/sqlite.py"})
 """Of these packages: what only this machine's own engine uses."""
 

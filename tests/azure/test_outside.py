@@ -12,12 +12,14 @@ from perdure.backend import Limit
 from perdure.errors import LimitExceeded
 from perdure.testing import Result, run
 from perdure.trace import compare
+from tests.azure.engines import ENGINES
 from tests.conformance.engines import CASES, ROOT, outcome
 
 pytest.importorskip("azure.durable_functions", reason="version 2 needs Python 3.13")
 
 from perdure.runtime.envelope import unpack
 from perdure_azure.engine.backend import VirtualBackend
+from perdure_azure.engine.classic import Classic
 from perdure_azure.limits import LIMITS
 
 FLOWS = Path(__file__).parent / "outside.py"
@@ -168,3 +170,36 @@ def test_an_episode_asks_for_so_much_and_no_more(monkeypatch: pytest.MonkeyPatch
 def test_an_error_that_no_status_holds_fails_the_run_all_the_same() -> None:
     got = run(f"{FLOWS}:raises", {"size": 20_000}, target="azure")
     assert got.status == "failed"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("data", "result", "problem"),
+    [
+        ('{"n": 2}', [7, 8], None),
+        ('{"n": "two"}', None, "`n`: expected int"),
+        ("5", None, "the input of a flow is an object"),
+        ("null", None, "`n`"),
+    ],
+)
+def test_a_run_may_be_started_by_hand(
+    data: str,
+    result: object,
+    problem: str | None,
+    engine: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = VirtualBackend if engine == "memory" else Classic
+    start = host.start_instance
+
+    def started(self: Any, name: str, instance: str, _: str) -> None:
+        start(self, name, instance, data)
+
+    monkeypatch.setattr(host, "start_instance", started)
+    script: Any = {"target": "azure", "engine": engine, "unscripted": "run"}
+    script["events"] = [("1s", "go", 7), ("2s", "go", 8)]
+    if problem is None:
+        assert run(f"{FLOWS}:talks", {"n": 99}, **script).result == result
+    else:
+        with pytest.raises(RuntimeError, match=problem):
+            run(f"{FLOWS}:talks", {"n": 99}, **script)

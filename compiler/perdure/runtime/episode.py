@@ -13,10 +13,11 @@ import logging
 import random
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
 
 from perdure.codec.text import Json
-from perdure.errors import LimitExceeded
+from perdure.errors import InvalidInput, LimitExceeded
 from perdure.runtime.attempts import attempted_outcome, call_of
 from perdure.runtime.engine import (
     Completed,
@@ -31,7 +32,7 @@ from perdure.runtime.envelope import is_envelope, pack, size_of, unpack
 from perdure.runtime.host import Attempt, Identity, LostError
 from perdure.runtime.hosted import HostedRun
 from perdure.runtime.usage import Usage
-from perdure.runtime.values import failed
+from perdure.runtime.values import encode_input, failed
 from perdure.runtime.waits import Tasks, Waits
 from perdure.runtime.watch import watcher
 from perdure.trace import TraceEntry, error_json
@@ -68,6 +69,10 @@ class Sdk[T](Tasks[T], Protocol):
     limits: "Limits"
     tells_at_once: bool
     """Whether `tell` is done with; else it gives the task that does it."""
+
+    def run_id(self) -> str:
+        """The id under which the engine has this run."""
+        ...
 
     def is_replaying(self) -> bool:
         """Whether this was executed in an earlier episode."""
@@ -389,8 +394,11 @@ def run_episode[T](
     flow: "Flow[..., Any]",
     functions: "FunctionTable | None" = None,
 ) -> Generator[T, object, Json]:
-    """Run a flow as the body of an orchestrator: `return (yield from run_episode(...))`."""
-    data = unpack(given)
+    """Run a flow as the body of an orchestrator: `return (yield from run_episode(...))`.
+
+    `given` is what `flow_input` wrote, or the arguments as plain JSON, where it is started by hand.
+    """
+    data = unpack(given if is_envelope(given) else _by_hand(sdk, given, flow))
     arguments = data["arguments"]
     assert isinstance(arguments, dict), "the input of a flow is an object"
     identity = Identity(*(str(data[name]) for name in Identity._fields))
@@ -418,6 +426,14 @@ def run_episode[T](
         return _finished(sdk, episode, run, child=bool(data["child"]))
     finally:
         episode.abandon()
+
+
+def _by_hand[T](sdk: Sdk[T], given: Any, flow: "Flow[..., Any]") -> dict[str, Json]:
+    if not isinstance(given, dict | None):
+        raise InvalidInput("the input of a flow is an object, with its parameters as names")
+    run = sdk.run_id()
+    seed = sha256(f"{run} {sdk.now()}".encode()).hexdigest()[:32]
+    return flow_input(flow, Identity(run, seed, run), encode_input(flow, given or {}))
 
 
 def _driven[T](episode: Episode[T], run: HostedRun) -> Generator[T, object]:
