@@ -4,6 +4,9 @@
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 
 from perdure.cli import main
 from perdure.deployment import Place
+from perdure.errors import RunConflict
 from perdure.runtime.engine import Completed, Failed
 from perdure.runtime.values import result_of
 from perdure_aws.deploy.verbs import AwsDeployer
@@ -135,6 +139,56 @@ def test_a_missing_secret_is_said_before_and_after(
         {"name": "API_KEY", "state": "missing", "flows": ["main"]},
         {"name": "GITHUB_SECRET", "state": "present", "flows": ["main"]},
     ]
+
+
+def test_destroy_names_the_secrets_and_keeps_them_until_told(
+    there: Cloud, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert perdure(monkeypatch, VALUE, "secrets", "set", "prod", "API_KEY") == 0
+    assert perdure(monkeypatch, HOOK, "secrets", "set", "prod", "GITHUB_SECRET") == 0
+    other = boto3.client("secretsmanager")
+    other.create_secret(Name="small/production/API_KEY", SecretString="of another environment")
+    AwsDeployer().deploy(place, lambda line: None)
+    destroy = partial(AwsDeployer().destroy, place, lambda line: None, flow=None)
+    kept = destroy(with_runs=True, with_data=False)
+    assert not kept.done
+    assert kept.data["kept_secrets"] == [
+        f"{place.name}/prod/API_KEY",
+        f"{place.name}/prod/GITHUB_SECRET",
+    ]
+    assert kept.lines[-2:] == tuple(f"  {name}" for name in kept.data["kept_secrets"])
+    assert destroy(with_runs=True, with_data=True).done
+    left = [one["Name"] for one in other.list_secrets()["SecretList"]]
+    assert left == ["small/production/API_KEY"]
+    assert destroy(with_runs=False, with_data=False).done, "there is nothing any more"
+
+
+def test_a_run_may_be_sent_to_as_soon_as_it_was_asked_for(there: Cloud, place: Place) -> None:
+    AwsDeployer().deploy(place, lambda line: None)
+    runs = AwsDeployer().connect(place)
+    with unheard_start(runs) as asked:
+        runs.start("app:main", {"n": 1}, "r-1")
+    runs.send("r-1", "early", None, id="e-1")
+    assert len(asked) == 1
+    with pytest.raises(RunConflict, match="another input"):
+        runs.start("app:main", {"n": 2}, "r-1")
+    runs.start("app:main", {"n": 1}, "r-1")
+    (again,) = there.states.executions.values()
+    assert json.loads(again.input) == json.loads(asked[0]["input"]), "with the seed that was noted"
+
+
+@contextmanager
+def unheard_start(runs: Any) -> Iterator[list[Any]]:
+    """Step Functions is asked for an execution, and nobody hears whether it began."""
+    asked: list[Any] = []
+    before, runs.steps.start_execution = (
+        runs.steps.start_execution,
+        lambda **given: asked.append(given),
+    )
+    try:
+        yield asked
+    finally:
+        runs.steps.start_execution = before
 
 
 def test_a_webhook_whose_secret_is_missing_is_our_fault(there: Cloud, place: Place) -> None:

@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, final
 
 import boto3
 from botocore.config import Config
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
 __all__ = ["Account", "SecretsManager", "code_of", "message_of"]
+
+
+class SecretPage(TypedDict, total=False):
+    """A page of ListSecrets."""
+
+    SecretList: Sequence[Mapping[str, object]]
+    NextToken: str
 
 
 class SecretsManager(Protocol):
@@ -42,6 +49,24 @@ class SecretsManager(Protocol):
 
     def put_secret_value(self, *, SecretId: str, SecretString: str) -> object:  # noqa: N803
         """PutSecretValue."""
+        ...
+
+    def list_secrets(
+        self,
+        *,
+        Filters: Sequence[Mapping[str, object]],  # noqa: N803
+        NextToken: str = ...,  # noqa: N803
+    ) -> SecretPage:
+        """ListSecrets."""
+        ...
+
+    def delete_secret(
+        self,
+        *,
+        SecretId: str,  # noqa: N803
+        ForceDeleteWithoutRecovery: bool,  # noqa: N803
+    ) -> object:
+        """DeleteSecret."""
         ...
 
     def restore_secret(self, *, SecretId: str) -> object:  # noqa: N803

@@ -15,6 +15,7 @@ from perdure_aws.deploy.account import code_of
 from perdure_aws.deploy.environment import Deployed, Environment
 from perdure_aws.deploy.machines import number_of
 from perdure_aws.deploy.names import store_stack
+from perdure_aws.deploy.secrets import AwsSecrets
 from perdure_aws.deploy.stacks import Stack
 
 __all__ = ["destroy"]
@@ -33,21 +34,27 @@ def destroy(
     store = environment.stacks.settled(store_stack(place)) if flow is None else None
     live = [execution for one in flows for execution in _running(environment, one)]
     kept = _kept(environment, store)
+    secrets = AwsSecrets(place, environment.account)
+    values = secrets.kept() if flow is None else ()
     data: dict[str, object] = {
         "stacks": [one.stack.name for one in flows] + ([store.name] if store else []),
         "live_runs": [execution for _, execution in live],
         "kept_runs": kept,
+        "kept_secrets": [*values],
         "destroyed": False,
     }
-    refused = [*_refused_runs(live, with_runs), *_refused_data(kept, with_data)]
+    refused = [*_refused_runs(live, with_runs), *_refused_data(kept, values, with_data)]
     if refused:
         return Answer(data, tuple(refused), done=False)
     for _, execution in live:
         environment.machines.stop(execution, "its environment was destroyed")
     environment.stacks.delete([one.stack.name for one in flows])
+    for called in values:
+        say(f"{called}: delete")
+        secrets.remove(called)
     if store is not None:
         _remove_store(environment, store)
-    said = "nothing is deployed" if not data["stacks"] else "destroyed"
+    said = "destroyed" if data["stacks"] or values else "nothing is deployed"
     return Answer({**data, "destroyed": True}, (f"{place.environment.name}: {said}",))
 
 
@@ -80,9 +87,12 @@ def _refused_runs(live: list[tuple[str, str]], with_runs: bool) -> Iterator[str]
             yield f"  and {len(live) - SHOWN} more"
 
 
-def _refused_data(kept: int, with_data: bool) -> Iterator[str]:
+def _refused_data(kept: int, secrets: tuple[str, ...], with_data: bool) -> Iterator[str]:
     if kept and not with_data:
         yield f"the store keeps {kept} runs; --with-data deletes them, for good"
+    if secrets and not with_data:
+        yield f"{len(secrets)} secrets are kept; --with-data deletes them, for good:"
+        yield from (f"  {called}" for called in secrets)
 
 
 def _remove_store(environment: Environment, store: Stack) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from typing import NamedTuple, final
 
 from perdure.codec import Json
@@ -156,6 +157,9 @@ class Standing(NamedTuple):
     def lines(self, width: int) -> Iterator[str]:
         """For people."""
         yield self._line(width)
+        updated = self.flow.stack.updated
+        if updated is not None:
+            yield f"{'':<{width}}  deployed {updated.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         for url in self.flow.webhooks:
             yield f"{'':<{width}}  webhook {url}"
 
@@ -180,10 +184,13 @@ def status(place: Place, say: Say) -> Answer:
         "store": None if store is None else {"status": store.status, **store.outputs},
         "flows": [one.data() for one in flows],
     }
+    name = place.environment.name
     if store is None:
-        return Answer(data, (f"`{place.environment.name}` is not deployed",))
+        return Answer(data, (f"`{name}` is not deployed; `perdure deploy {name}` does it",))
     width = max((len(one.flow.flow) for one in flows), default=0)
-    return Answer(data, tuple(line for one in flows for line in one.lines(width)))
+    where = f"{name}: account {environment.account.id}, {environment.account.region}"
+    none = () if flows else (f"no flow is deployed; `perdure deploy {name}` does it",)
+    return Answer(data, (where, *none, *(line for one in flows for line in one.lines(width))))
 
 
 def _standing(environment: Environment, one: Deployed) -> Standing:

@@ -26,6 +26,7 @@ from perdure.store.inbox import get_reply, put_event
 from perdure.store.match import doorbells, live_waiters, match, rung
 from perdure.store.protocol import Doorbell, End, RunRecord, Status, UnknownRun
 from perdure.store.runs import digest_of, end_run, find_run, get_run, request_cancel
+from perdure.store.starts import is_noted, note_start
 from perdure_aws.deploy.account import code_of
 from perdure_aws.deploy.environment import Environment
 from perdure_aws.deploy.happened import happened, joined
@@ -58,20 +59,19 @@ class AwsRuns:
 
     def start(self, flow: str, arguments: Mapping[str, Json], run: str) -> None:
         """Start an execution through the flow's alias; repeating it is the run that there is."""
-        known = get_run(self.store, run)
+        known, digest = get_run(self.store, run), digest_of(dict(arguments))
         if known is not None:
-            _check_same(run, known.flow, flow, known.input_digest == digest_of(dict(arguments)))
+            _check_same(run, known.flow, flow, known.input_digest == digest)
             return
-        alias = self._alias(flow)
-        given: dict[str, Json] = {
-            "run": {"id": run, "seed": os.urandom(16).hex()},
-            "input": dict(arguments),
-        }
-        text, limit = json.dumps(given, separators=(",", ":")), value_of("payload_bytes")
-        if len(text) > limit:
+        alias, fresh = self._alias(flow), os.urandom(16).hex()
+        size, limit = len(_input_text(run, fresh, arguments)), value_of("payload_bytes")
+        if size > limit:
             raise LimitExceeded(
-                f"payload_bytes: the input has {len(text)} bytes, and Step Functions takes {limit}"
+                f"payload_bytes: the input has {size} bytes, and Step Functions takes {limit}"
             )
+        # Noted first: from here on it may be sent to, and a start that is repeated is this one.
+        seed, _ = note_start(self.store, run, flow, digest, fresh)
+        text = _input_text(run, seed, arguments)
         try:
             self.steps.start_execution(stateMachineArn=alias, name=execution_name(run), input=text)
         except ClientError as error:
@@ -81,7 +81,8 @@ class AwsRuns:
 
     def send(self, run: str, event: str, payload: Json, *, id: str, asks: bool = False) -> None:
         """Store an event, and ring whoever waits for it."""
-        if get_run(self.store, run) is None and not self._is_starting(run):
+        known = get_run(self.store, run) is not None or is_noted(self.store, run)
+        if not known and not self._is_starting(run):
             raise UnknownRun(f"no run has the id {run!r}")
         put_event(self.store, run, event, payload, id=id, now=time.time(), asks=asks)
         self._ring(match(self.store, run, event))
@@ -307,6 +308,12 @@ class AwsClient:
     async def cancel(self, run: str) -> None:
         """Ask a run to cancel."""
         await asyncio.to_thread(self._runs.cancel, run, at_once=False)
+
+
+def _input_text(run: str, seed: str, arguments: Mapping[str, Json]) -> str:
+    """What an execution is started with."""
+    given: dict[str, Json] = {"run": {"id": run, "seed": seed}, "input": dict(arguments)}
+    return json.dumps(given, separators=(",", ":"))
 
 
 def _check_same(run: str, known: str, flow: str, same_input: bool) -> None:

@@ -40,6 +40,26 @@ class AwsSecrets:
             raise DeployError(f"AWS: {error}") from None
         return True
 
+    def kept(self) -> tuple[str, ...]:
+        """What all secrets of the environment are called in Secrets Manager."""
+        prefix = secret_name(self._place, "")
+        named = [{"Key": "name", "Values": [prefix]}]
+        page = self._client.list_secrets(Filters=named)
+        found = [*page.get("SecretList", ())]
+        while (token := page.get("NextToken")) is not None:
+            page = self._client.list_secrets(Filters=named, NextToken=token)
+            found += page.get("SecretList", ())
+        names = (str(one["Name"]) for one in found if "DeletedDate" not in one)
+        return tuple(sorted(name for name in names if name.startswith(prefix)))
+
+    def remove(self, called: str) -> None:
+        """Delete one of them for good; it may be gone already."""
+        try:
+            self._client.delete_secret(SecretId=called, ForceDeleteWithoutRecovery=True)
+        except ClientError as error:
+            if code_of(error) != "ResourceNotFoundException":
+                raise
+
     def _is_there(self, name: str, *, restore: bool = False) -> bool:
         called = secret_name(self._place, name)
         try:
