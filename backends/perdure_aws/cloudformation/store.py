@@ -1,8 +1,9 @@
 """The template of an environment: what all its flows share and what outlives every deploy.
 
-The table is `perdure_aws.dynamodb`'s. The bucket holds what is deployed (`code/`, `definitions/`,
-`templates/`, each under its digest) and what runs refer to (`refs/`). Both stay when the stack
-goes: `perdure destroy --with-data` removes them.
+The table is `perdure_aws.dynamodb`'s; what runs refer to lies in it too, in parts, so that nothing
+is read before it is there and no function needs a second grant. The bucket holds what is deployed
+(`code/`, `definitions/`, `templates/`, each under its digest). Both stay when the stack goes:
+`perdure destroy --with-data` removes them.
 """
 
 import json
@@ -28,7 +29,7 @@ def store_template() -> dict[str, Json]:
         },
         "Outputs": {
             "Table": {"Description": "the run store", "Value": {"Ref": "Table"}},
-            "Bucket": {"Description": "code and references", "Value": {"Ref": "Bucket"}},
+            "Bucket": {"Description": "what is deployed", "Value": {"Ref": "Bucket"}},
         },
     }
 
