@@ -55,7 +55,7 @@ class Secret:
         found = _find(self.name)
         if found is None:
             raise MissingSecret(_missing(self.name))
-        _revealed.add(found)
+        _revealed.update(_forms(found))
         return found
 
     def __repr__(self) -> str:
@@ -107,7 +107,7 @@ def watch(names: Iterable[str]) -> None:
     for name in names:
         found = os.environ.get(name, around.get(name))
         if found is not None:
-            _revealed.add(found)
+            _revealed.update(_forms(found))
 
 
 def redacted(text: str) -> str:
@@ -120,6 +120,15 @@ def redacted(text: str) -> str:
 def reveals(text: str) -> bool:
     """Whether a text holds a secret that this process has read."""
     return any(value in text for value in _maskable())
+
+
+def _forms(value: str) -> set[str]:
+    """A value as it is, and as `repr` and JSON write it: other text where it has quotes, line
+    ends, backslashes or letters that are not ASCII."""
+    from json import dumps
+
+    written = (repr(value), dumps(value), dumps(value, ensure_ascii=False))
+    return {value, *(text[1:-1] for text in written)}
 
 
 def _maskable() -> list[str]:

@@ -3,13 +3,16 @@
 import io
 import logging
 from collections.abc import Mapping
+from itertools import count
 
 import pytest
 
-from perdure import InvalidInput, RunConflict, flow, secret
+from perdure import Cron, InvalidInput, RunConflict, flow, secret
 from perdure.codec import Json, decode
-from perdure.sites.doors import DoorRuns, Payloads
+from perdure.sites.doors import DoorRuns, Payloads, start_due
 from perdure.sites.masked import mask_logging, masked_output
+from perdure.store.inbox import events
+from perdure.store.protocol import Key, RunStore
 from perdure.store.sqlite import SqliteStore
 from perdure.webhooks.delivery import UnknownRun
 
@@ -41,9 +44,9 @@ class Engine:
         raise AssertionError("nobody waits here")
 
 
-def door(engine: Engine) -> DoorRuns:
+def door(engine: Engine, store: RunStore | None = None) -> DoorRuns:
     payloads = Payloads("ours", [("paid", HERE, "int"), ("open", HERE, "NoSuchName")])
-    return DoorRuns(SqliteStore(":memory:"), engine, engine, payloads, lambda: 1.0)
+    return DoorRuns(store or SqliteStore(":memory:"), engine, engine, payloads, count(1.0).__next__)
 
 
 def test_a_start_that_is_repeated_asks_for_the_very_same() -> None:
@@ -67,6 +70,45 @@ def test_an_event_for_a_run_that_was_asked_for_is_kept() -> None:
     runs.start(greet, {"name": "Ann"}, "r")
     assert runs.send("r", "paid", 1, "e")
     assert not runs.send("r", "paid", 1, "e"), "it is stored once"
+
+
+def test_of_two_decisions_one_is_told_that_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SqliteStore(":memory:")
+    runs = door(Engine(), store)
+    runs.start(greet, {"name": "Ann"}, "r")
+    put, other = store.put_if_absent, door(Engine(), store)
+
+    # The other one comes between our look and our write.
+    def late(key: Key, body: Mapping[str, Json]) -> bool:
+        monkeypatch.setattr(store, "put_if_absent", put)
+        assert other.send("r", "paid", 2, "decision")
+        return put(key, body)
+
+    monkeypatch.setattr(store, "put_if_absent", late)
+    assert not runs.send("r", "paid", 1, "decision")
+    assert [event.payload for event in events(store, "r")] == [2]
+
+
+@flow(
+    on=[
+        Cron("0 9 * * *", input={"name": "daily"}),
+        Cron("0 9 * * MON", input={"name": "weekly"}),
+        Cron("0 9 1 * *", input={"name": "daily"}),
+    ]
+)
+async def called(name: str) -> str:
+    return name
+
+
+def test_schedules_due_at_one_moment_start_a_run_for_each_input() -> None:
+    engine = Engine()
+    runs = door(engine)
+    for _ in range(2):
+        for number in range(3):
+            start_due(called, number, "2026-06-01T09:00:00Z", runs)
+    begun = {run: given["input"] for run, given in engine.begun}
+    assert sorted(map(str, begun.values())) == ["{'name': 'daily'}", "{'name': 'weekly'}"]
+    assert begun["called-20260601T0900Z"] == {"name": "daily"}
 
 
 def test_a_payload_is_checked_for_the_source_that_a_run_began_with() -> None:

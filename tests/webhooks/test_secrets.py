@@ -1,5 +1,6 @@
 """Secrets: found by name, never crossing, never shown."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_what_was_read_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
         assert secret(name).value
     assert redacted("a sk-abcdef-and-more b sk-abcdef c abc") == "a *** b *** c abc"
     assert reveals("x sk-abcdef x")
+
+
+def test_what_was_read_is_masked_as_repr_and_json_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = '-----BEGIN KEY-----\nMII"ab\\c\u00e9\n-----END KEY-----'
+    monkeypatch.setenv("PEM_KEY", value)
+    assert secret("PEM_KEY").value == value
+    for text in (
+        value,
+        repr([value]),
+        json.dumps([value]),
+        json.dumps([value], ensure_ascii=False),
+    ):
+        assert "MII" not in redacted(text), text
+        assert "***" in redacted(text)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "1A", "A-B", "A/B", "A\n"])

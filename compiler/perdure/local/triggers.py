@@ -13,6 +13,7 @@ from perdure.local.writes import deliver
 from perdure.runtime.values import encode_input
 from perdure.store.runs import get_run
 from perdure.store.sqlite import SqliteStore
+from perdure.store.starts import run_of_moment
 from perdure.triggers import Cron
 from perdure.webhooks.delivery import Answer, Delivery, UnknownRun
 from perdure.webhooks.door import AnyFlow, Door
@@ -121,10 +122,13 @@ class Schedules:
                 continue
             self._due[number] = (next_due(cron.schedule, moment), name, cron)
             program = self._programs.get(name)
-            run = f"{name.replace('_', '-')}-{due:%Y%m%dT%H%M}Z"
+            run = name
             try:
                 with program.active():
                     arguments = encode_input(program.flow, cron.input)
+                    first = next(one for one in program.flow.on if isinstance(one, Cron))
+                    begins = encode_input(program.flow, first.input)
+                run = run_of_moment(name, due, arguments, begins)
                 if start_run(self._store, program, arguments, run):
                     self._say(f"run {run} is started by its schedule")
             except (RunConflict, ValueError) as error:

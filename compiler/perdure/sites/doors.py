@@ -19,9 +19,8 @@ from perdure.sites.waits import Bell
 from perdure.store.inbox import put_event
 from perdure.store.match import match, rung
 from perdure.store.protocol import RunStore
-from perdure.store.records import seen_key
 from perdure.store.runs import digest_of, get_run
-from perdure.store.starts import is_noted, note_start
+from perdure.store.starts import is_noted, note_start, run_of_moment
 from perdure.triggers import Cron
 from perdure.webhooks.delivery import UnknownRun
 
@@ -117,12 +116,13 @@ class DoorRuns:
             raise UnknownRun(run)
         source = None if record is None else record.versions.source
         encoded = self._payloads.encoded(event, payload, source)
-        new = self._store.get(seen_key(run, id)) is None
-        put_event(self._store, run, event, encoded, id=id, now=self._now())
+        now = self._now()
+        stored = put_event(self._store, run, event, encoded, id=id, now=now)
         for bell in match(self._store, run, event):
             self._bell.ring(bell.token)
             rung(self._store, bell)
-        return new
+        # What lies there may be another's: of two decisions at once, one is told that it counts.
+        return (stored.stored, stored.payload) == (now, encoded)
 
 
 def start_due(flow: Flow[..., Any], number: int, moment: str, runs: DoorRuns) -> tuple[str, bool]:
@@ -132,5 +132,6 @@ def start_due(flow: Flow[..., Any], number: int, moment: str, runs: DoorRuns) ->
     """
     crons = [trigger for trigger in flow.on if isinstance(trigger, Cron)]
     due = datetime.fromisoformat(moment).astimezone(UTC)
-    run = f"{flow.name.replace('_', '-')}-{due:%Y%m%dT%H%M}Z"
-    return run, runs.start(flow, encode_input(flow, crons[number].input), run)
+    arguments = encode_input(flow, crons[number].input)
+    run = run_of_moment(flow.name, due, arguments, encode_input(flow, crons[0].input))
+    return run, runs.start(flow, arguments, run)

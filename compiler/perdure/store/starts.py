@@ -4,12 +4,15 @@ Whoever starts a run notes it here before asking the engine, so that a repeated 
 very same: the same name and input is the same execution.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from perdure.errors import RunConflict
 from perdure.store.protocol import FORMAT, Json, RunStore
 from perdure.store.records import Body, start_key
-from perdure.store.runs import get_run
+from perdure.store.runs import digest_of, get_run
 
-__all__ = ["is_noted", "note_start"]
+__all__ = ["is_noted", "note_start", "run_of_moment"]
 
 
 def note_start(store: RunStore, run: str, flow: str, digest: str, seed: str) -> tuple[str, bool]:
@@ -30,6 +33,20 @@ def note_start(store: RunStore, run: str, flow: str, digest: str, seed: str) -> 
     same = noted.text("input_digest") == digest
     _check_same(run, noted.text("flow"), flow, same_input=same)
     return noted.text("seed"), False
+
+
+def run_of_moment(
+    flow: str, due: datetime, given: Mapping[str, Json], first: Mapping[str, Json]
+) -> str:
+    """The id of the run that a schedule starts at a moment, so that telling of it again starts
+    nothing.
+
+    `first` is the input of the flow's first schedule: others that are due at the same moment with
+    an input of their own start a run of their own.
+    """
+    run = f"{flow.replace('_', '-')}-{due:%Y%m%dT%H%M}Z"
+    digest = digest_of(dict(given))
+    return run if digest == digest_of(dict(first)) else f"{run}-{digest[:8]}"
 
 
 def is_noted(store: RunStore, run: str) -> bool:
