@@ -222,3 +222,42 @@ def test_what_is_refused_is_not_explained(
 def test_listed_exceptions_are_of_cases() -> None:
     assert set(SEVERAL) <= set(CASES)
     assert {case for case, _ in SETTLED} <= set(CASES)
+
+
+HELPER = """from perdure import flow, step
+
+
+@step
+async def fetch(url: str) -> str: ...
+
+
+async def both(url: str) -> str:
+    return await fetch(url) + await fetch(url)
+
+
+@flow
+async def child(url: str) -> str:
+    return await both(url)
+
+
+@flow
+async def main(url: str) -> str:
+    return await both(url) + await child(url)
+"""
+
+
+def test_a_helper_of_two_flows_is_shown_once_in_words_of_the_source(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "flow.py").write_text(HELPER)
+    (tmp_path / "pyproject.toml").write_text("")
+    words = ("explain", f"{tmp_path / 'flow.py'}:main", "--target", "aws")
+    code, out, _ = perdure(capfd, *words)
+    assert code == 0
+    assert out.count("Task `both.fetch`: ") == 1
+    assert "_1" not in out
+    assert "needs Python to evaluate what stands here" in out
+    assert [line.split()[0] for line in out.splitlines() if "transitions  " in line] == [
+        "main",
+        "child",
+    ]

@@ -167,7 +167,10 @@ def _needs(what: str, node: ast.stmt | ast.expr) -> str:
 
 
 def _shown(node: ast.stmt | ast.expr) -> str:
-    """Code as it is written, in one line, not too long."""
+    """Code as it is written, in one line, not too long; `_1` is not what anybody wrote."""
+    names = (one.id for one in ast.walk(node) if isinstance(one, ast.Name))
+    if any(name[0] == "_" and name[1:].isdigit() for name in names):
+        return "what stands here"
     text = " ".join(ast.unparse(node).replace("__perdure__.", "").split())
     text = text if '"' in text else text.replace("'", '"')
     return f"`{text}`" if len(text) <= LONGEST else f"`{text[: LONGEST - 1]}…`"

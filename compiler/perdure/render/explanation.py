@@ -51,7 +51,10 @@ def explanation_text(explanation: Explanation, program: Program, *, color: bool 
     entry = explanation.flows[0]
     head = f"{entry.span.file}:{entry.flow} on {explanation.target}"
     lines = [f"{style.strong}{head}: line, {unit}, source{style.off}", ""]
-    notes = [note for flow in explanation.flows for note in flow.notes]
+    notes: list[Note] = []
+    for note in (note for flow in explanation.flows for note in flow.notes):
+        if note not in notes:  # a helper of two flows is shown once
+            notes.append(note)
     lines += _listing(notes, program, unit, style)
     for flow in explanation.flows:
         lines += ["", *_table(flow, explanation, style)]
