@@ -5,13 +5,12 @@ can know ends the run with `LimitExceeded` instead (`perdure.sites.visit`).
 """
 
 import ast
-from collections.abc import Iterator
 
 from perdure import rules
 from perdure.diagnostics import Report
-from perdure.durations import seconds_of
-from perdure.ir import Argument, ForkKind, Op, OpKind
+from perdure.ir import Argument, ForkKind, Op
 from perdure.machine import ir
+from perdure.machine.long_waits import check_waits, operations_of
 from perdure.machine.natives import runs_in_site
 from perdure.machine.trees import trees
 from perdure_aws.dynamodb import SORT_BYTES
@@ -19,7 +18,6 @@ from perdure_aws.limits import value_of
 
 __all__ = ["check_written"]
 
-DAY = 86_400
 LONGEST_NAME = SORT_BYTES - len("inbox//000000000000")
 """Bytes of an event's name: it stands in a key of the run store."""
 EVENTS_OF_A_STEP = 7
@@ -28,22 +26,14 @@ EVENTS_OF_A_STEP = 7
 
 def check_written(scope: ir.Scope, report: Report) -> None:
     """Report what a scope's own text passes a limit with."""
+    check_waits(scope, report, target="aws", most=value_of("execution_seconds"))
     for node in scope.nodes.values():
         for tree in trees(node):
             _literals(tree, node, report)
-        if isinstance(node, ir.Operation | ir.ForkNode):
-            for op in _operations(node):
-                _wait(op, report)
-                _name(op, report)
+        for op in operations_of(node):
+            _name(op, report)
         if isinstance(node, ir.ForkNode):
             _branches(node, report, is_root=not scope.id)
-
-
-def _operations(node: ir.Operation | ir.ForkNode) -> Iterator[Op]:
-    if isinstance(node, ir.Operation):
-        yield node.op
-    else:
-        yield from (one.op for one in node.alternatives)
 
 
 def _literals(tree: ast.AST, node: ir.Node, report: Report) -> None:
@@ -60,37 +50,6 @@ def _literals(tree: ast.AST, node: ir.Node, report: Report) -> None:
             report.error(
                 rules.LITERAL_TOO_LARGE, node.span, value=size, limit=f"{most} bytes", target="aws"
             )
-
-
-def _wait(op: Op, report: Report) -> None:
-    """A run lives for a year; a wait of more can never end well."""
-    seconds, most = _literal_seconds(op), value_of("execution_seconds")
-    if seconds is not None and seconds > most:
-        report.error(
-            rules.WAIT_TOO_LONG,
-            op.span,
-            value=_days(seconds),
-            limit=_days(most),
-            target="aws",
-        )
-
-
-def _literal_seconds(op: Op) -> float | None:
-    if op.kind not in (OpKind.SLEEP, OpKind.EVENT):
-        return None
-    written = _named(op, "duration") or _named(op, "timeout")
-    match written:
-        case ast.Constant(value=str() | int() | float() as value):
-            try:
-                return seconds_of(value)
-            except ValueError:  # raised where the flow runs
-                return None
-        case _:
-            return None
-
-
-def _days(seconds: float) -> str:
-    return f"{seconds / DAY:g} days"
 
 
 def _name(op: Op, report: Report) -> None:

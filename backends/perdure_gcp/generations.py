@@ -43,6 +43,8 @@ STEPS: Final = 50_000
 SECONDS: Final = 90 * 86_400
 """Of a year: what the loop does next may wait for the rest of it."""
 LONGEST_END: Final = 8_000
+LONGEST_ARGUMENT: Final = 15_000
+"""Bytes of a state that stands in an argument, where its quotes are escaped."""
 ENDS: Final = 160_000
 """Characters of the ends of all branches: the variables of an execution have 512 KB together."""
 STEPS_OF_A_REQUEST: Final = 16
@@ -73,13 +75,20 @@ def share_of(branches: int) -> int:
     return max(120, min(LONGEST_END, ENDS // max(1, branches)))
 
 
-def argument_of(given: Mapping[str, Json]) -> dict[str, Json]:
-    """The argument of an execution: of a branch as it is; of a run its state, as text."""
+def argument_of(given: Mapping[str, Json], store: "RunStore") -> dict[str, Json]:
+    """The argument of an execution: of a branch as it is; of a run its state, as text.
+
+    An argument has 32 KB: a long input lies in the store.
+    """
     if "branch" in given:
         return dict(given)
     state = {name: value for name, value in given.items() if name != "resume"}
+    written = json.dumps(state, ensure_ascii=False)
+    if len(written.encode("utf-8", "surrogatepass")) > LONGEST_ARGUMENT:
+        kept: dict[str, Json] = {"run": given["run"], "kept": keep(store, state)}
+        written = json.dumps(kept)
     resumed: dict[str, Json] = {"resume": given["resume"]} if "resume" in given else {}
-    return {"state": json.dumps(state, ensure_ascii=False), **resumed}
+    return {"state": written, **resumed}
 
 
 def without_steps(end: Mapping[str, Json]) -> dict[str, Json]:

@@ -113,7 +113,7 @@ class Executions:
         found = self._labelled(workflow, name)
         if found is None:
             asked: Json = {
-                "argument": json.dumps(argument_of(given), ensure_ascii=False),
+                "argument": json.dumps(argument_of(given, self._store), ensure_ascii=False),
                 "labels": {"perdure": _label(name)},
             }
             status, answer = self._send("POST", f"{API}{workflow}/executions", asked)

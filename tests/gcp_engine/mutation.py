@@ -235,11 +235,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", help="the changes of one file, by its name")
     parser.add_argument("--inside", action="store_true", help="only changes inside functions")
+    parser.add_argument("--imported", action="store_true", help="only changes outside of them")
     parser.add_argument("--report", type=Path, help="append what becomes of each, as JSON lines")
     asked = parser.parse_args()
     known = explained()
     mutants = [one for one in all_mutants(asked.only) if one.name not in known]
     mutants = [one for one in mutants if one.function is not None or not asked.inside]
+    mutants = [one for one in mutants if one.function is None or not asked.imported]
     if asked.sample is not None and asked.sample < len(mutants):
         mutants = random.Random(asked.seed).sample(mutants, asked.sample)
     done = Done(len(mutants), asked.report)

@@ -132,7 +132,7 @@ def test_the_longest_address_answers() -> None:
     router.add("https://a.b/", lambda _request: Response(200))
     router.add("https://a.b/c/d", lambda _request: Response(202))
     router.add("https://a.b/c", lambda _request: Response(201))
-    codes = []
+    codes: list[int] = []
     for path in ("", "c", "c/d/e"):
         answer = router.send(Request("GET", f"https://a.b/{path}"))
         assert isinstance(answer, Response)

@@ -113,7 +113,7 @@ class Test:
     def execute(self, flow: str, arguments: Json) -> Execution:
         """The run itself, to its end."""
         given: dict[str, Json] = {"run": {"id": RUN_ID, "seed": RUN_SEED}, "input": arguments}
-        execution = self.start(flow, argument_of(given))
+        execution = self.start(flow, argument_of(given, self.run.store))
         self.started[execution_name(RUN_ID)] = execution
         self.generations.append(execution)
         known = 0
@@ -234,7 +234,7 @@ class Executions:
         """A new execution, once for each name: of a run, or of a branch."""
         if name in self.test.started:
             return
-        execution = self.test.start(flow, argument_of(given))
+        execution = self.test.start(flow, argument_of(given, self.test.run.store))
         self.test.started[name] = execution
         if "branch" in given:
             self.test.branches.append(execution)
