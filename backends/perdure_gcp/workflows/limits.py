@@ -55,7 +55,7 @@ LIMITS: Final = (
     Limit("execution_seconds", 31_536_000, "seconds", _Q,
           "at the head of a loop a run goes on in another execution, after 90 days"),
     Limit("sleep_seconds", 31_536_000, "seconds", _DOCS + "reference/stdlib/sys/sleep",
-          "a longer wait is refused, one that only a run knows ends by the name of execution_seconds"),
+          "a longer wait is refused; where only a run knows, as execution_seconds"),
     Limit("http_seconds", 1_800, "seconds", _DOCS + "http-requests",
           "a longer step is refused"),
     Limit("http_default_seconds", 300, "seconds", _DOCS + "http-requests",
