@@ -205,8 +205,20 @@ def test_faults_are_injected(root: Path) -> None:
         ("quote=fail:Nope", "no built-in exception"),
         ("quote=delay:soon", "--inject"),
         ("quote=die:1", "takes no value"),
+        ("quote=fail*0", "for no attempt"),
+        ("qoute=die", "no step of the flow is called `qoute`; the nearest is `quote`"),
+        ("gather[0]/qoute=die", "the nearest is `quote`"),
     ]:
         assert said in command(root, *start, "--inject", wrong, code=2)
+
+
+def test_a_fault_that_no_attempt_met_is_told(root: Path) -> None:
+    start = ("run", "app.py:shop", 'items=["tea"]', "--detach")
+    faults = ("--inject", "quote#7=delay:1ms", "--inject", "gather[0]/inner/quote=twice*2")
+    out = command(root, *start, *faults, "--inject", "quote=delay:1ms", code=4)
+    assert "warning: no attempt met `--inject quote#7=delay:1ms`" in out
+    assert "warning: no attempt met `--inject gather[0]/inner/quote=twice*2`" in out
+    assert "quote=delay:1ms`" not in out.replace("quote#7", "")
 
 
 def test_a_run_is_followed_with_its_children(root: Path) -> None:

@@ -16,7 +16,7 @@ import click
 
 from perdure.cli import exits
 from perdure.cli.called import typed
-from perdure.cli.inject import injected
+from perdure.cli.inject import injected, say_unmet
 from perdure.cli.output import emit_report
 from perdure.cli.output import refused as exit_code
 from perdure.cli.plain import plain
@@ -85,7 +85,7 @@ def new_engine(store: SqliteStore, program: Program, faults: tuple[str, ...] = (
         store,
         EngineLoop(),
         clock,
-        bodies=injected(RealBodies(clock), faults),
+        bodies=injected(RealBodies(clock), faults, program),
         listener=_Screen(),
         functions=program.functions,
         jitter=random.random,
@@ -140,7 +140,9 @@ class Driver:
         """Drive the run; the exit code."""
         self._run = record.run
         with _until_interrupted(self._interrupt):
-            return self._driven(record)
+            code = self._driven(record)
+        say_unmet(self._engine.bodies)
+        return code
 
     def _driven(self, record: RunRecord) -> int:
         loop = self._engine.loop

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perdure.cli.streams import say
+
 if TYPE_CHECKING:
     from perdure.local.bodies import Bodies
+    from perdure.local.program import Program
 
-__all__ = ["inject_option", "injected"]
+__all__ = ["inject_option", "injected", "say_unmet"]
 
 _option = click.option(
     "--inject",
@@ -24,13 +27,22 @@ def inject_option[F: Callable[..., object]](command: F) -> F:
     return _option(command)
 
 
-def injected(bodies: "Bodies", faults: tuple[str, ...]) -> "Bodies":
-    """The bodies with the faults in them."""
+def injected(bodies: "Bodies", faults: tuple[str, ...], program: "Program") -> "Bodies":
+    """The bodies with the faults in them, for steps of this program."""
     from perdure.local.inject import Injector, read_fault
 
     if not faults:
         return bodies
     try:
-        return Injector(bodies, [read_fault(text) for text in faults])
+        return Injector(bodies, [read_fault(text, program.step_names) for text in faults])
     except ValueError as error:
         raise click.UsageError(f"--inject: {error}") from None
+
+
+def say_unmet(bodies: "Bodies") -> None:
+    """Say which faults no attempt has met: the flow went on as if they had not been asked for."""
+    from perdure.local.inject import Injector
+
+    if isinstance(bodies, Injector):
+        for fault in bodies.unmet():
+            say(f"warning: no attempt met `--inject {fault}`")

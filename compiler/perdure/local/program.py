@@ -20,6 +20,7 @@ from perdure.codec import VERSION as CODEC
 from perdure.copies import COPY_FORMAT, SourceCopy, text_of
 from perdure.diagnostics import Report
 from perdure.driver import FlowName, analyse, find_flows, open_project, which_flow
+from perdure.frontend.analysis import CallKind
 from perdure.frontend.loader import LoadedFlow, load
 from perdure.project import Project
 from perdure.runtime.functions import ModuleFunctions
@@ -112,6 +113,14 @@ class Program:
                 if isinstance(node, ast.Call) and self._is_event(node):
                     _note_event(node, scope, found)
         return found
+
+    @property
+    def step_names(self) -> frozenset[str]:
+        """What steps are called, and the labels that their paths end with."""
+        analysis = self._loaded.analysis
+        kinds = (CallKind.STEP, CallKind.TABLE, CallKind.VALUE)
+        labels = {fact.label for fact in analysis.calls.values() if fact.kind in kinds}
+        return frozenset({fact.name for fact in analysis.steps.values()} | labels)
 
     @property
     def computes_event_names(self) -> bool:
