@@ -28,7 +28,7 @@ from perdure_gcp.explained import LATE, ROUND
 from perdure_gcp.workflows.execution import Entry
 from tests.conformance.engines import CASES, ROOT, outcome
 
-__all__ = ["SEVERAL", "check_counts", "explanation"]
+__all__ = ["SETTLED", "SEVERAL", "check_counts", "counts_of", "explanation", "was_cut"]
 
 _DECIDED = "what pure code decides, and raises, is in no trace"
 
@@ -79,8 +79,8 @@ def check_counts(case_id: str, engine: str, got: Result) -> None:
     """The counts of a run are what its explanation says of a run with the reference's trace."""
     target, _, _ = engine.partition("/")
     trace = outcome(case_id, "reference").whole_trace
-    for unit, counted in _counted(engine, got).items():
-        if unit != "transitions" and (_was_cut(trace) or (case_id, target) in SETTLED):
+    for unit, counted in counts_of(engine, got).items():
+        if unit != "transitions" and (was_cut(trace) or (case_id, target) in SETTLED):
             continue  # what was under way then has left a part of itself
         entry = explanation(CASES[case_id].flow, target).flows[0]
         found = predict(entry.graph, entry.run, trace, unit)
@@ -88,12 +88,13 @@ def check_counts(case_id: str, engine: str, got: Result) -> None:
         assert len(found) == 1 or case_id in SEVERAL, f"one of {sorted(found)} {unit}"
 
 
-def _was_cut(trace: Trace) -> bool:
+def was_cut(trace: Trace) -> bool:
+    """Whether something was under way when it was ended."""
     cancelled = any(one.outcome == CANCELLED for one in trace.entries)
     return cancelled or trace.end.status == "cancelled"
 
 
-def _counted(engine: str, got: Result) -> Mapping[str, int]:
+def counts_of(engine: str, got: Result) -> Mapping[str, int]:
     """What an engine has counted, by unit; nothing where it does not count."""
     match engine:
         case "aws/moto":
