@@ -84,3 +84,56 @@ def test_a_run_that_has_ended_is_safe(tmp_path: Path) -> None:
     )
     text = history_text("run", ended.history)
     assert check_history(compiled(file, "main").files, text) == Verdict("run", None, None)
+
+
+STORED = '{"version": 1, "run": "r", "events": %s}'
+BEGUN = '{"orchestratorStarted": {}}'
+STARTED = '{"executionStarted": {"name": "flows__main", "input": "5"}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "Expecting value"),
+        ("null", "it is no object like"),
+        ("[]", "it is no object like"),
+        ("{}", "a history of version None"),
+        ('{"version": "1"}', "a history of version '1'"),
+        ('{"version": 1}', 'it has no text "run"'),
+        ('{"version": 1, "run": 5, "events": []}', 'it has no text "run"'),
+        (STORED % "{}", 'no list "events"'),
+        (STORED % "[]", "which orchestrator was started"),
+        (STORED % "[5]", "event 0 is none of protobuf"),
+        (STORED % '[{"bogus": 1}]', "event 0 is none of protobuf"),
+        (STORED % f"[{STARTED}]", "does not begin an episode"),
+        (STORED % f"[{BEGUN}]", "which orchestrator was started"),
+    ],
+)
+def test_what_is_no_history_is_named(
+    text: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, history = tmp_path / "flows.py", tmp_path / "history.json"
+    file.write_text(OLD)
+    (tmp_path / "pyproject.toml").write_text("[tool.perdure]\n")
+    history.write_text(text)
+    assert command(["check", f"{file}:main", "--against", str(history)]) == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_a_history_that_the_code_cannot_read_is_no_safe_one(tmp_path: Path) -> None:
+    file = tmp_path / "flows.py"
+    file.write_text(OLD)
+    text = STORED % f"[{BEGUN}, {STARTED}]"
+    verdict = check_history(compiled(file, "main").files, text)
+    assert verdict.problem == "the input of a flow is an object, with its parameters as names"
+
+
+def test_one_of_several_flows_has_to_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, history = tmp_path / "flows.py", tmp_path / "history.json"
+    file.write_text(f"{OLD}\n\n@flow\nasync def second() -> None: ...\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.perdure]\n")
+    history.write_text(STORED % f"[{BEGUN}, {STARTED}]")
+    assert command(["check", str(file), "--against", str(history)]) == 2
+    assert "flows.py has 2 flows: name one, as FILE:FLOW" in capsys.readouterr().err

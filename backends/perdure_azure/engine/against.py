@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, TypeGuard, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 from durabletask.internal import helpers
@@ -49,15 +49,47 @@ def check_run(file: Path, flow: str | None, text: str) -> Verdict:
 
 def check_history(files: Mapping[str, str | bytes], text: str) -> Verdict:
     """Execute a history again with an emitted project."""
-    data = json.loads(text)
-    if data.get("version") != 1:
-        raise ValueError(f"a history of version {data.get('version')!r}: this perdure reads 1")
-    events = [json_format.ParseDict(each, pb.HistoryEvent()) for each in data["events"]]
+    run, events = _read(text)
     with (
         TemporaryDirectory() as folder,
         imported_from(files, Path(folder), ["function_app"]) as modules,
     ):
-        return _executed(modules["function_app"].app, str(data["run"]), events)
+        return _executed(modules["function_app"].app, run, events)
+
+
+def _read(text: str) -> tuple[str, list[pb.HistoryEvent]]:
+    """The run and its events; ValueError says what is wrong with the text."""
+    data: object = json.loads(text)
+    if not _is_table(data):
+        raise ValueError('it is no object like {"version": 1, "run": "...", "events": [...]}')
+    if data.get("version") != 1:
+        raise ValueError(f"a history of version {data.get('version')!r}: this perdure reads 1")
+    run, rows = data.get("run"), data.get("events")
+    if not isinstance(run, str) or not _is_list(rows):
+        raise ValueError('it has no text "run", or no list "events"')
+    events = [_event(number, row) for number, row in enumerate(rows)]
+    if not any(event.HasField("executionStarted") for event in events):
+        raise ValueError("no event of it says which orchestrator was started")
+    if not events[0].HasField("orchestratorStarted"):
+        raise ValueError("its first event does not begin an episode")
+    return run, events
+
+
+def _is_table(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
+
+
+def _event(number: int, row: object) -> pb.HistoryEvent:
+    try:
+        event = pb.HistoryEvent()
+        json_format.ParseDict(row, event)
+    except Exception as error:  # whatever JSON there may be in its place
+        raise ValueError(f"event {number} is none of protobuf: {error}") from None
+    return event
 
 
 def _executed(app: Any, run: str, events: list[pb.HistoryEvent]) -> Verdict:
@@ -89,8 +121,9 @@ def _verdict(
     for action in response.actions:
         if action.HasField("completeOrchestration"):
             failure = action.completeOrchestration.failureDetails
-            if "NonDetermin" in failure.errorType:
-                return Verdict(run, failure.errorMessage.splitlines()[0], site)
+            if failure.errorType and not failure.errorType.endswith("FlowFailed"):
+                first = str(failure.errorMessage).partition("\n")[0]
+                return Verdict(run, first or str(failure.errorType), site)
     if seen.episode is None:
         return Verdict(run, "the orchestrator did not run", None)
     asked = seen.episode.asked

@@ -34,7 +34,7 @@ def compiled(file: Path, name: str | None, *, sdk: int | None = None) -> Compile
     found = find_flows(workspace, FlowName(file, name))
     if len(found) != 1:
         if report.ok:
-            raise ValueError(f"{file}: name one of its flows")
+            raise LookupError(f"{file.name} has {len(found)} flows: name one, as FILE:FLOW")
         raise Refused(report)
     analysis = analyse(workspace, found[0])
     program = build_program(analysis, report) if report.ok else None

@@ -24,7 +24,9 @@ def against(names: Sequence[FlowName], histories: Sequence[Path]) -> int:
     for history in histories:
         try:
             verdict = check(names[0].path, names[0].name, history.read_text(encoding="utf-8"))
-        except (ValueError, KeyError) as error:
+        except LookupError as error:
+            raise click.UsageError(str(error.args[0])) from None
+        except ValueError as error:
             raise click.UsageError(f"`{history}` is no stored history: {error}") from None
         safe = safe and verdict.problem is None
         place = f"{verdict.site.file}:{verdict.site.line}: " if verdict.site else ""

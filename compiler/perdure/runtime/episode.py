@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
 
 from perdure.codec.text import Json
@@ -429,11 +430,12 @@ def run_episode[T](
 
 
 def _by_hand[T](sdk: Sdk[T], given: Any, flow: "Flow[..., Any]") -> dict[str, Json]:
-    if not isinstance(given, dict | None):
+    if type(given) not in (dict, NoneType):
         raise InvalidInput("the input of a flow is an object, with its parameters as names")
+    arguments: Any = given or {}
     run = sdk.run_id()
     seed = sha256(f"{run} {sdk.now()}".encode()).hexdigest()[:32]
-    return flow_input(flow, Identity(run, seed, run), encode_input(flow, given or {}))
+    return flow_input(flow, Identity(run, seed, run), encode_input(flow, arguments))
 
 
 def _driven[T](episode: Episode[T], run: HostedRun) -> Generator[T, object]:
