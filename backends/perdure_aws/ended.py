@@ -18,7 +18,8 @@ from perdure.sites.error_names import limit_named
 from perdure.sites.failures import told
 from perdure.sites.runs import end_of_run
 from perdure.sites.state import fields, text
-from perdure.store.runs import find_run, get_run
+from perdure.store.protocol import RunRecord
+from perdure.store.runs import claim_run, digest_of, find_run, get_run
 
 if TYPE_CHECKING:
     from perdure.sites.host import Host
@@ -27,18 +28,42 @@ __all__ = ["error_of", "record_end", "run_of"]
 
 
 def record_end(host: "Host", detail: Mapping[str, Json]) -> None:
-    """Take over how an execution ended, if its run has no end yet.
+    """Take over how an execution ended, if its run has no end yet, or was never claimed: its
+    input did not fit, say, after a rollback.
 
     `detail` is that of the event: `name`, `status`, `input`, `error`, `cause`.
     """
+    if detail["status"] in ("RUNNING", "SUCCEEDED"):
+        return
     run = run_of(detail)
-    record = get_run(host.store, run)
-    if record is None or detail["status"] in ("RUNNING", "SUCCEEDED"):
+    record = get_run(host.store, run) or _claimed(host, detail)
+    if record is None:
         return
     if record.end is None:
         error = error_of(text(detail["status"]), _text(detail, "error"), _text(detail, "cause"))
         end_of_run(host.store, run, failed(error), host.now())
     ring_ended(host, find_run(host.store, run))
+
+
+def _claimed(host: "Host", detail: Mapping[str, Json]) -> RunRecord | None:
+    """The record of a run that no site has claimed; None where too little is told of it."""
+    said = detail.get("input")
+    asked: Mapping[str, Json] = json.loads(said) if isinstance(said, str) else {}
+    given = asked.get("input")
+    if not isinstance(given, dict):
+        return None
+    run = fields(asked["run"])
+    record = RunRecord(
+        run=text(run["id"]),
+        flow=host.table.ref,
+        input_digest=digest_of(given),
+        input=given,
+        versions=host.versions,
+        seed=text(run["seed"]),
+        started=host.now(),
+        target=host.target,
+    )
+    return claim_run(host.store, record)[0]
 
 
 def run_of(detail: Mapping[str, Json]) -> str:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from perdure.deployment import DeployError, Place, Runs
-from perdure.runtime.engine import Completed
+from perdure.errors import RunConflict
+from perdure.runtime.engine import Completed, Failed
+from perdure.store.runs import list_runs
 from perdure_aws.deploy import retiring
 from perdure_aws.deploy.verbs import AwsDeployer
 from tests.aws_deploy.cloud import Cloud
@@ -136,3 +138,21 @@ def test_old_releases_retire_but_those_that_runs_are_on(
 
 def gone_numbers(there: Cloud) -> list[str]:
     return sorted(number for _, number in there.gone_versions)
+
+
+def test_a_start_that_the_version_of_today_refuses_is_a_run_that_failed(
+    there: Cloud, folder: Path
+) -> None:
+    place = small(folder, FLOW)
+    runs = deployed(place)
+    # As the door starts it after a rollback: it is of the newest deploy, the version is not.
+    runs.start("app:main", {"gone": 1}, "unfit")
+    there.states.settle()
+    (record,) = list_runs(runs.store)
+    assert (record.run, record.flow, record.input) == ("unfit", "app:main", {"gone": 1})
+    outcome = runs.outcome("unfit")
+    assert isinstance(outcome, Failed)
+    assert "main has no parameter of this name" in str(outcome.error)
+    runs.start("app:main", {"gone": 1}, "unfit")
+    with pytest.raises(RunConflict):
+        runs.start("app:main", {"gone": 2}, "unfit")
