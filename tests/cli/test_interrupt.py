@@ -9,6 +9,7 @@ import pytest
 from tests.local.project import command, popen, write_project
 
 FLOW = """
+import asyncio
 import time
 from pathlib import Path
 from perdure import flow, step
@@ -20,6 +21,12 @@ async def blocks() -> str:
     return "blocked"
 
 @step
+async def naps() -> str:
+    Path("begun").touch()
+    await asyncio.sleep(0 if Path("quick").exists() else 60)
+    return "slept"
+
+@step
 def works(n: int) -> int:
     time.sleep(0.02)
     return n
@@ -27,6 +34,10 @@ def works(n: int) -> int:
 @flow
 async def slow() -> str:
     return await blocks()
+
+@flow
+async def patient() -> str:
+    return await naps()
 
 @flow
 async def many() -> int:
@@ -91,3 +102,29 @@ def test_a_step_that_keeps_the_loop_ends_first_or_at_the_second_interrupt(root: 
     assert "resume r" in err
     (root / "quick").touch()
     assert command(root, "resume", "r") == '"blocked"\n'
+
+
+def test_an_interrupt_while_the_command_loads_leaves_without_a_traceback(root: Path) -> None:
+    # What is loaded first of all that is not perdure's own.
+    loading = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n"
+    (root / "click.py").write_text(loading)
+    process = popen(root, "runs")
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 130
+
+
+def test_a_terminal_that_is_closed_leaves_a_run_that_is_told_how_to_resume(root: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under `nohup` nobody hears it
+    try:
+        process = popen(root, "run", "app.py:patient", "--id", "r")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    _wait_for(root / "begun")
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopped at once" not in err, "nobody asked twice"
+    assert "resume r" in err
+    (root / "quick").touch()
+    assert command(root, "resume", "r") == '"slept"\n'

@@ -1,5 +1,6 @@
 """The supervisor of a store, looked at from inside: what it does when the clock is set."""
 
+import socket
 import sys
 from pathlib import Path
 
@@ -61,4 +62,20 @@ def test_what_is_due_is_so_by_the_wall_clock(tmp_path: Path) -> None:
     chief.look(NOON + HOUR)
     assert started == [Program("s", "app:f")]
     chief.end(1.0, hurry=lambda: False)
+    store.close()
+
+
+def test_a_pid_of_another_namespace_says_nothing_about_its_process(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "runs.db")
+    Leases(store, "other").take("r", NOON)
+    mine = Leases(store, "mine")
+    assert mine.holder("r", NOON + HOUR) is not None, "its process is this one, which is alive"
+    # In a container of the same host name, this pid would be nobody, or somebody else.
+    store.connection.execute("UPDATE leases SET host = host || '0', began = 'unknown here'")
+    held = mine.holder("r", NOON + 29.0)
+    assert held is not None
+    assert held.host == socket.gethostname()
+    assert mine.take_over(NOON + 29.0) == []
+    assert mine.holder("r", NOON + 31.0) is None
+    assert mine.take_over(NOON + 31.0) == ["r"]
     store.close()

@@ -30,6 +30,7 @@ def test_every_interleaving_and_crash_leaves_a_store_that_match_repairs() -> Non
 def test_commits_are_synced_and_the_folder_is_kept_out_of_git(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / ".perdure" / "runs.db")
     assert store.connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store.connection.execute("PRAGMA fullfsync").fetchone() == (1,)
     assert store.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert (tmp_path / ".perdure" / ".gitignore").read_text() == "*\n"
     store.close()

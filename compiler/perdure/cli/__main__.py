@@ -1,5 +1,5 @@
 """`python -m perdure.cli`: the command, where the script is not on the path."""
 
-from perdure.cli.main import main
+from perdure.__main__ import main
 
 main()

@@ -21,6 +21,7 @@ from perdure.cli.output import emit_report
 from perdure.cli.output import refused as exit_code
 from perdure.cli.plain import plain
 from perdure.cli.samples import sample
+from perdure.cli.stopping import CLOSED, stop_signals
 from perdure.cli.streams import busy, drawn, json_text, out, results_apart, say
 from perdure.codec.text import Json
 from perdure.driver import FlowName
@@ -237,11 +238,16 @@ class Driver:
 
 @contextmanager
 def _until_interrupted(interrupt: Callable[[], None]) -> Generator[None]:
-    """While this holds, Ctrl-C and SIGTERM call `interrupt` instead of raising anywhere."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    """While this holds, Ctrl-C, SIGTERM and a terminal that is closed call `interrupt` instead of
+    raising anywhere."""
+    numbers = stop_signals()
+    heard_of: set[int] = set()
 
-    def heard(_number: int, _frame: FrameType | None) -> None:
-        interrupt()
+    def heard(number: int, _frame: FrameType | None) -> None:
+        # The system and the shell both say that a terminal is closed: nobody asked twice.
+        if number != CLOSED or not heard_of:
+            heard_of.add(number)
+            interrupt()
 
     before = [signal.signal(number, heard) for number in numbers]
     try:

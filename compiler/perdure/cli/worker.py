@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, final
 import click
 
 from perdure.cli import exits
+from perdure.cli.stopping import stop_signals
 from perdure.cli.store import Place, open_store
 from perdure.cli.streams import OutputLost, out, results_apart, say
 from perdure.local.engine import Listener
@@ -96,13 +97,13 @@ def serve(
     leave: Callable[[], bool] | None = None,
     each: Callable[[], None] | None = None,
 ) -> int:
-    """Look after the store until SIGINT or SIGTERM, or until `leave`; `each` at each look."""
+    """Look after the store until it is to stop, or until `leave`; `each` at each look."""
     from perdure.local.engine import POLL
 
     stopped: list[int] = []
     before = {
         number: signal.signal(number, lambda got, _: stopped.append(got))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in stop_signals()
     }
     try:
         chief.begin(time.time())
@@ -147,7 +148,7 @@ def _drive_one(place: Place, text: str, *, idle: float | None, grace: float, as_
     )
     worker = Worker(engine, loaded.flow, identity, idle=idle or IDLE, told=_fault)
     asyncio.set_event_loop(None)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         engine.loop.add_signal_handler(number, worker.stop, grace)
     try:
         with loaded.active(), results_apart():

@@ -1,8 +1,10 @@
 """Who drives a run: one process at a time, and a dead one is taken over at once.
 
-A lease names its process (host, pid, and when that pid began, so that a reused pid is another
-one). On the same host a process that is gone gives up its leases by that; on another host one
-that has not renewed for `STALE` seconds does.
+A lease names its process (place, pid, and when that pid began, so that a reused pid is another
+one). A place is where a pid means one process: a host, and on Linux a namespace of pids there, for
+containers may share a host's name and each count their own. In the same place a process that is
+gone gives up its leases by that; in another one a process that has not renewed for `STALE` seconds
+does.
 """
 
 import os
@@ -38,7 +40,7 @@ class Leases:
     def __init__(self, store: SqliteStore, owner: str) -> None:
         self._store = store
         self._owner = self.owner = owner
-        self._host = socket.gethostname()
+        self._place = _place()
         self._pid = os.getpid()
         self._began = _began(self._pid)
         prepare(store)
@@ -67,7 +69,7 @@ class Leases:
         return runs
 
     def _take(self, runs: Sequence[str], now: float) -> None:
-        mine = (self._owner, self._host, self._pid, self._began, now)
+        mine = (self._owner, self._place, self._pid, self._began, now)
         self._store.connection.executemany(
             "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?)",
             [(run, *mine) for run in runs],
@@ -80,16 +82,16 @@ class Leases:
         ).fetchone()
         if row is None or row[0] == self._owner:
             return None
-        _, host, pid, began, renewed = row
-        alive = self._is_alive(host, pid, began, renewed, now)
-        return Held(run, str(host), int(pid)) if alive else None
+        _, place, pid, began, renewed = row
+        alive = self._is_alive(place, pid, began, renewed, now)
+        return Held(run, _host(place), int(pid)) if alive else None
 
     def driver(self, run: str, now: float) -> Held | None:
         """Return who else drives the run now, or will as soon as it is due."""
         return self.holder(run, now) or self.server(now)
 
-    def _is_alive(self, host: object, pid: int, began: object, renewed: float, now: float) -> bool:
-        return _began(pid) == began if host == self._host else now - renewed < STALE
+    def _is_alive(self, place: object, pid: int, began: object, renewed: float, now: float) -> bool:
+        return _began(pid) == began if place == self._place else now - renewed < STALE
 
     def take_over(self, now: float) -> list[str]:
         """Make the runs due whose process is gone; which they are."""
@@ -100,8 +102,8 @@ class Leases:
         ).fetchall()
         dead = [
             str(owner)
-            for owner, host, pid, began, renewed in rows
-            if not self._is_alive(host, pid, began, renewed, now)
+            for owner, place, pid, began, renewed in rows
+            if not self._is_alive(place, pid, began, renewed, now)
         ]
         if not dead:
             return []
@@ -154,9 +156,9 @@ class Leases:
             "SELECT run, host, pid, began, renewed FROM leases WHERE run >= ? AND run < ?",
             (_SERVES, _SERVES + "\U0010ffff"),
         ).fetchall()
-        for run, host, pid, began, renewed in rows:
-            if self._is_alive(host, pid, began, renewed, now):
-                return Held(str(run), str(host), int(pid))
+        for run, place, pid, began, renewed in rows:
+            if self._is_alive(place, pid, began, renewed, now):
+                return Held(str(run), _host(place), int(pid))
         return None
 
     def renew(self, now: float) -> None:
@@ -174,6 +176,19 @@ class Leases:
             self._store.connection.execute(
                 "DELETE FROM leases WHERE owner = ? AND run = ?", (self._owner, run)
             )
+
+
+def _place() -> str:
+    """Where this process's pid means it: the host, and the namespace of pids where there is one."""
+    try:
+        namespace = f"/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        namespace = ""
+    return socket.gethostname() + namespace
+
+
+def _host(place: object) -> str:
+    return str(place).partition("/")[0]
 
 
 def _began(pid: int) -> str:

@@ -52,6 +52,8 @@ class SqliteStore:
                 raise NotAStore(f"{self.path} is a database of something else")
             run("PRAGMA journal_mode=WAL")
         run("PRAGMA synchronous=FULL")
+        # On macOS a sync reaches the disk's own cache only, unless this is on.
+        run("PRAGMA fullfsync=ON")
         self.check_format("run store", FORMAT)
         if self._is_new():
             with self.transaction():
