@@ -65,6 +65,17 @@ async def carries(kind: str) -> str:
         return str(error)
     await one(3)
     return type(made).__name__
+
+
+GIVES = {"items": lambda: iter([1, 2]), "objects": lambda: [object()]}
+
+
+@flow
+async def unpacks(kind: str) -> object:
+    try:
+        return [*GIVES[kind](), await one(3)]
+    except TypeError as error:
+        return str(error)
 """
 NEW_YEAR = "Thu Jan  1 00:00:00 2026"
 TARGETS = ("reference", "local", "aws", "azure")
@@ -111,3 +122,12 @@ def test_what_an_operation_cannot_carry_is_a_type_error_where_it_is_bound(target
     assert [entry.path for entry in ran.trace] == ["one", "one.2"]
     ran = run("carried.py:carries", {"kind": "list"}, target=target, unscripted="run")
     assert ran.result == "list"
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "gcp"])
+def test_of_what_is_unpacked_an_operation_carries_the_items(target: str) -> None:
+    ran = run("carried.py:unpacks", {"kind": "items"}, target=target, unscripted="run")
+    assert ran.result == [1, 2, 3]
+    ran = run("carried.py:unpacks", {"kind": "objects"}, target=target, unscripted="run")
+    assert str(ran.result).startswith("value[0]: `object` cannot cross")
+    assert not ran.trace

@@ -8,6 +8,7 @@ from tests.frontend.sources import analyse, codes
 
 HEAD = """
 from dataclasses import dataclass, field
+from functools import partial
 from perdure import flow, gather, step
 
 @dataclass
@@ -37,6 +38,12 @@ async def change(xs):
     await fetch(1)
     xs[0].append(1)
 
+def push(xs: list[int], *more: int):
+    xs += more
+
+async def tell(note, v):
+    note(await fetch(v))
+
 async def grow(acc, v):
     await fetch(1)
     acc += v
@@ -58,6 +65,24 @@ SHARED = [
     "return acc",
     "acc = []\nawait gather(grow(acc, [1]), grow(acc, [2]))\nreturn acc",
     "acc = await fetch(1)\nawait gather(grow(acc, await fetch(2)))\nreturn acc",
+    "acc = []\nadd = acc.append\nasync def one(v):\n    add(await fetch(v))\n"
+    "await gather(one(1), one(2))\nreturn acc",
+    "acc = []\nput = acc.__setitem__\nasync def one(v):\n    partial(put, 0)(await fetch(v))\n"
+    "await gather(one(1), one(2))\nreturn acc",
+    "acc = []\nbox = Box(acc)\nkeep = box.keep\nasync def one(v):\n    keep(await fetch(v))\n"
+    "await gather(one(1), one(2))\nreturn acc",
+    "acc = []\nsinks = {'a': acc.append}\nasync def one(v):\n    sinks['a'](await fetch(v))\n"
+    "await gather(one(1), one(2))\nreturn acc",
+    "acc = []\nsinks = {'a': lambda v: acc.append(v)}\nasync def one(v):\n"
+    "    sinks['a'](await fetch(v))\nawait gather(one(1), one(2))\nreturn acc",
+    "acc = []\nrec = partial(put, acc)\nasync def one(v):\n    rec(await fetch(v))\n"
+    "await gather(one(1), one(2))\nreturn acc",
+    "acc = []\nasync def one(v):\n    partial(push, acc)(await fetch(v))\n"
+    "await gather(one(1), one(2))\nreturn acc",
+    "acc = []\nawait gather(tell(acc.append, 1), tell(acc.append, 2))\nreturn acc",
+    "box = Box()\nawait gather(tell(box.keep, 1), tell(box.keep, 2))\nreturn box.v",
+    "acc = []\nasync def one(v):\n    push(acc, v, int(await fetch(v)))\n"
+    "await gather(one(1), one(2))\nreturn acc",
 ]
 OWN = [
     "k = 1\nr = await gather(grow(k, 1), grow(k, 2))\nreturn r, k",
@@ -66,6 +91,10 @@ OWN = [
     "async def one(x):\n    own = []\n    put(own, [x])\n    own[0].append(await fetch(1))\n"
     "    return own\nreturn await gather(*[one(i) for i in range(n)])",
     "out = []\nfor r in await gather(fetch(1), fetch(2)):\n    put(out, r)\nreturn out",
+    "box = Box()\nsize = box.v.count\nasync def one(v):\n    own = []\n    add = own.append\n"
+    "    add(await fetch(v))\n    return [own, size(v)]\nreturn await gather(one(1), one(2)), box",
+    "acc = []\nadd = acc.append\nfor r in await gather(fetch(1), fetch(2)):\n    add(r)\n"
+    "return acc",
 ]
 
 
@@ -82,3 +111,12 @@ def test_a_branch_must_not_change_what_others_hold(body: str) -> None:
 def test_a_branch_may_change_what_it_alone_holds(body: str) -> None:
     report = analyse(_flow(body)).report
     assert [(found.code, found.message) for found in report.diagnostics] == []
+
+
+def test_which_name_is_told_does_not_depend_on_the_order_of_a_set() -> None:
+    flow = _flow(
+        "acc = []\npair = (acc, 1)\nasync def one(v):\n    match pair:\n        case (found, _):\n"
+        "            found.append(await fetch(v))\nawait gather(one(1), one(2))\nreturn acc"
+    )
+    told = {analyse(flow).report.diagnostics[0].message for _ in range(12)}
+    assert told == {"this branch changes `acc`, a value made outside of it"}

@@ -57,7 +57,7 @@ def _fork_name(found: FoundCall) -> str:
 def _shared(walk: "Walk", state: State, found: FoundCall, called: State, sharing: Sharing) -> None:
     """What the branch changes of what is around it, or of what it is given."""
     told: set[int] = set()
-    changes = [*sharing.mutations.changed_by(found)]
+    changes = sorted(sharing.mutations.changed_by(found), key=lambda one: (one.name, one.depth))
     depths = {(id(change.place), change.depth) for change in changes}
     for change in changes:
         place, name = change.place, change.name

@@ -10,8 +10,9 @@ no replaced call is shared with the original tree. Same analysis, same tree.
     random.choice(xs)            -> __perdure__.rng().choice(xs)
     print(x); log.info(x)        -> __perdure__.print(x); __perdure__.log(log, 'info', x)
     x = MADE[kind]()             -> x = __perdure__.carried(MADE[kind]())
+    x = [*MADE[kind](), 1]       -> x = [*__perdure__.carried([*MADE[kind]()]), 1]
 
-The last one where an operation may have to carry the value (`perdure.frontend.crossing`).
+The last two where an operation may have to carry the value (`perdure.frontend.crossing`).
 """
 
 import ast
@@ -184,7 +185,13 @@ class _Copier:
         copied = self._copied(node)
         if id(node) not in self.analysis.asked:
             return copied
-        return _at(node, ast.Call(_form_name(node, "carried"), [copied], []))
+        if isinstance(copied, ast.Starred):  # what it leaves in the display, not the iterator
+            items = _at(node, ast.List([copied], ast.Load()))
+            return _at(node, ast.Starred(self._carried(node, items), ast.Load()))
+        return self._carried(node, copied)
+
+    def _carried(self, node: ast.expr, value: ast.expr) -> ast.expr:
+        return _at(node, ast.Call(_form_name(node, "carried"), [value], []))
 
     def _copied(self, node: ast.expr) -> ast.expr:
         match node:

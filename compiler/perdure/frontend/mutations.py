@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 from perdure.frontend import known
 from perdure.frontend.meanings import External, Func, Instance, Meaning, Scope
+from perdure.frontend.methods import Methods
 from perdure.frontend.origins import Origin, Origins, argument_parts, given
 from perdure.frontend.parts import Part, anything, operands
 from perdure.frontend.reaching import Reaching
@@ -46,6 +47,8 @@ _GROWN_IN_PLACE = known.words(
     "builtins.list builtins.dict builtins.bytearray collections.deque collections.Counter "
     "collections.defaultdict collections.OrderedDict"
 )
+_TUPLE = External("builtins.tuple")
+"""`x += (1, 2)` makes a new tuple, but changes a list."""
 _PUTS = {"append": 0, "appendleft": 0, "add": 0, "insert": 1, "setdefault": 1}
 """Methods that put an argument into what they belong to, with its place."""
 _PUTS_ITEMS = frozenset({"extend", "extendleft", "update"})
@@ -63,12 +66,16 @@ class Mutations:
         """`x += y` of unknown types: in place, if `x` is a container."""
         self._of: dict[Ref, Changes] = {ref: {} for ref in walk.states}
         states = [*walk.states.values()][::-1]
-        self._called = {ref for state in states for call in state.calls for ref in call.refs}
+        direct = {ref for state in states for call in state.calls for ref in call.refs}
         self._stores = Stores(self.origins, self._runs)
+        self._methods = Methods(self.origins)
         targets = [(state, [*self._targets(state)]) for state in states]
         self._stores.follow(states)
+        called = direct | self._methods.kept
         for state, changed in targets:
             for value, scope, place in changed:
+                if id(place) in self._unsure and state.ref not in called:
+                    continue
                 self._note(state, self.origins.of(value, scope, 0), place)
             self._rebound(state)
         for _ in range(_ROUNDS):
@@ -99,6 +106,21 @@ class Mutations:
                     for part in anything(operands(found.node), scope):
                         for inner in self.origins.of(*part):
                             yield Change(function, origin.name, origin.depth, inner, place)
+        yield from self._by_values(found)
+
+    def _by_values(self, found: FoundCall) -> Iterator[Change]:
+        """What a call changes through methods and functions that were kept as values."""
+        for made in self._methods.of(found):
+            node, scope, state = made
+            for given_to, called in self._methods.runs(made):
+                yield from self.changed_arguments(given_to, called)
+            function = self.walk.by_node.get(id(node))
+            for origin, place in self._of[function.ref].items() if function else ():
+                if function is not None and origin.scope is not function.scope:
+                    yield Change(function, origin.name, origin.depth, origin, place)
+            if isinstance(node, ast.Attribute) and node.attr in known.MUTATORS:
+                for origin in self.origins.of(node.value, scope, 0):
+                    yield Change(state, ast.unparse(node.value), 0, origin, node)
 
     def changed_arguments(self, found: FoundCall, called: State) -> Iterator[Change]:
         """What one function that a call may run changes, as seen from the call."""
@@ -152,7 +174,7 @@ class Mutations:
     def _note(self, state: State, found: frozenset[Origin], place: ast.AST) -> bool:
         changes = self._of[state.ref]
         before = len(changes)
-        for origin in found:
+        for origin in sorted(found, key=_named):
             if self.origins.is_outward(state, origin):
                 changes.setdefault(origin, place)
         return len(changes) > before
@@ -180,9 +202,9 @@ class Mutations:
     def _targets(self, state: State) -> Iterator[tuple[ast.expr, Scope, ast.AST]]:
         """The values that it changes itself; what it puts into others is noted on the way."""
         for node, scope in scoped(self.origins.reaching, state):
+            self._methods.see(node, scope, state)
             for value in self._changed(node, scope):
-                if id(node) not in self._unsure or state.ref in self._called:
-                    yield value, scope, node
+                yield value, scope, node
             self._store(node, scope)
         for found in state.calls:
             for value in changed_first(self.walk, found):
@@ -197,7 +219,9 @@ class Mutations:
             case ast.AugAssign(target=ast.Name() as target, value=value):
                 left = self.walk.resolver.expression(target, scope)
                 right = self.walk.resolver.expression(value, scope)
-                if not isinstance(left, Instance) and not isinstance(right, Instance):
+                if not isinstance(left, Instance) and (
+                    not isinstance(right, Instance) or right.type == _TUPLE
+                ):
                     self._unsure.add(id(node))
                     return [target]
                 return [target] if _grows(left, right) else []
@@ -227,6 +251,11 @@ class Mutations:
                         self._stores.put(into, value, scope, 0)
             case _:
                 pass
+
+
+def _named(origin: Origin) -> tuple[str, int]:
+    """Sets of origins have no order of their own."""
+    return origin.name, origin.depth
 
 
 def scoped(reaching: Reaching, state: State) -> Iterator[tuple[ast.AST, Scope]]:

@@ -79,7 +79,8 @@ def names_of(node: FunctionNode) -> ScopeNames:
     bindings: Bindings = {}
     parameters = tuple(parameter.arg for parameter in all_parameters(node.args))
     for parameter in all_parameters(node.args):
-        found = Binding(BindingKind.PARAMETER, parameter, annotation=parameter.annotation)
+        annotation = _annotation(node.args, parameter)
+        found = Binding(BindingKind.PARAMETER, parameter, annotation=annotation)
         bindings.setdefault(parameter.arg, []).append(found)
     global_names: set[str] = set()
     nonlocal_names: set[str] = set()
@@ -97,6 +98,15 @@ def names_of(node: FunctionNode) -> ScopeNames:
     elsewhere = global_names | nonlocal_names
     own = {name: found for name, found in bindings.items() if name not in elsewhere}
     return ScopeNames(parameters, own, frozenset(global_names), frozenset(nonlocal_names))
+
+
+def _annotation(args: ast.arguments, parameter: ast.arg) -> ast.expr | None:
+    """What a parameter is: of `*names: str` and `**ages: int` the annotation is that of an item."""
+    if parameter is args.vararg:
+        return ast.Name("tuple", ast.Load())
+    if parameter is args.kwarg:
+        return ast.Name("dict", ast.Load())
+    return parameter.annotation
 
 
 def all_parameters(args: ast.arguments) -> Iterator[ast.arg]:
