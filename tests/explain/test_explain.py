@@ -4,6 +4,9 @@ That the figures are those which engines count, of every case, is in tests/confo
 """
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -83,6 +86,21 @@ def test_an_example_is_explained_as_its_golden_says(
 def test_an_explanation_is_the_same_every_time(capfd: pytest.CaptureFixture[str]) -> None:
     words = ("explain", str(ROOT / "examples/saga.py"), "--target", "aws")
     assert perdure(capfd, *words) == perdure(capfd, *words)
+
+
+def test_an_explanation_is_the_same_for_every_hash_seed() -> None:
+    words = [sys.executable, "-m", "perdure", "explain", "examples/agent.py", "--target", "aws"]
+    printed = {
+        subprocess.run(
+            words,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3", "4")
+    }
+    assert len(printed) == 1
 
 
 def test_scripts_read_every_figure(capfd: pytest.CaptureFixture[str]) -> None:

@@ -111,9 +111,13 @@ class _Rows:
 
     def _turns(self, head: str) -> Iterator[Row]:
         """One more turn of a loop: the longest, and those that go elsewhere in it."""
-        closing = [step for step in self._back if self._to(step) == head]
+        closing = sorted((step for step in self._back if self._to(step) == head), key=self._place)
         to_head = self._suffixes(
-            lambda name: [_Leg(0, 0, (step,)) for step in closing if step[0] == name]
+            lambda name: [
+                _Leg(int(_is_handler(self._way(step))), 0, (step,))
+                for step in closing
+                if step[0] == name
+            ]
         )
         first = to_head.get(head)
         if first is None:
