@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, TypeGuard, final
+from typing import Any, NamedTuple, TypeGuard, cast, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 from durabletask.internal import helpers
@@ -86,7 +86,7 @@ def _is_list(value: object) -> TypeGuard[list[object]]:
 def _event(number: int, row: object) -> pb.HistoryEvent:
     try:
         event = pb.HistoryEvent()
-        json_format.ParseDict(row, event)
+        json_format.ParseDict(cast("dict[str, Any]", row), event)  # it says itself what it is not
     except Exception as error:  # whatever JSON there may be in its place
         raise ValueError(f"event {number} is none of protobuf: {error}") from None
     return event
