@@ -148,7 +148,8 @@ WRONG: list[tuple[tuple[str, str, object], int, str]] = [
     (("GET", "/api/runs/nobody", None), 404, "no run has the id `nobody`"),
     (("PUT", "/api/runs", None), 405, "this takes GET"),
     (("GET", "/somewhere", None), 404, "GET /api lists"),
-    (("GET", "/api/runs?limit=x", None), 400, "`limit` is a number"),
+    (("GET", "/api/runs?limit=x", None), 400, "`limit` is a whole number"),
+    (("GET", "/api/runs?limit=-1", None), 400, "`limit` is a whole number"),
 ]
 
 

@@ -94,7 +94,11 @@ def _race(path: str, worker: int, count: int) -> None:
     store.close()
 
 
-def test_two_processes_that_race_pair_every_event_once(tmp_path: Path) -> None:
+def test_two_processes_that_race_pair_every_event_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is spawned looks for this module where this process does; `pytest` alone does not.
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
     path, count = str(tmp_path / "runs.db"), 40
     SqliteStore(path).close()
     context = multiprocessing.get_context("spawn")

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -155,6 +156,9 @@ class Driver:
             raise click.UsageError(
                 f"{busy}; `{typed()} show {record.run} --follow` watches it"
             ) from None
+        except sqlite3.Error:
+            self._engine.abandon()
+            raise
         self._top.ended.add_done_callback(lambda _: loop.call_soon(self._after_end))
         self._engine.on_quiet = self._quiet
         try:

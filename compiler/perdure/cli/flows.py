@@ -64,7 +64,9 @@ def _of_project(workspace: "Workspace") -> tuple[FlowName, ...]:
         else:
             report.error(rules.MISSING_FLOWS, _flows_span(report), path=entry)
     if not project.settings.flows and report.ok:
-        report.error(rules.NO_FLOWS_SET, _flows_span(report))
+        called = click.get_current_context(silent=True)
+        command = (called and called.info_name) or "compile"
+        report.error(rules.NO_FLOWS_SET, _flows_span(report), command=command)
     return tuple(dict.fromkeys(names))
 
 

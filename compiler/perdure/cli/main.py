@@ -166,13 +166,13 @@ def _environment(error: Exception) -> int | None:
         return exits.ENVIRONMENT if is_refused else exits.REFUSED
     sqlite = sys.modules.get("sqlite3")
     if sqlite is not None and isinstance(error, sqlite.Error):
-        is_passing = isinstance(error, sqlite.OperationalError)
         what_now = (
-            "nothing that was recorded is lost by that, and runs can be resumed"
-            if is_passing
-            else "the file is damaged: put a copy of it back, or name another one with"
-            " PERDURE_STORE"
+            "the file is damaged: put a copy of it back, or name another one with PERDURE_STORE"
         )
+        if isinstance(error, sqlite.OperationalError):
+            what_now = "nothing that was recorded is lost by that, and runs can be resumed"
+            if getattr(error, "sqlite_errorcode", None) == sqlite.SQLITE_FULL:
+                what_now = f"free space on its disk; {what_now}"
         streams.say(f"error: the store of runs cannot be used: {error}; {what_now}")
         return exits.ENVIRONMENT
     return None

@@ -83,7 +83,7 @@ def _driven(
     try:
         record = engine.claim(start, hold=True)
     except RunConflict as conflict:
-        raise click.UsageError(str(conflict)) from None
+        raise click.UsageError(f"{conflict}; give another --id") from None
     try:
         if record.seed == start.seed:
             say(f"run {record.run}")

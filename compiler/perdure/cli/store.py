@@ -20,6 +20,10 @@ from perdure.store.sqlite import SqliteStore
 __all__ = ["LAST", "Place", "choose_run", "open_store", "store_path"]
 
 LAST = "last"
+_ADVICE = (
+    "free space if its disk is full, or name another file with PERDURE_STORE; nothing that was"
+    " recorded is lost by that"
+)
 
 
 class Place:
@@ -47,7 +51,7 @@ def open_store(start: Path, *, make: bool = False, read: bool = False) -> Place:
         raise click.UsageError(
             f"there are no runs yet: `{path}` does not exist; {_way_to_runs(project)}"
         )
-    if path.is_dir():
+    if path.exists() and not path.is_file():
         raise _no_store(path)
     try:
         return Place(project, read_file(path) if read else open_file(path))
@@ -57,9 +61,12 @@ def open_store(start: Path, *, make: bool = False, read: bool = False) -> Place:
         if path.is_file() and not _writable(path):
             problem = "this store cannot be written here; `perdure runs` and `show` read it"
             raise OSError(errno.EROFS, problem, path) from None
-        raise OSError(errno.EIO, f"this store of runs cannot be used: {error}", path) from None
-    except (sqlite3.DatabaseError, NotAStore):
+        problem = f"this store of runs cannot be used: {error}; {_ADVICE}"
+        raise OSError(errno.EIO, problem, path) from None
+    except NotAStore:
         raise _no_store(path) from None
+    except sqlite3.DatabaseError:
+        raise _no_store(path, "; or it is one and damaged: then put a copy of it back") from None
 
 
 def _writable(path: Path) -> bool:
@@ -76,10 +83,10 @@ def _way_to_runs(project: Project) -> str:
     return "start one with `perdure run FILE`"
 
 
-def _no_store(path: Path) -> click.UsageError:
+def _no_store(path: Path, damaged: str = "") -> click.UsageError:
     return click.UsageError(
         f"`{path}` is no store of runs; name another file with PERDURE_STORE, or the setting "
-        "`store` under `[tool.perdure]`"
+        f"`store` under `[tool.perdure]`{damaged}"
     )
 
 

@@ -189,7 +189,9 @@ def _list_runs(api: Api, request: Request) -> Answer:
     try:
         limit = int(request.query.get("limit", "50"))
     except ValueError:
-        raise _Wrong(400, "`limit` is a number") from None
+        limit = -1
+    if limit < 0:
+        raise _Wrong(400, "`limit` is a whole number, 0 or more")
     rows = [
         {
             "run": record.run,

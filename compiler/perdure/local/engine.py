@@ -432,8 +432,13 @@ class Engine:
                     if not self.wakes.is_rung(tree.root):
                         self.wakes.wait(tree.root, due)
 
-            self.commit(write)
-        self.abandon()
+            try:
+                self.commit(write)
+            finally:
+                # Also when the disk is full: no task may outlive its loop.
+                self.abandon()
+        else:
+            self.abandon()
 
     def abandon(self) -> None:
         """Forget everything that is not written, as if the process had died."""

@@ -168,7 +168,7 @@ BAD_SETTING = Rule(
 NO_FLOWS_SET = Rule(
     "PDR253",
     "the project does not say where its flows are",
-    'write `flows = ["flows"]` under `[tool.perdure]`, or name a file: `perdure compile FILE`',
+    'write `flows = ["flows"]` under `[tool.perdure]`, or name a file: `perdure {command} FILE`',
     "Without a file on the command line, flows are found through `[tool.perdure]`.",
 )
 MISSING_FLOWS = Rule(
