@@ -21,7 +21,7 @@ from perdure.errors import LimitExceeded
 from perdure.testing import Refused, Result, ScriptError, after, run
 from perdure.trace import compare
 
-__all__ = ["ALL", "ENGINES", "HEADER", "Program", "Verdict", "judge", "source_of"]
+__all__ = ["ALL", "ENGINES", "HEADER", "Program", "Verdict", "answers", "judge", "source_of"]
 
 ENGINES = ("local", "aws/moto")
 ALL = (*ENGINES, "azure/memory", "gcp/workflows")
@@ -201,7 +201,8 @@ def _maybe(x: object) -> object:
     return x
 
 
-def _scripts() -> dict[str, Callable[..., object]]:
+def answers() -> dict[str, Callable[..., object]]:
+    """What the steps of `HEADER` answer; fresh, for one of them counts."""
     tries: dict[str, int] = {}
 
     def flaky(x: object, n: int) -> object:
@@ -283,7 +284,7 @@ def judge(program: Program, folder: Path, engines: Sequence[str] = ENGINES) -> d
 def _run(program: Program, file: Path, engine: str) -> Verdict:
     flow = source_of(program).removeprefix(HEADER)
     named = {node.id for node in ast.walk(ast.parse(flow)) if isinstance(node, ast.Name)}
-    names = [name for name in _scripts() if name in named]
+    names = [name for name in answers() if name in named]
     while True:
         try:
             return Verdict("same", "", _attempt(program, file, engine, names))
@@ -301,7 +302,7 @@ def _run(program: Program, file: Path, engine: str) -> Verdict:
 
 def _attempt(program: Program, file: Path, engine: str, names: Sequence[str]) -> Result:
     target, _, name = engine.partition("/")
-    scripts = _scripts()
+    scripts = answers()
     return run(
         f"{file}:main",
         dict(program.arguments),

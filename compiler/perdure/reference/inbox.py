@@ -10,6 +10,7 @@ from perdure.errors import InvalidInput
 from perdure.runtime.engine import Completed, EventWait, Outcome
 from perdure.runtime.loop import VirtualLoop
 from perdure.runtime.values import encode_payload, misfit
+from perdure.store.line import natural
 from perdure.testing.scripts import ScriptError
 
 __all__ = ["Inbox", "Ticket", "Waiter"]
@@ -39,6 +40,7 @@ class Inbox:
         self._run = run
         self._stored: list[Ticket] = []
         self._waits: list[tuple[Waiter, EventWait]] = []
+        self._since: dict[Waiter, tuple[float, tuple[tuple[int, str], ...]]] = {}
         self._taken: dict[str, Ticket] = {}
         self._unanswered: list[tuple[str, str, Ticket]] = []
         self._count = 0
@@ -58,9 +60,11 @@ class Inbox:
         self._put(Ticket(self._next(), name, None, time, plain=payload, is_plain=True))
 
     def wait(self, loop: VirtualLoop, wait: EventWait) -> Waiter:
-        """A live wait; done at once if the event is there."""
+        """A live wait, in line by its time, then by lower index; done if the event is there."""
         waiter: Waiter = loop.create_future()
+        self._since[waiter] = (loop.time(), natural(wait.op.path))
         self._waits.append((waiter, wait))
+        self._waits.sort(key=lambda live: self._since[live[0]])
         self._match(wait.name)
         return waiter
 

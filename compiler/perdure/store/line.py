@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from perdure.store.protocol import FORMAT, Item, Json, RunStore, Waiter
 from perdure.store.records import Body, line_key, partition_of, waiter_key, waiter_record
 
-__all__ = ["in_line", "join_line", "leave_line"]
+__all__ = ["in_line", "join_line", "leave_line", "natural"]
 
 
 def join_line(store: RunStore, waiter: Waiter) -> None:
@@ -48,10 +48,10 @@ def in_line(store: RunStore, run: str, name: str | None = None) -> list[Waiter]:
     paths = {path: None for line in lines for path in _paths(line)}
     found = (store.get(waiter_key(run, path)) for path in paths)
     waiters = [waiter_record(item) for item in found if item is not None]
-    return sorted(waiters, key=lambda waiter: (waiter.since, _natural(waiter.path)))
+    return sorted(waiters, key=lambda waiter: (waiter.since, natural(waiter.path)))
 
 
-def _natural(path: str) -> tuple[tuple[int, str], ...]:
+def natural(path: str) -> tuple[tuple[int, str], ...]:
     """Order `gather[2]` before `gather[10]`."""
     parts = re.split(r"(\d+)", path)
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from perdure.frontend.build import expressions
 from perdure.frontend.build.lowering import Lowering, NotYetError, load, located, store
+from perdure.frontend.build.scan import defaults_of, parameters_of
 from perdure.ir import For
 from perdure.uses import bound_by_target, uses
 
@@ -148,7 +149,9 @@ def _rename_in(low: Lowering, node: ast.AST, names: dict[str, str]) -> None:
                 low.replaced[id(node)] = made
             return
         case ast.Lambda():
-            if uses([node]).reads & names.keys():
+            for default in defaults_of(node):
+                _rename_in(low, default, names)
+            if (uses([node.body]).reads - {*parameters_of(node)}) & names.keys():
                 raise NotYetError(
                     "a lambda that keeps the variable of a comprehension with operations"
                 )

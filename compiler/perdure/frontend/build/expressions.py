@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from perdure.frontend.build import comprehensions, operations
 from perdure.frontend.build.lowering import Lowering, NotYetError, load, located, store
+from perdure.frontend.build.scan import defaults_of
 from perdure.ir import If
 
 if TYPE_CHECKING:
@@ -292,6 +293,8 @@ def _operands(node: ast.expr) -> list[ast.expr]:
             return _dict_operands(keys, values)
         case ast.JoinedStr(values=parts):
             return parts
+        case ast.Lambda():
+            return defaults_of(node)
         case (
             ast.UnaryOp(operand=value)
             | ast.Attribute(value=value)

@@ -9,7 +9,7 @@ from perdure.frontend.analysis import CallKind
 if TYPE_CHECKING:
     from perdure.frontend.analysis import Analysis, FunctionNode
 
-__all__ = ["Marks"]
+__all__ = ["Marks", "defaults_of", "parameters_of"]
 
 _HOLDS, _RETURNS, _BREAKS = 1, 2, 4
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -47,9 +47,9 @@ class Marks:
         self._called: set[int] = set()
         self._displays: dict[str, set[type[ast.expr]]] = {}
         self._display_targets: set[int] = set()
-        self._otherwise: set[str] = {*_parameters(node)}
+        self._otherwise: set[str] = {*parameters_of(node)}
         body: Sequence[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else node.body
-        self._stored: set[str] = {*_parameters(node)}
+        self._stored: set[str] = {*parameters_of(node)}
         self._handled: set[str] = set()
         for part in body:
             self._mark(part)
@@ -172,8 +172,15 @@ class Marks:
                     self.unsteady.update(names)
                 case _:
                     pass
+        found = 0
+        if isinstance(node, ast.Lambda | ast.FunctionDef):
+            for default in defaults_of(node):
+                found |= self._mark(default)
+        if found & _HOLDS:
+            self.operations.add(id(node))
+            self.spelled.add(id(node))
         if isinstance(node, ast.Lambda):
-            return 0
+            return found
         self.names.add(node.name)
         self._otherwise.add(node.name)
         if isinstance(node, ast.AsyncFunctionDef):
@@ -181,10 +188,16 @@ class Marks:
             self.operations.add(id(node))
             self.spelled.add(id(node))
             return _HOLDS
-        return 0
+        return found
 
 
-def _parameters(node: "FunctionNode") -> list[str]:
+def defaults_of(node: "FunctionNode") -> list[ast.expr]:
+    """What making the function evaluates, in order."""
+    return [*node.args.defaults, *(part for part in node.args.kw_defaults if part is not None)]
+
+
+def parameters_of(node: "FunctionNode") -> list[str]:
+    """The names of its parameters."""
     arguments = node.args
     extra = [arg.arg for arg in (arguments.vararg, arguments.kwarg) if arg is not None]
     plain = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.frontend.build import assignments, contexts, expressions, matches, operations
 from perdure.frontend.build.lowering import Lowering, NotYetError, located
+from perdure.frontend.build.scan import defaults_of
 from perdure.ir import (
     YIELD,
     Argument,
@@ -119,6 +120,9 @@ def _statement(low: Lowering, node: ast.stmt) -> None:
             matches.write(low, node)
         case ast.AsyncFunctionDef():
             _nested(low, node)
+        case ast.FunctionDef():
+            expressions.in_order(low, defaults_of(node))
+            low.code(node)
         case ast.AsyncFor():
             raise NotYetError("`async for`")
         case _:

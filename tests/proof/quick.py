@@ -1,0 +1,244 @@
+"""One program on the reference, the local engine and aws/moto, as fast as that goes.
+
+The same stages as `perdure.testing.run`, but the front end looks at a program once for all
+engines, nothing is written to disk, and the bundle is not packed: its modules are imported from
+their texts. What every engine checks of a definition before it starts is left to other tests.
+"""
+
+import asyncio
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+import traceback
+import types
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import final
+
+import perdure_aws.engine.simulation as moto
+from perdure.diagnostics import Refused, Report
+from perdure.driver import build_machines, build_program
+from perdure.errors import LimitExceeded
+from perdure.frontend.analysis import Analysis
+from perdure.frontend.check import Workspace, check
+from perdure.frontend.loader import load
+from perdure.ir import Program as FlowIr
+from perdure.local.virtual import run_flow as run_local
+from perdure.machine.emit import emit, module_name
+from perdure.machine.ir import Machines
+from perdure.project import Project
+from perdure.reference.runner import run_loaded as run_reference
+from perdure.runtime.functions import ModuleFunctions
+from perdure.testing import Result, ScriptedEvent, ScriptError
+from perdure.testing.bundles import Loaded
+from perdure.testing.request import Request
+from perdure.testing.scripts import Scripts
+from perdure.testing.spans import Spans
+from perdure.trace import compare
+from perdure_aws.engine.flows import run_loaded as run_aws
+from perdure_aws.target import AwsTarget
+from tests.differential.harness import Program, Verdict
+from tests.proof.source import FILE, scripts, source_of
+
+__all__ = [
+    "QUICK",
+    "Compiled",
+    "compiled",
+    "differences",
+    "judge",
+    "judge_compiled",
+    "leave_out_validation",
+    "refusals",
+]
+
+QUICK = ("local", "aws/moto")
+ROOT = Path(__file__).parent / "no project"
+
+
+@final
+class Compiled:
+    """A program that the front end took, for any number of runs."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.text = source_of(program)
+        self.project = Project(ROOT)
+        self.report = Report()
+        workspace = Workspace(self.project, self.report)
+        self.analysis: Analysis = check(
+            self.project, ROOT / FILE, "main", text=self.text, workspace=workspace
+        )
+        if not self.report.ok:
+            raise Refused(self.report)
+        self.loaded = load(self.project, ROOT / FILE, "main", analysis=self.analysis)
+        self.known = {step.name for step in self.analysis.steps.values()}
+        self._machines: tuple[FlowIr, Machines] | None = None
+
+    def request(self) -> Request:
+        """A fresh one: scripts remember what they were asked."""
+        program = self.program
+        answers = {name: script for name, script in scripts().items() if name in self.known}
+        events = [ScriptedEvent(float(str(at)), name, sent) for at, name, sent in program.events]
+        return Request(
+            ROOT / FILE,
+            "main",
+            dict(program.arguments),
+            Scripts(answers, "run"),
+            tuple(sorted(events, key=lambda event: event.after)),
+            None if program.cancel is None else float(str(program.cancel)),
+            None,
+            program.seed,
+        )
+
+    def ir(self) -> tuple[FlowIr, Machines]:
+        """Flow IR and Machine IR; `Refused` where the target says no."""
+        if self._machines is None:
+            report = Report()
+            program = build_program(self.analysis, report)
+            machines = None if program is None else build_machines(program, "aws", report)
+            if program is None or machines is None or not report.ok:
+                raise Refused(report)
+            self._machines = program, machines
+        return self._machines
+
+    def reference(self) -> Result:
+        """What it means."""
+        with self.loaded.active():
+            return run_reference(
+                self.loaded.flow, self.request(), ModuleFunctions(self.loaded.modules)
+            )
+
+    def local(self) -> Result:
+        """On the local engine."""
+        return run_local(self.request(), loaded=self.loaded)
+
+    def aws(self) -> Result:
+        """On moto."""
+        program, machines = self.ir()
+        target, report = AwsTarget(), Report()
+        target.check(machines, report)
+        if not report.ok:
+            raise Refused(report)
+        definitions = {
+            str(built.machine.ref): document for built, document in target._definitions(machines)
+        }
+        sites = {
+            module_name(one.ref): emit(one, program.sources, program.sites)
+            for one in machines.machines
+        }
+        with _imported({**dict(program.sources), **dict(program.recorded)}, sites) as loaded:
+            return run_aws(self.request(), loaded, definitions, Spans(machines, {}))
+
+
+def compiled(program: Program) -> Compiled:
+    """The program as all engines take it; `Refused` where the front end says no."""
+    return Compiled(program)
+
+
+def judge(program: Program, engines: Sequence[str] = QUICK) -> dict[str, Verdict]:
+    """What each engine makes of the program, the reference first."""
+    names = ("reference", *engines)
+    try:
+        made = Compiled(program)
+    except Refused as refused:
+        return dict.fromkeys(names, Verdict("refused", refusals(refused)))
+    except Exception:
+        return dict.fromkeys(names, Verdict("crashed", traceback.format_exc()))
+    return judge_compiled(made, engines)
+
+
+def judge_compiled(made: Compiled, engines: Sequence[str] = QUICK) -> dict[str, Verdict]:
+    """The same for a program that the front end took."""
+    ways: dict[str, Callable[[], Result]] = {
+        "reference": made.reference,
+        "local": made.local,
+        "aws/moto": made.aws,
+    }
+    found = {name: _verdict(ways[name]) for name in ("reference", *engines)}
+    whole = found["reference"].result
+    if whole is not None:
+        for name in engines:
+            found[name] = _against(whole, found[name])
+    return found
+
+
+def _verdict(way: Callable[[], Result]) -> Verdict:
+    try:
+        return Verdict("same", "", way())
+    except ScriptError as error:
+        return Verdict("scripted", str(error))
+    except Refused as refused:
+        return Verdict("refused", refusals(refused))
+    except (Exception, asyncio.CancelledError):  # a crash of any kind is what this looks for
+        return Verdict("crashed", traceback.format_exc())
+
+
+def _against(whole: Result, verdict: Verdict) -> Verdict:
+    result = verdict.result
+    if result is None:
+        return verdict
+    if isinstance(result.error, LimitExceeded):
+        return Verdict("limited", f"at run time: {result.error}")
+    lines = differences(whole, result)
+    return Verdict("differs", "\n".join(lines), result) if lines else verdict
+
+
+def differences(left: Result, right: Result) -> list[str]:
+    """Of trace, end and log records."""
+    lines = compare(left.whole_trace, right.whole_trace)
+    ours, theirs = (
+        sorted((tuple(record) for record in result.logs), key=lambda record: str(record[0]))
+        for result in (left, right)
+    )
+    return lines if ours == theirs else [*lines, f"logs: {ours} against {theirs}"]
+
+
+def refusals(refused: Refused) -> str:
+    """The codes, with what the target cannot take."""
+    found = refused.report.diagnostics
+    return "\n".join(f"{problem.rule.code} {problem.message}" for problem in found)
+
+
+@contextmanager
+def _imported(files: Mapping[str, str], sites: Mapping[str, str]) -> Generator[Loaded]:
+    """As `active_bundle`, from texts."""
+    texts = {path.removesuffix(".py").replace("/", "."): text for path, text in files.items()}
+    texts |= {f"perdure_sites.{name}": text for name, text in sites.items()}
+    before = {name: sys.modules.pop(name) for name in texts if name in sys.modules}
+    package = types.ModuleType("perdure_sites")
+    package.__path__ = []
+    sys.modules["perdure_sites"] = package
+    finder = _Texts(texts)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield Loaded([importlib.import_module(f"perdure_sites.{name}") for name in sites])
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [*texts, "perdure_sites"]:
+            sys.modules.pop(name, None)
+        sys.modules.update(before)
+
+
+@final
+class _Texts(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Of the import protocol."""
+        known = fullname in self._texts
+        return importlib.machinery.ModuleSpec(fullname, self) if known else None
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Of the import protocol."""
+        text = self._texts[module.__name__]
+        exec(compile(text, f"{module.__name__}.py", "exec", dont_inherit=True), module.__dict__)
+
+
+def leave_out_validation() -> None:
+    """Definitions are not validated from here on in this process: other tests do that."""
+    moto._validate = lambda *_: None
