@@ -9,6 +9,7 @@ cancelled the trace says itself: those that are not among the ones that `ended`.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from perdure.codec.text import Json
@@ -25,6 +26,7 @@ __all__ = [
     "TraceEntry",
     "compare",
     "from_json",
+    "is_contest",
     "outcome_json",
     "sleep_arguments",
     "to_json",
@@ -132,8 +134,10 @@ def _compare_branches(
         less, side = (theirs, "right") if branch in ours else (ours, "left")
         around = next(_branches_around(branch.rpartition("/")[0]), None)
         fork = branch.rpartition("[")[0]
-        overtaken = _is_contest(fork) and any(
-            other.rpartition("[")[0] == fork for other in ours & theirs
+        # A group may also fail by its body, whose error no branch shows.
+        overtaken = is_contest(fork, "group") or (
+            is_contest(fork, "race", "quorum")
+            and any(other.rpartition("[")[0] == fork for other in ours & theirs)
         )
         if not overtaken and (around is None or around in less):
             yield f"{branch}: cancelled on the {side} alone"
@@ -147,12 +151,12 @@ def _branches_around(path: str) -> Iterator[str]:
         path = path.rpartition("/")[0]
 
 
-def _is_contest(fork: str) -> bool:
-    """Whether the label is that of a race, a quorum or a group of tasks: `helper.race.2#3`."""
+def is_contest(fork: str, *kinds: str) -> bool:
+    """Whether the label is that of one of these forks: `helper.race.2#3`."""
     names = fork.rpartition("/")[2].partition("#")[0].split(".")
     if names[-1].isdigit():
         names.pop()
-    return names[-1:] in (["race"], ["quorum"], ["group"])
+    return names[-1:] in [[kind] for kind in kinds]
 
 
 def to_json(trace: Trace) -> dict[str, Json]:
@@ -217,7 +221,8 @@ def _compare_prefix(left: Sequence[TraceEntry], right: Sequence[TraceEntry]) -> 
 
 
 def _ended(entries: Sequence[TraceEntry]) -> list[TraceEntry]:
-    return [entry for entry in entries if entry.outcome != CANCELLED]
+    """Up to where it was overtaken: what a child's cleanup does then hangs on how far it came."""
+    return [*takewhile(lambda entry: entry.outcome != CANCELLED, entries)]
 
 
 def _compare_all(left: Sequence[TraceEntry], right: Sequence[TraceEntry]) -> list[str]:

@@ -1,7 +1,7 @@
 """Counts, in the analysed source, which node of the IR stands in which syntactic position.
 
-Two questions: in which position of an expression an operation is awaited, and in which kind of block
-each node stands. What a call is comes from the analysis of the front end, not from its spelling.
+Two questions: in which position of an expression an operation is awaited, and in which kind of
+block each node stands. What a call is comes from the analysis of the front end.
 """
 
 import ast
@@ -43,7 +43,7 @@ _KINDS = {
 
 
 def census(analysis: Analysis) -> Counter[Cell]:
-    """Of all functions that the entry flow reaches, those that are nested in others in their place."""
+    """Of all functions that the entry flow reaches; those that are nested count in their place."""
     counts: Counter[Cell] = Counter()
     for info in analysis.functions.values():
         if info.kind is FunctionKind.STEP or info.parent is not None:
@@ -151,9 +151,7 @@ class _Walk:
             case ast.AugAssign(target=target, value=value):
                 yield from self.target(target, block)
                 plain = isinstance(target, ast.Name)
-                yield from self.expression(
-                    value, "augmented" if plain else "item augmented", block
-                )
+                yield from self.expression(value, "augmented" if plain else "item augmented", block)
             case ast.Return(value=ast.expr() as value):
                 yield from self.expression(value, "returned", block)
             case ast.Raise(exc=exc, cause=cause):
@@ -305,8 +303,11 @@ def _parts(node: ast.expr, position: str) -> Iterator[tuple[ast.expr, str]]:
         case ast.FormattedValue(value=value, format_spec=spec):
             yield value, "text"
             if isinstance(spec, ast.JoinedStr):
-                yield from ((part.value, "text format") for part in spec.values
-                            if isinstance(part, ast.FormattedValue))
+                yield from (
+                    (part.value, "text format")
+                    for part in spec.values
+                    if isinstance(part, ast.FormattedValue)
+                )
         case ast.Subscript(value=value, slice=ast.Slice(lower=low, upper=up, step=step)):
             yield value, "receiver"
             yield from ((part, "slice") for part in (low, up, step) if part is not None)
@@ -318,8 +319,11 @@ def _parts(node: ast.expr, position: str) -> Iterator[tuple[ast.expr, str]]:
         case ast.Call():
             yield from _call_parts(node, position)
         case ast.Lambda(args=arguments):
-            yield from ((part, "default") for part in (*arguments.defaults, *arguments.kw_defaults)
-                        if part is not None)
+            yield from (
+                (part, "default")
+                for part in (*arguments.defaults, *arguments.kw_defaults)
+                if part is not None
+            )
         case ast.ListComp(elt=element) | ast.SetComp(elt=element) | ast.GeneratorExp(elt=element):
             yield element, "comprehension element"
             yield from _generator_parts(node.generators)

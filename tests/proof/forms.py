@@ -8,7 +8,7 @@ positions are those of the census.
 from collections.abc import Mapping
 from typing import NamedTuple, final
 
-__all__ = ["BRANCHES", "ERRORS", "ITERABLES", "OPERATIONS", "POSITIONS", "PURE", "Form", "VALUES"]
+__all__ = ["BRANCHES", "ERRORS", "ITERABLES", "OPERATIONS", "POSITIONS", "PURE", "VALUES", "Form"]
 
 
 @final
@@ -61,7 +61,10 @@ OPERATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("await twice({i})", "int"),
         ("await tries({i}, out)", "any"),
         ("await waits({i})", "any"),
-        ("await deep({i})", "any"),
+        ("await deferred({i})", "any"),
+        ("await ends({i})", "int"),
+        ("await walks({i})", "any"),
+        ("await deferred({i}, j={v})", "any"),
         ("await inner({i})", "any"),
         ("await kept({i})", "any"),
         ("await it.grow({i})", "int"),
@@ -120,7 +123,12 @@ OPERATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 POSITIONS: Mapping[str, tuple[Form, ...]] = {
     "statement": (Form("{x}"),),
-    "assigned": (Form("y = {x}"), Form("y = w = {x}"), Form("w: Any = {x}"), Form("n = {x}", "int")),
+    "assigned": (
+        Form("y = {x}"),
+        Form("y = w = {x}"),
+        Form("w: Any = {x}"),
+        Form("n = {x}", "int"),
+    ),
     "augmented": (Form("n += {x}", "int"), Form("out += [{i}, {i}][:{x}]", "int")),
     "item assigned": (Form("out[0] = {x}"), Form("d['k'] = {x}"), Form("out[{i} % 2] = {x}")),
     "index assigned": (Form("d[{x}] = {i}", "int"), Form("d[{x}] = d.get('k')", "int")),
@@ -129,7 +137,11 @@ POSITIONS: Mapping[str, tuple[Form, ...]] = {
         Form("d['n'] = d.get('n', 0)\nd['n'] += {x}", "int"),
     ),
     "attribute assigned": (Form("it.count = {x}"),),
-    "unpacked": (Form("w, *y = {x}", "int"), Form("w, y = {x}, n"), Form("(w, y), m = {x}, n", "int")),
+    "unpacked": (
+        Form("w, *y = {x}", "int"),
+        Form("w, y = {x}, n"),
+        Form("(w, y), m = {x}, n", "int"),
+    ),
     "named": (Form("out.append((w := {x}))"), Form("if (w := {x}):\n    out.append(w)")),
     "deleted": (Form("del out[{x}]", "int"), Form("del d[{x}]", "int")),
     "argument": (Form("out.append({x})"), Form("y = num({x})"), Form("d.setdefault('q', {x})")),
@@ -154,12 +166,24 @@ POSITIONS: Mapping[str, tuple[Form, ...]] = {
     "set": (Form("y = {{n, {x}}}", "int"),),
     "dict value": (Form("y = {{'k': {x}, 'n': n}}"),),
     "dict key": (Form("y = {{{x}: n}}", "int"),),
-    "unpacked display": (Form("y = [*{x}, n]", "int"), Form("y = {{**d, 'x': {x}}}")),
-    "text": (Form("s = f'{{{x}!r:>5}}|{{n}}'"), Form("s = f'{{n}}{{{x}}}'"), Form("out.append(f'{{{x}}}')")),
+    "unpacked display": (
+        Form("y = [*{x}, n]", "int"),
+        Form("y = {{**d, 'x': {x}}}"),
+        Form("y = {{'x': {x}, **d, 'n': n}}"),
+    ),
+    "text": (
+        Form("s = f'{{{x}!r:>5}}|{{n}}'"),
+        Form("s = f'{{n}}{{{x}}}'"),
+        Form("out.append(f'{{{x}}}')"),
+    ),
     "text format": (Form("s = f'{{n:>{{{x}}}}}'", "int"),),
     "left operand": (Form("n = {x} + n", "int"), Form("y = {x} @ Wild(n)")),
     "right operand": (Form("n = n - {x}", "int"), Form("y = Wild(n) @ {x}")),
-    "comparison": (Form("y = {x} == n"), Form("y = n in [{x}, 2]"), Form("y = n < {x} <= 5", "int")),
+    "comparison": (
+        Form("y = {x} == n"),
+        Form("y = n in [{x}, 2]"),
+        Form("y = n < {x} <= 5", "int"),
+    ),
     "first of and": (Form("y = {x} and n"), Form("y = {x} or n > 2 or d")),
     "second of and": (Form("y = n > 1 and {x}"), Form("y = n % 2 or {x}")),
     "unary operand": (Form("y = not {x}"), Form("n = -{x}", "int")),
@@ -182,17 +206,24 @@ POSITIONS: Mapping[str, tuple[Form, ...]] = {
     "elif test": (Form("if n == 1:\n    out.append(n)\nelif {x}:\n    out.append(2)"),),
     "while test": (
         Form("j = 0\nwhile j < 2 and {x}:\n    j += 1"),
-        Form("j = 0\nwhile {x}:\n    j += 1\n    if j > 1:\n        break\nelse:\n    out.append(j)"),
+        Form(
+            "j = 0\nwhile {x}:\n    j += 1\n    if j > 1:\n        break\nelse:\n    out.append(j)"
+        ),
     ),
     "iterated": (
         Form("for i in {x}:\n    out.append(await a(i))", "int"),
         Form("for i in [{x}, n]:\n    out.append(i)"),
     ),
     "matched": (
-        Form("match {x}:\n    case 0 | 1:\n        y = 0\n    case [w, *_]:\n        y = await a(w)\n"
-             "    case str() | None:\n        s = 'text'\n    case int(w) if w > 3:\n        y = w"),
+        Form(
+            "match {x}:\n    case 0 | 1:\n        y = 0\n"
+            "    case [w, *_]:\n        y = await a(w)\n"
+            "    case str() | None:\n        s = 'text'\n    case int(w) if w > 3:\n        y = w"
+        ),
     ),
-    "guard": (Form("match n:\n    case 1 if {x}:\n        y = 1\n    case int(w) if {x}:\n        y = w"),),
+    "guard": (
+        Form("match n:\n    case 1 if {x}:\n        y = 1\n    case int(w) if {x}:\n        y = w"),
+    ),
     "asserted": (Form("assert {x}, 'none'", "int"),),
     "assert message": (Form("assert n > 1, {x}", "int"),),
     "raised": (Form("raise Odd({x})", "int"), Form("raise Coded({x}, why=s)", "int")),
@@ -237,6 +268,8 @@ PURE = (
     "it.tags.append(str(n))",
     "it = replace(it, name=it.name + 'x')",
     "it.bump(2)",
+    "it.count += it.bump(1)",
+    "it.count += await it.grow(n)",
     "out.append((lambda v: v + n)(1))",
     "fn = inc",
     "fn = maybe if n % 2 else a",
@@ -273,27 +306,106 @@ PURE = (
 )
 
 VALUES = (
-    "n", "m", "s", "y", "out", "d", "it", "[n]", "{'v': n}", "(n, None)", "-0.0", "2.0", "''", "1e300",
-    "{1, n}", "[out, out]", "[it, it]", "Color.RED", "Level.HIGH", "Point(n, 1)", "Pair(n, out)",
-    "Decimal('1.10')", "b'\\x00\\xff'", "timedelta(seconds=n)", "date(2026, 1, 2)", "uuid.UUID(int=n)",
-    "deque([n, 1])", "Counter('ab')", "10 ** 20 + n", "frozenset([n])", "range(n)", "{1: n, (2, 3): 'x'}",
-    "{'$': n}", "{'$perdure': [n]}", "'\\ud800'", "float('inf')", "True", "None", "0.5", "n / 2",
-    "OrderedDict(a=n)", "defaultdict(list, k=[n])", "datetime(2026, 1, 2, tzinfo=UTC)", "Fraction(1, 3)",
-    "'\\u00e9\\u4e2d\\U0001f600'", "ValueError('v', n)", "Coded(n, why='sent')", "{'b': 1, 'a': 2}", "{1.0: 2}",
+    "n",
+    "m",
+    "s",
+    "y",
+    "out",
+    "d",
+    "it",
+    "[n]",
+    "{'v': n}",
+    "(n, None)",
+    "-0.0",
+    "2.0",
+    "''",
+    "1e300",
+    "{1, n}",
+    "[out, out]",
+    "[it, it]",
+    "Color.RED",
+    "Level.HIGH",
+    "Point(n, 1)",
+    "Pair(n, out)",
+    "Decimal('1.10')",
+    "b'\\x00\\xff'",
+    "timedelta(seconds=n)",
+    "date(2026, 1, 2)",
+    "uuid.UUID(int=n)",
+    "deque([n, 1])",
+    "Counter('ab')",
+    "10 ** 20 + n",
+    "frozenset([n])",
+    "range(n)",
+    "{1: n, (2, 3): 'x'}",
+    "{'$': n}",
+    "{'$perdure': [n]}",
+    "'\\ud800'",
+    "float('inf')",
+    "True",
+    "None",
+    "0.5",
+    "n / 2",
+    "OrderedDict(a=n)",
+    "defaultdict(list, k=[n])",
+    "datetime(2026, 1, 2, tzinfo=UTC)",
+    "Fraction(1, 3)",
+    "'\\u00e9\\u4e2d\\U0001f600'",
+    "ValueError('v', n)",
+    "Coded(n, why='sent')",
+    "{'b': 1, 'a': 2}",
+    "{1.0: 2}",
 )
 
 ERRORS = (
-    "'key'", "'index'", "'timeout'", "'zero'", "'empty'", "'args'", "'group'", "'os'", "'x'", "'unicode'",
-    "'assert'", "'stop'", "'fatal'",
+    "'key'",
+    "'index'",
+    "'timeout'",
+    "'zero'",
+    "'empty'",
+    "'args'",
+    "'group'",
+    "'os'",
+    "'x'",
+    "'unicode'",
+    "'assert'",
+    "'stop'",
+    "'fatal'",
 )
 
 BRANCHES = (
-    "a({v})", "inc({i})", "maybe({i})", "slow({s}, {i})", "late({s}, 'v')", "twice({i})", "waits({i})",
-    "sleep({s})", "branch_1({i})", "branch_1({i})", "kid({i})", "event('news', timeout={s})", "boom('key')",
-    "gather(inc({i}), a({i}))", "race(u=slow({s}, 1), v=slow({s}, 2))", "count({i})", "flaky({i}, 1)",
+    "a({v})",
+    "inc({i})",
+    "maybe({i})",
+    "slow({s}, {i})",
+    "late({s}, 'v')",
+    "twice({i})",
+    "waits({i})",
+    "sleep({s})",
+    "branch_1({i})",
+    "branch_1({i})",
+    "kid({i})",
+    "event('news', timeout={s})",
+    "boom('key')",
+    "gather(inc({i}), a({i}))",
+    "race(u=slow({s}, 1), v=slow({s}, 2))",
+    "count({i})",
+    "flaky({i}, 1)",
 )
 
 ITERABLES = (
-    "range(3)", "[1, n, 2]", "list(out)[:3]", "enumerate('ab')", "{1: 2, n: 3}.items()", "zip('ab', [n, 1])",
-    "reversed([1, n])", "'xyz'", "(n, m)", "d", "d.values()", "out[:2]", "await a([1, 2])", "range(n % 3, 4, 2)",
+    "range(3)",
+    "[1, n, 2]",
+    "list(out)[:3]",
+    "enumerate('ab')",
+    "{1: 2, n: 3}.items()",
+    "zip('ab', [n, 1])",
+    "reversed([1, n])",
+    "'xyz'",
+    "(n, m)",
+    "d",
+    "d.values()",
+    "out[:2]",
+    "await a([1, 2])",
+    "range(n % 3, 4, 2)",
 )

@@ -68,8 +68,8 @@ def _without(text: str, at: int) -> str:
 def _lifted(text: str, at: int) -> str:
     """The body of that statement in its place."""
     lines, node = text.split("\n"), _places(text)[at]
-    body = getattr(node, "body", None)
-    if not isinstance(body, list) or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    body: list[ast.stmt] | None = getattr(node, "body", None)
+    if not body or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return text
     first, end = _range(lines, node)
     inner = lines[body[0].lineno - 1 : body[-1].end_lineno]
@@ -87,5 +87,7 @@ def _is_python(text: str) -> bool:
 def _signature(verdicts: dict[str, Verdict]) -> object:
     """What goes wrong, without the details that change as the program shrinks."""
     kinds = tuple((name, verdict.kind) for name, verdict in verdicts.items())
-    crashed = [v.detail.rstrip().rpartition("\n")[2] for v in verdicts.values() if v.kind == "crashed"]
+    crashed = [
+        v.detail.rstrip().rpartition("\n")[2] for v in verdicts.values() if v.kind == "crashed"
+    ]
     return kinds, tuple(re.sub(r"\d+|'[^']*'|`[^`]*`", "_", line)[:80] for line in crashed)

@@ -39,16 +39,16 @@ log = logging.getLogger(__name__)
 PIECES: Mapping[str, str] = {
     "Odd": "class Odd(Exception):\n    pass\n",
     "Odder": "class Odder(Odd):\n    pass\n",
-    "Coded": '''\
+    "Coded": """\
 class Coded(Exception):
     def __init__(self, code: int, *, why: str = "none") -> None:
         super().__init__(f"code {code}: {why}")
         self.code = code
         self.why = why
-''',
+""",
     "Color": 'class Color(enum.Enum):\n    RED = "red"\n    BLUE = "blue"\n',
     "Level": "class Level(enum.IntEnum):\n    LOW = 1\n    HIGH = 2\n",
-    "Item": '''\
+    "Item": """\
 @dataclass
 class Item:
     name: str
@@ -63,10 +63,10 @@ class Item:
         self.count += await inc(n)
         self.tags.append(str(await a(self.count)))
         return self.count
-''',
+""",
     "Pair": "@dataclass(frozen=True)\nclass Pair:\n    left: Any\n    right: Any\n",
     "Point": "class Point(NamedTuple):\n    x: int\n    y: int = 0\n",
-    "Wild": '''\
+    "Wild": """\
 @dataclass(frozen=True)
 class Wild:
     kept: Any = None
@@ -79,7 +79,7 @@ class Wild:
 
     def __getitem__(self, key: Any) -> Any:
         return (key, self.kept)
-''',
+""",
     "a": "@step\nasync def a(x: Any = None, *, k: Any = None) -> Any: ...\n",
     "inc": "@step\nasync def inc(x: Any) -> Any: ...\n",
     "boom": "@step\nasync def boom(x: Any = None) -> Any: ...\n",
@@ -90,31 +90,31 @@ class Wild:
     "count": "@step\nasync def count(x: int) -> int: ...\n",
     "plain": "@step\ndef plain(x: Any) -> Any: ...\n",
     "brief": '@step(timeout="2s")\nasync def brief(s: float, x: Any = None) -> Any: ...\n',
-    "flaky": '''\
+    "flaky": """\
 @step(retry=Retry(attempts=3, delay="1s", backoff=2.0, jitter=False))
 async def flaky(x: Any, n: Any) -> Any: ...
-''',
-    "picky": '''\
-@step(retry=Retry(attempts=3, delay=2, on=[LookupError], not_on=[KeyError], jitter=False))
+""",
+    "picky": """\
+@step(retry=Retry(attempts=3, delay=2, on=[ValueError], not_on=[KeyError], jitter=False))
 async def picky(x: Any) -> Any: ...
-''',
-    "again": '@step(retry=2)\nasync def again(x: Any) -> Any: ...\n',
+""",
+    "again": "@step(retry=2)\nasync def again(x: Any) -> Any: ...\n",
     "name_of": 'def name_of(n: Any) -> str:\n    return ("news", "extra", "other")[n % 3]\n',
-    "num": '''\
+    "num": """\
 def num(v: Any) -> int:
     if isinstance(v, bool | int):
         return int(v)
     return len(v) if isinstance(v, list | tuple | str | dict) else 0
-''',
-    "twice": '''\
+""",
+    "twice": """\
 async def twice(n: Any) -> Any:
     if n > 6:
         return "many"
     m = await inc(n)
     return m + await inc(m)
-''',
+""",
     "TOOLS": 'TOOLS = {"inc": inc, "maybe": maybe, "a": a, "twice": twice}\n',
-    "tries": '''\
+    "tries": """\
 async def tries(n: Any, out: list[Any]) -> Any:
     for i in range(2):
         try:
@@ -128,22 +128,45 @@ async def tries(n: Any, out: list[Any]) -> Any:
     else:
         return "none"
     return n
-''',
-    "waits": '''\
+""",
+    "waits": """\
 async def waits(n: Any) -> Any:
     x = random.random()
     await sleep(n % 3)
     if n % 4 == 3:
         raise Odder(str(n))
     return n, x
-''',
-    "deep": '''\
+""",
+    "ends": """\
+async def ends(n: Any) -> Any:
+    try:
+        return n
+    finally:
+        n = await inc(n)
+        await a(n)
+""",
+    "walks": """\
+async def walks(n: Any) -> Any:
+    some = [n, 2]
+    for one in some:
+        if len(some) < 4:
+            some.append(await inc(one))
+    else:
+        some.append("all")
+    return some
+""",
+    "deferred": """\
+async def deferred(n: Any, k: Any = 7, *, j: Any = "j") -> Any:
+    k += await inc(k)
+    return [n, k, j]
+""",
+    "deep": """\
 async def deep(n: Any) -> Any:
     if n <= 0:
         return await a("end")
     return [n, await deep(n % 3 - 1)]
-''',
-    "kid": '''\
+""",
+    "kid": """\
 @flow
 async def kid(n: Any = 2, *, k: Any = None) -> Any:
     try:
@@ -154,15 +177,15 @@ async def kid(n: Any = 2, *, k: Any = None) -> Any:
     finally:
         await a(("kid", k))
     return [m, k]
-''',
-    "chat": '''\
+""",
+    "chat": """\
 @flow
 async def chat(n: Any = 1) -> Any:
     asked = await event("ask", timeout=6)
     await reply("ask", [asked, n])
     return await event("news", timeout=3)
-''',
-    "held": '''\
+""",
+    "held": """\
 @asynccontextmanager
 async def held(key: Any) -> Any:
     got = await a(("take", key))
@@ -170,8 +193,8 @@ async def held(key: Any) -> Any:
         yield got
     finally:
         await a(("free", key))
-''',
-    "noted": '''\
+""",
+    "noted": """\
 @contextmanager
 def noted(out: list[Any], key: Any) -> Any:
     out.append(("in", key))
@@ -179,16 +202,16 @@ def noted(out: list[Any], key: Any) -> Any:
         yield key
     finally:
         out.append(("out", key))
-''',
-    "quiet": '''\
+""",
+    "quiet": """\
 @asynccontextmanager
 async def quiet(out: list[Any]) -> Any:
     try:
         yield len(out)
     except LookupError as e:
         out.append(await a(str(e)))
-''',
-    "Gate": '''\
+""",
+    "Gate": """\
 class Gate:
     async def __aenter__(self) -> Any:
         return await a("gate")
@@ -196,7 +219,7 @@ class Gate:
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> Any:
         await a(None if kind is None else kind.__name__)
         return kind is KeyError
-''',
+""",
 }
 """By the name that says whether a program needs it; in the order in which they have to stand."""
 
@@ -207,13 +230,18 @@ def scripts() -> dict[str, Callable[..., object]]:
     """Fresh ones: some count how often they were asked."""
     known = answers()
     flaky, boom = known["flaky"], known["boom"]
-    return {
-        **known,
-        "plain": lambda x: [x],
-        "brief": known["slow"],
-        "picky": lambda x: boom("key" if x == 1 else "index") if flaky(("picky", x), 1) else 0,
-        "again": lambda x: flaky(("again", x), 1),
-    }
+
+    def plain(x: object) -> object:
+        return [x]
+
+    def picky(x: object) -> object:
+        flaky(("picky", x), 1)
+        return boom("key") if x == 1 else 0
+
+    def again(x: object) -> object:
+        return flaky(("again", x), 1)
+
+    return {**known, "plain": plain, "brief": known["slow"], "picky": picky, "again": again}
 
 
 @lru_cache(maxsize=4096)

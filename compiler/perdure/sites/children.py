@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from perdure.codec import Json, decode_error
+from perdure.codec import Json, decode, decode_error, encode
 from perdure.durations import due
 from perdure.language import Flow
 from perdure.runtime.engine import Completed, Failed, Outcome
@@ -178,8 +178,16 @@ def child_ended(visit: "Visit", origin: str) -> object:
     end = find_run(visit.host.store, f"{visit.state.run}/{name}").end
     assert end is not None, "the token of a child is rung when it has ended"
     outcome = _outcome(end)
-    _record(visit, operands, outcome)
+    _record(visit, operands, _as_shown(visit, outcome))
     return result_of(outcome, visit.host.functions)
+
+
+def _as_shown(visit: "Visit", outcome: Outcome) -> Outcome:
+    """In a trace a value is plain; where it crossed, the order of its dicts was kept beside it."""
+    if not isinstance(outcome, Completed):
+        return outcome
+    functions = visit.host.functions
+    return Completed(encode(decode(outcome.value, functions=functions), functions=functions))
 
 
 def _record(visit: "Visit", operands: Mapping[str, Json], outcome: Outcome | None) -> None:

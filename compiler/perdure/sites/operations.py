@@ -23,7 +23,7 @@ from perdure.runtime.values import failed
 from perdure.store.inbox import events, get_reply, put_reply
 from perdure.store.protocol import Event, EventState, RunStore
 from perdure.store.runs import update_run
-from perdure.trace import outcome_json
+from perdure.trace import is_contest, outcome_json
 
 __all__ = [
     "Again",
@@ -181,18 +181,21 @@ def perform_message(
     name: str | None,
     value: object,
     *,
+    scope: str,
     path: str,
     label: str,
     now: float,
     records: Records,
     answered: Callable[[str], None],
 ) -> Outcome:
-    """Publish progress, or answer the oldest unanswered event of that name."""
+    """Publish progress, or answer the oldest event of that name that `scope` took and nobody
+    answered."""
     payload = encode(value)
     if name is None:
         update_run(store, run, lambda record: record._replace(progress=masked(payload)))
         return Completed(None)
-    question = next((e for e in events(store, run, name) if _is_open(store, run, e)), None)
+    known = (event for event in events(store, run, name) if _was_taken_in(scope, event))
+    question = next((event for event in known if _is_open(store, run, event)), None)
     outcome: Outcome = Completed(None)
     if question is None:
         missing = f"reply({name!r}): this scope took no message that is unanswered"
@@ -202,6 +205,13 @@ def perform_message(
         answered(question.id)
     records.add(path, "reply", name, {"value": payload}, outcome, label=label, time=now)
     return outcome
+
+
+def _was_taken_in(scope: str, event: Event) -> bool:
+    """Whether the scope itself waited for it; a contestant of a race is a scope of its own."""
+    above, _, label = (event.waiter or "").rpartition("/")
+    is_contestant = is_contest(label, "race") and event.name != "race"
+    return above == scope and not is_contestant
 
 
 def _is_open(store: RunStore, run: str, event: Event) -> bool:

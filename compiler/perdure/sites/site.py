@@ -121,6 +121,7 @@ def _operation(visit: Visit, pc: str, ready: object) -> Outcome | None:
                 visit.state.run,
                 ready.name,
                 ready.value,
+                scope=visit.state.path,
                 path=path,
                 label=node.label,
                 now=visit.host.now(),

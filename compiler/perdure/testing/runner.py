@@ -16,7 +16,7 @@ from perdure.durations import seconds_of
 from perdure.testing.request import Request, Result, ScriptedEvent
 from perdure.testing.scripts import Script, Scripts
 
-__all__ = ["run", "targets"]
+__all__ = ["moment", "run", "targets"]
 
 
 def run(
@@ -55,7 +55,7 @@ def run(
         dict(arguments or {}),
         Scripts(steps, unscripted),
         tuple(sorted((_event(*event) for event in events), key=lambda event: event.after)),
-        None if cancel is None else _moment(cancel),
+        None if cancel is None else moment(cancel),
         engine,
         seed,
     )
@@ -152,10 +152,11 @@ def _has_engine(target: str) -> bool:
 def _event(when: object, name: str, payload: object) -> ScriptedEvent:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"not an event name: {name!r} (a-z, then a-z, 0-9 and _)")
-    return ScriptedEvent(_moment(when), name, payload)
+    return ScriptedEvent(moment(when), name, payload)
 
 
-def _moment(when: object) -> float:
+def moment(when: object) -> float:
+    """Seconds from the start, of a duration in any form."""
     seconds = seconds_of(when)
     if seconds < 0:
         raise ValueError(f"{when!r} is before the start")

@@ -1,0 +1,62 @@
+"""Programs that once went wrong, made small; each has the fault that it found in its name."""
+
+from tests.differential.harness import Program
+
+__all__ = ["KNOWN"]
+
+
+type Event = tuple[object, str, object]
+
+
+def _flow(name: str, body: str, events: tuple[Event, ...] = ()) -> Program:
+    lines = "\n".join(f"    {line}" for line in body.split("\n"))
+    text = f"@flow\nasync def main(x: int) -> Any:\n    out: list[Any] = []\n{lines}\n"
+    return Program(name, text, {"x": 1}, events)
+
+
+KNOWN = (
+    _flow("await_in_the_default_of_a_lambda", "y = (lambda v=await a(2): v)()\nreturn y"),
+    _flow(
+        "await_in_the_defaults_of_a_nested_function",
+        "def f(p: Any = await a(5), *, q: Any = await a('q')) -> Any:\n    return p, q\n"
+        "await sleep(1)\nreturn f()",
+    ),
+    _flow(
+        "await_in_a_default_inside_a_comprehension",
+        "return [(lambda v=await a(i): v)() for i in range(3)]",
+    ),
+    _flow(
+        "await_after_an_unpacked_dict",
+        "d = {'a': 1}\nasync def grow() -> Any:\n    d['b'] = 2\n    return await a(5)\n"
+        "return {**d, 'x': await grow(), **d}",
+    ),
+    _flow(
+        "two_waits_of_one_instant_stand_in_line_by_index",
+        "async def inner() -> Any:\n    return await race(f=event('news'), s=sleep(2))\n"
+        "return await gather(inner(), event('news', timeout=3), return_exceptions=True) and 1",
+        events=((1, "news", None),),
+    ),
+    _flow("dicts_of_a_child_in_its_trace", "return await kid(2, k={'b': 1, 'a': 2})"),
+    _flow(
+        "a_scope_answers_what_it_took_itself",
+        "await race(e=event('news'), s=sleep(3))\nawait gather(event('news'), sleep(0))\n"
+        "try:\n    await reply('news', 5)\nexcept RuntimeError as e:\n    out.append(str(e))\n"
+        "await event('news')\nawait reply('news', 6)\nreturn out",
+        events=((1, "news", 1), (2, "news", 2), (3, "news", 3)),
+    ),
+    _flow(
+        "two_events_at_the_deadline_of_a_wait",
+        "return await event('news', timeout=1)",
+        events=((1, "other", 1), (1, "news", 2)),
+    ),
+    _flow(
+        "a_value_of_unknown_origin_beside_a_fork_in_a_helper",
+        "async def inner() -> Any:\n    return await race(**{k: slow(1, k) for k in 'pq'})\n"
+        "later = [a(1), inc(2)]\nout.append(await gather(inner(), inner()))\n"
+        "out.append(await later.pop())\nreturn out",
+    ),
+    _flow(
+        "how_far_the_child_of_a_loser_came_is_nobodys_promise",
+        "return await quorum(2, kid(2), kid(2), kid(3))",
+    ),
+)
