@@ -45,9 +45,10 @@ KNOWN = (
         events=((1, "news", 1), (2, "news", 2), (3, "news", 3)),
     ),
     _flow(
-        "two_events_at_the_deadline_of_a_wait",
-        "return await event('news', timeout=1)",
-        events=((1, "other", 1), (1, "news", 2)),
+        "an_attribute_that_is_counted_up_and_may_have_no_codec",
+        "it = Item('i')\ntry:\n    it.count += it.bump(1)\nfinally:\n"
+        "    it = replace(it, name=it.name + 'x')\ntry:\n    it.count += await kid.start(1)\n"
+        "except TypeError as e:\n    out.append(str(e))\nreturn it, out",
     ),
     _flow(
         "a_value_of_unknown_origin_beside_a_fork_in_a_helper",

@@ -183,7 +183,8 @@ class _Copier:
         if given is not None:
             return given
         copied = self._copied(node)
-        if id(node) not in self.analysis.asked:
+        is_target = isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
+        if is_target or id(node) not in self.analysis.asked:
             return copied
         if isinstance(copied, ast.Starred):  # what it leaves in the display, not the iterator
             items = _at(node, ast.List([copied], ast.Load()))

@@ -176,11 +176,7 @@ class Engine:
     # -- the idle moment ------------------------------------------------------------------------
 
     def _idle(self) -> bool:
-        if self.recorder.write():
-            return True
-        if self.loop.happens_now():
-            return False  # before anybody decides on this instant
-        if self._release_settled():
+        if self.recorder.write() or self._release_settled():
             return True
         if self._deliver_cancellations():
             return True

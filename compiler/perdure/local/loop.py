@@ -132,10 +132,6 @@ class EngineLoop(asyncio.SelectorEventLoop):
         """
         self._outside.append((when, happen))
 
-    def happens_now(self) -> bool:
-        """Whether something more comes from outside at this very instant of virtual time."""
-        return bool(self._outside) and self._outside[0][0] <= self._virtual_time
-
     def _idle(self, timeout: float | None) -> float | None:
         if self.on_idle():
             return 0
