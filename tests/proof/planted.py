@@ -31,7 +31,6 @@ NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "a finally cut short": ("finally:",),
     "a return evaluated after its finally": (r"ends\(",),
     "the else of a try inside it": ("except", "else:"),
-    "a loop over a copy of its list": (r"walks\(",),
     "continue that breaks": ("continue",),
     "break that continues": ("break",),
     "augmented items read late": (r"count \+= await it.grow",),

@@ -40,13 +40,6 @@ def _else_in_try(node: Any) -> Any:
     return node._replace(body=(*node.body, *node.orelse), orelse=())
 
 
-def _over_a_copy(node: Any) -> Any:
-    if not isinstance(node.iterable, ast.Name):
-        return node
-    name = located(ast.Name("list", ast.Load()), node.iterable)
-    return node._replace(iterable=located(ast.Call(name, [node.iterable], []), node.iterable))
-
-
 def _continue_breaks(node: Any) -> Any:
     return node._replace(kind=ExitKind.BREAK) if node.kind is ExitKind.CONTINUE else node
 
@@ -171,7 +164,6 @@ FRONT: dict[str, Patch] = {
     "a finally cut short": _instead(tries, "_with_final", _first_of_finally),
     "a return evaluated after its finally": _instead(tries.Final, "ret", _return_late),
     "the else of a try inside it": _made(written, "Try", _else_in_try),
-    "a loop over a copy of its list": _made(written, "For", _over_a_copy),
     "continue that breaks": _made(written, "Exit", _continue_breaks),
     "break that continues": _instead(lower, "_in_loop", _break_one_loop_further),
     "operands read after the operation": _instead(
