@@ -120,3 +120,12 @@ def test_which_name_is_told_does_not_depend_on_the_order_of_a_set() -> None:
     )
     told = {analyse(flow).report.diagnostics[0].message for _ in range(12)}
     assert told == {"this branch changes `acc`, a value made outside of it"}
+
+
+def test_a_method_that_changes_a_shared_object_is_told_where_to_copy() -> None:
+    branch = "async def one(b):\n    b.keep(await fetch(1))\n"
+    body = branch + "box = Box()\nawait gather(one(box))\nreturn box"
+    (found,) = analyse(_flow(body)).report.diagnostics
+    assert found.code == "PDR139"
+    assert found.help is not None
+    assert "self" not in found.help

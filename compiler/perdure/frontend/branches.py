@@ -83,6 +83,10 @@ def _instead(walk: "Walk", change: Change, fork: str, *, deep: bool) -> str:
     scope, name = change.function.scope, change.name
     if scope.finding(name) is not scope:
         return f"return the value from the branch, and use the result of the `{fork}`"
+    owner = change.function.func.owner
+    if owner is not None and name == _first_parameter(change.function):
+        made = f"copy.deepcopy(<the {owner.ref.qualname}>)"
+        return f"make a copy of the object in the branch (`own = {made}`), and return the copy"
     meaning = walk.resolver.name(scope, name)
     known_type = meaning.type if isinstance(meaning, Instance) else None
     copy = f"copy.deepcopy({name})"
@@ -92,6 +96,12 @@ def _instead(walk: "Walk", change: Change, fork: str, *, deep: bool) -> str:
         kind = known_type.dotted.removeprefix("builtins.")
         copy = f"{kind}({name})" if kind in ("list", "dict", "set") else copy
     return f"copy it inside the branch (`{name} = {copy}`), and return the copy"
+
+
+def _first_parameter(state: State) -> str:
+    args = state.node.args
+    first = [*args.posonlyargs, *args.args][:1]
+    return first[0].arg if first else ""
 
 
 def _flow(walk: "Walk", state: State, found: FoundCall, sharing: Sharing) -> None:

@@ -137,6 +137,8 @@ def closures(nodes: Sequence[ast.stmt | ast.expr]) -> Iterator[_Function | ast.G
         children = list(ast.iter_child_nodes(node))
         if isinstance(node, ast.Call):
             children = [inner for child in children for inner in _left(node, child)]
+        elif isinstance(node, ast.Starred):  # unpacked here and now
+            children = _unwrapped(node.value)
         stack.extend(reversed(children))
 
 

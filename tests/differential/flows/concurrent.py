@@ -183,6 +183,8 @@ PROGRAMS = (
     Program("fork_in_second_finally", "out: list[Any] = []\ntry:\n    try:\n        await boom('x')\n    finally:\n        out.append(await gather(a(1), *[inc(v) for v in [1, 2]]))\nexcept ValueError:\n    return out, await gather(a(2))\n"),
     Program("late_errors_of_late_states", "n = 1\nif not await a(0):\n    try:\n        n += await inc(1)\n    finally:\n        try:\n            for y in [1, 2]:\n                await race(p=inc(n), q=inc(n))\n        except Exception:\n            await gather(a(1), slow(n, n))\n        out = (n, await a(2))\nreturn out"),
     Program("cancel_then_fork_in_cleanup", "try:\n    await sleep(9)\nfinally:\n    x = await gather(a(1), slow(2, 'y'), *[inc(v) for v in [1, 2]])\n    await a(x)\n", cancel=3),
+    Program("gather_of_a_generator_in_a_loop", "out = []\nfor ch in [[1, 2], [3], []]:\n    out.append(sum(await gather(*(a(c) for c in ch))))\n    out.append(await gather(*(a(c + len(ch)) for c in ch if c > 1), limit=2))\nreturn out"),
+    Program("unpacked_generators_in_a_loop", "out = []\nfor ch in [[1, 2], [3]]:\n    xs = [*(c + len(ch) for c in ch), await a(0)]\n    y = max(*(c for c in ch), await a(1))\n    out += [xs, y]\nreturn out"),
     Program("uncodable_in_loop", "out = []\nfor n in range(3):\n    try:\n        out.append(await a(n if n == 1 else object()))\n    except TypeError:\n        out.append('no')\nreturn out"),
     Program("uncodable_local", "x = object()\nawait a(1)\nawait a(2)\nreturn len([x])"),
     Program("event_typed_misfit", "return await event('x', int)", events=[(1, "x", "no"), (2, "x", 3)]),
