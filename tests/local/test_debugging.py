@@ -48,7 +48,7 @@ async def careful(item: str) -> int:
     try:
         return await quote(item)
     except ValueError:
-        await quote("sorry")
+        await quote.options(name="excuse")("sorry")
         raise
 
 
@@ -210,6 +210,12 @@ def test_faults_are_injected(root: Path) -> None:
         ("gather[0]/qoute=die", "the nearest is `quote`"),
     ]:
         assert said in command(root, *start, "--inject", wrong, code=2)
+
+
+def test_a_fault_may_name_a_step_as_its_call_does(root: Path) -> None:
+    start = ("run", "app.py:careful", "item=bad", "--inject", "quote=fail:ValueError*2")
+    out = command(root, *start, "--inject", "excuse=fail:KeyError*2", code=1)
+    assert "failed: KeyError: 'injected'" in out
 
 
 def test_a_fault_that_no_attempt_met_is_told(root: Path) -> None:

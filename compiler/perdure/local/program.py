@@ -120,7 +120,13 @@ class Program:
         analysis = self._loaded.analysis
         kinds = (CallKind.STEP, CallKind.TABLE, CallKind.VALUE)
         labels = {fact.label for fact in analysis.calls.values() if fact.kind in kinds}
-        return frozenset({fact.name for fact in analysis.steps.values()} | labels)
+        given = {
+            str(keyword.value.value)
+            for fact in analysis.calls.values()
+            for keyword in (fact.options.keywords if fact.options else ())
+            if keyword.arg == "name" and isinstance(keyword.value, ast.Constant)
+        }
+        return frozenset({fact.name for fact in analysis.steps.values()} | labels | given)
 
     @property
     def computes_event_names(self) -> bool:
