@@ -77,6 +77,10 @@ def test_a_gather_has_any_number_of_steps(steps: int) -> None:
     assert ended("many", {"n": steps}, "count").result == steps
 
 
+def counted(n: int) -> object:
+    return after("10s", 1)
+
+
 @pytest.mark.parametrize("branches", [100, 800])
 def test_a_gather_with_a_limit_keeps_to_it_and_uses_it(branches: int) -> None:
     """100 are one Map, 800 go to several executions."""
@@ -84,7 +88,7 @@ def test_a_gather_with_a_limit_keeps_to_it_and_uses_it(branches: int) -> None:
         f"{FLOWS}:limited",
         {"n": branches},
         target="aws",
-        steps={"count": lambda n: after("10s", 1)},
+        steps={"count": counted},
     )
     assert got.result == branches
     ends = [entry.time for entry in got.trace]

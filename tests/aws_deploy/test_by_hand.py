@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false
+# (the stubs know `client` by the names of all services, also of those that are not installed)
 """The steps of docs/deploy.md, "By hand": plain boto3, the files as they are, no perdure."""
 
 import json

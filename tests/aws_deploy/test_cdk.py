@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from perdure.codec.narrow import is_dict, is_list
 from tests.aws_deploy.cdk import synthesise
 from tests.aws_deploy.hooks import HOOKS
 from tests.aws_deploy.projects import ROOT, small
@@ -81,20 +82,25 @@ def given(compiled: Any, synthesised: Any) -> dict[str, Any]:
 
 def put_in(value: Any, known: dict[str, Any]) -> Any:
     """A piece of compile's template, with what the construct gives for its parameters."""
-    if isinstance(value, dict):
-        if set(value) == {"Ref"} and value["Ref"] in known:
-            return known[value["Ref"]]
-        if set(value) == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
-            text = value["Fn::Sub"]
-            for name, one in known.items():
-                if isinstance(one, str):
-                    text = text.replace(f"${{{name}}}", one)
-            named = {n: one for n, one in known.items() if f"${{{n}}}" in text}
-            return {"Fn::Sub": [text, named] if named else text}
-        return {name: put_in(item, known) for name, item in value.items()}
-    if isinstance(value, list):
+    if is_dict(value):
+        return put_in_object({str(name): item for name, item in value.items()}, known)
+    if is_list(value):
         return [put_in(item, known) for item in value]
     return value
+
+
+def put_in_object(value: dict[str, Any], known: dict[str, Any]) -> Any:
+    """An object of it."""
+    if set(value) == {"Ref"} and value["Ref"] in known:
+        return known[value["Ref"]]
+    if set(value) == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
+        text = value["Fn::Sub"]
+        for name, one in known.items():
+            if isinstance(one, str):
+                text = text.replace(f"${{{name}}}", one)
+        named = {n: one for n, one in known.items() if f"${{{n}}}" in text}
+        return {"Fn::Sub": [text, named] if named else text}
+    return {name: put_in(item, known) for name, item in value.items()}
 
 
 def test_every_resource_of_the_template_is_there_as_compile_wrote_it(

@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false
+# (the stubs know `client` by the names of all services, also of those that are not installed)
 """Verbs that are killed at any request, before it took effect or after: repeating them converges,
 giving up leaves nothing behind, and what is there meanwhile is reported.
 

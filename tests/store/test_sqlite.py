@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,7 +99,7 @@ def test_two_processes_that_race_pair_every_event_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What is spawned looks for this module where this process does; `pytest` alone does not.
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+    monkeypatch.setattr(sys, "path", [str(Path(__file__).parents[2]), *sys.path])
     path, count = str(tmp_path / "runs.db"), 40
     SqliteStore(path).close()
     context = multiprocessing.get_context("spawn")

@@ -25,6 +25,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from perdure.codec.narrow import is_dict
 from perdure.deployment import CloudRefused
 
 __all__ = ["explained", "tell_refusals"]
@@ -93,7 +94,7 @@ def tell_refusals(session: boto3.Session, region: str) -> None:
 
     def answered(parsed: Mapping[str, object], event_name: str, **_: object) -> None:
         error = parsed.get("Error")
-        if isinstance(error, dict):
+        if is_dict(error):
             asked = _asked(event_name, region)
             refused = _answer(str(error.get("Code", "")), str(error.get("Message", "")), asked)
             if refused is not None:

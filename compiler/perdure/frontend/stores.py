@@ -148,6 +148,6 @@ class Stores:
 
 
 def _is_parameter(called: State, origin: Origin) -> bool:
-    if origin.scope is not called.scope or not origin.name:
+    if origin.scope is None or origin.scope is not called.scope or not origin.name:
         return False
     return origin.scope.bindings[origin.name][origin.binding].kind is BindingKind.PARAMETER

@@ -24,6 +24,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError
 
 from perdure_aws.deploy import stacks
+from perdure_aws.deploy.account import code_of
 from perdure_aws.engine.lambdas import respond
 from tests.aws_deploy.cloud.front import Front, Response, Sent
 from tests.aws_deploy.cloud.functions import Functions
@@ -142,7 +143,7 @@ class Cloud:
             return self.states.call(operation, given)
         except ClientError as error:
             own: Any = client.exceptions  # Any: classes that it makes of the service's model
-            code = error.response["Error"]["Code"]
+            code = code_of(error)
             raise own.from_code(code)(error.response, operation) from None
 
     def _faulty(self, client: BaseClient, call: Call) -> None:
