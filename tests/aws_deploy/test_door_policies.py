@@ -9,6 +9,8 @@ from tests.aws_deploy.hooks import body_of, deliver, deploy_hooks
 from tests.aws_deploy.test_policies import NOT_SEEN, action, allows, resource, role_of, statements
 
 SEEN_BY_OTHERS = {
+    "states:GetExecutionHistory": "to hand a long run over: test_policies",
+    "states:StopExecution": "to stop a child that rests: test_policies",
     "states:StartExecution": "of sites: what hands a run over, or starts a child",
     "states:SendTaskSuccess": "of sites: a wait that is decided when it begins",
 }

@@ -150,7 +150,7 @@ def test_github_escapes_what_would_end_the_command() -> None:
 def test_nothing_found_and_no_place_are_fine_in_every_format(form: str) -> None:
     assert isinstance(render(Report(), form), str)
     report = Report()
-    report.error(rules.NO_FLOWS_SET, None)
+    report.error(rules.NO_FLOWS_SET, None, command="check")
     report.error(rules.NO_FLOW, Span("unread.py", 9, 3, 9, 5), file="unread.py", hint="-")
     assert "PDR253" in render(report, form)
 

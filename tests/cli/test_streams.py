@@ -201,8 +201,8 @@ def test_a_store_that_this_machine_refuses_is_exit_5(folder: Path) -> None:
     assert "store of runs cannot be used: database disk image is malformed" in err
     assert "Traceback" not in err
     code, _, err = shell(folder, "perdure run app.py", PERDURE_STORE="/dev/full")
-    assert code == 5
-    assert "/dev/full: this store of runs cannot be used" in err
+    assert code == 2, "a device is none, whatever it refuses"
+    assert "`/dev/full` is no store of runs; name another file with PERDURE_STORE" in err
 
 
 def test_a_folder_that_cannot_be_written_is_exit_5(folder: Path) -> None:
