@@ -64,7 +64,9 @@ def both(flow: str, seed: int, engine: str, **script: Any) -> Result:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))]
+)
 @pytest.mark.parametrize("flow", CASES)
 def test_what_goes_wrong_elsewhere_goes_right(flow: str, seed: int, engine: str) -> None:
     got = both(flow, seed, engine)

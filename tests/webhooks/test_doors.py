@@ -131,6 +131,7 @@ def test_what_functions_print_and_log_is_masked(monkeypatch: pytest.MonkeyPatch)
     handler = logging.StreamHandler(stream)
     logger = logging.getLogger()
     logger.addHandler(handler)
+    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
     monkeypatch.setattr("sys.stdout", stream)
     try:
         mask_logging()

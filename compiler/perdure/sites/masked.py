@@ -32,7 +32,9 @@ def mask_logging() -> None:
 def _mask(record: logging.LogRecord) -> logging.LogRecord:
     said = record.getMessage()
     if record.exc_info and not record.exc_text:
-        record.exc_text = redacted(logging.Formatter().formatException(record.exc_info))
+        record.exc_text = logging.Formatter().formatException(record.exc_info)
+    if record.exc_text:  # a handler before this one may have written it already
+        record.exc_text = redacted(record.exc_text)
     record.msg, record.args = redacted(said), ()
     return record
 
