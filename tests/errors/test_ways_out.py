@@ -32,8 +32,9 @@ EVENTS: dict[str, list[tuple[object, str, object]]] = {
     "PDR213": [("1m", "sign_off", "x")],
     "PDR301": [("1m", "a", "x")],
     "PDR307": [("1h", "approval", 3)] * 100,
+    "PDR308": [("5m30s", "done", "x")],
 }
-"""What is sent to flows that wait."""
+"""What is sent to flows that wait: one that nothing ends would run for ever on a virtual clock."""
 OLDER = ("PDR101",)
 """Pages whose project pins a Python that is too old for Azure."""
 INSTALLED = {"PDR112": ("slugs", "def slugify(text):\n    return text.replace(' ', '-')\n")}
