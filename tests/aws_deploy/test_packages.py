@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from perdure.deploying import packages as deploying
+from perdure.deploying.packages import Package, zipped
 from perdure.deployment import DeployError, Place
 from perdure_aws.deploy import packages
-from perdure_aws.deploy.packages import package, zipped
+from perdure_aws.deploy.packages import package
 from perdure_aws.deploy.releases import read_releases
 from tests.aws_deploy.projects import change, small
 
 
-def built(place: Place) -> packages.Package:
+def built(place: Place) -> Package:
     (release,) = read_releases(place)
     return package(place, release, lambda line: None)
 
@@ -68,7 +70,7 @@ def test_dependencies_that_nobody_locked_are_refused(folder: Path) -> None:
 
 
 def test_how_a_package_was_installed_is_left_out() -> None:
-    left_out = packages._is_left_out  # pyright: ignore[reportPrivateUsage]  (the rule itself)
+    left_out = deploying._is_left_out  # pyright: ignore[reportPrivateUsage]  (the rule itself)
     assert left_out("x-1.dist-info/RECORD")
     assert left_out("x/__pycache__/y.pyc")
     assert left_out("bin/x")

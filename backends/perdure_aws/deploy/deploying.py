@@ -9,12 +9,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, final
 
+from perdure.deploying.packages import Package
 from perdure.deployment import Answer, DeployError, Place, Say
 from perdure_aws.deploy.account import Account
 from perdure_aws.deploy.environment import Deployed, Environment, parameters, release_of
 from perdure_aws.deploy.machines import number_of
 from perdure_aws.deploy.names import flow_stack, store_stack, tags
-from perdure_aws.deploy.packages import Package, package
+from perdure_aws.deploy.packages import package
 from perdure_aws.deploy.releases import Release, read_releases
 from perdure_aws.deploy.retiring import retire
 from perdure_aws.deploy.secrets import AwsSecrets, missing_lines

@@ -8,32 +8,17 @@ deploy to deploy and are no difference of the machine.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, final
 
 from perdure.codec import Json
+from perdure.deploying.difference import Difference, short
 
-__all__ = ["Difference", "differences"]
+__all__ = ["differences"]
 
 type State = Mapping[str, Json]
 
 FUNCTION = re.compile(r"arn:[\w-]+:lambda:[\w-]*:\d*:function:[^\"]+")
-LONGEST = 60
 INNER = ("Branches", "ItemProcessor")
 """Members that hold states, which are compared for themselves."""
-
-
-@final
-class Difference(NamedTuple):
-    """A state that was added, removed or changed, and how."""
-
-    action: str
-    state: str
-    place: str
-    what: str
-
-    def __str__(self) -> str:
-        sign = {"add": "+", "remove": "-", "change": "~"}[self.action]
-        return f"{sign} {self.state}  {self.place}  {self.what}".rstrip()
 
 
 def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[Difference, ...]:
@@ -50,7 +35,7 @@ def differences(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[Diffe
 
 def _starts(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Difference]:
     if old.get("StartAt") != new.get("StartAt"):
-        what = f"StartAt {_short(old.get('StartAt'))} -> {_short(new.get('StartAt'))}"
+        what = f"StartAt {short(old.get('StartAt'))} -> {short(new.get('StartAt'))}"
         yield Difference("change", "(the machine)", "", what)
 
 
@@ -87,7 +72,7 @@ def _member(key: str, before: State, after: State) -> Iterator[str]:
     if isinstance(old, dict | list) or isinstance(new, dict | list):
         yield f"{key} changed"
     else:
-        yield f"{key} {_short(old)} -> {_short(new)}"
+        yield f"{key} {short(old)} -> {short(new)}"
 
 
 def _steady(value: Json) -> Json:
@@ -109,8 +94,3 @@ def _without_lines(value: Json) -> Json:
 
 def _place(state: State) -> str:
     return str(state.get("Comment", ""))
-
-
-def _short(value: Json) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -8,13 +8,13 @@ from typing import NamedTuple, final
 
 from botocore.exceptions import ClientError
 
+from perdure.deploying.packages import Package
 from perdure.deployment import DeployError, Place, Say
 from perdure_aws.cloudformation.flow import ALIAS
 from perdure_aws.deploy.account import Account, code_of
 from perdure_aws.deploy.bucket import Bucket
 from perdure_aws.deploy.machines import Machines
 from perdure_aws.deploy.names import TAG_FLOW, secrets_prefix, store_stack, tags
-from perdure_aws.deploy.packages import Package
 from perdure_aws.deploy.releases import Release
 from perdure_aws.deploy.stacks import Stack, Stacks
 from perdure_aws.dynamodb import DynamoStore

@@ -7,6 +7,8 @@ from datetime import UTC
 from typing import NamedTuple, final
 
 from perdure.codec import Json
+from perdure.deploying.difference import Difference
+from perdure.deploying.packages import Package
 from perdure.deployment import Answer, Place, Say
 from perdure_aws.deploy.deploying import (
     Prepared,
@@ -16,11 +18,10 @@ from perdure_aws.deploy.deploying import (
     template_url,
     upload_template,
 )
-from perdure_aws.deploy.difference import Difference, differences
+from perdure_aws.deploy.difference import differences
 from perdure_aws.deploy.environment import Deployed, Environment, parameters
 from perdure_aws.deploy.machines import Share, number_of
 from perdure_aws.deploy.names import flow_stack, store_stack
-from perdure_aws.deploy.packages import Package
 from perdure_aws.deploy.releases import DEFINITION
 from perdure_aws.deploy.secrets import missing_lines
 from perdure_aws.deploy.stacks import GOOD, NEVER_MADE, Change, Stack

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, final
 from botocore.exceptions import ClientError
 
 from perdure.codec import Json, encode_error
+from perdure.deploying.client import DeployedClient
 from perdure.deployment import DeployError, Happened, Place
-from perdure.errors import LimitExceeded, RunConflict, Unanswered
+from perdure.errors import LimitExceeded, RunConflict
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.values import failed
 from perdure.sites.cancel import cancel
 from perdure.sites.executions import execution_name, generation_name
 from perdure.sites.keep import unkept
-from perdure.store.inbox import get_reply, put_event
+from perdure.store.inbox import put_event
 from perdure.store.match import doorbells, live_waiters, match, rung
 from perdure.store.protocol import Doorbell, End, RunRecord, Status, UnknownRun
 from perdure.store.runs import digest_of, end_run, find_run, get_run, request_cancel
@@ -37,12 +38,9 @@ from perdure_aws.limits import value_of
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
-    from perdure.language import Flow
 
-__all__ = ["AwsClient", "AwsRuns"]
+__all__ = ["AwsRuns"]
 
-SHORTEST, LONGEST = 0.2, 3.0
-"""Seconds between two looks at a run that somebody waits for."""
 GONE = ("TaskDoesNotExist", "TaskTimedOut", "InvalidToken")
 
 
@@ -54,7 +52,7 @@ class AwsRuns:
         self.environment = Environment(place, _unsaid)
         self.store = self.environment.store
         self.steps = self.environment.account.stepfunctions
-        self.client = AwsClient(self)
+        self.client = DeployedClient(self)
         self._machines: dict[str, list[str]] = {}
 
     def start(self, flow: str, arguments: Mapping[str, Json], run: str) -> None:
@@ -254,60 +252,6 @@ class _Stops:
     def stop(self, flow: str, name: str) -> None:
         """StopExecution, unless it has ended."""
         self._runs.stop(flow, name)
-
-
-@final
-class AwsClient:
-    """`perdure.runtime.clients.Client` of an environment; requests run in threads."""
-
-    def __init__(self, runs: AwsRuns) -> None:
-        self._runs = runs
-
-    async def start(
-        self,
-        flow: "Flow[..., Any]",
-        arguments: Mapping[str, Json],
-        id: str | None,  # the Protocol's name
-    ) -> str:
-        """Start a run on the version that its alias names."""
-        from perdure.local.program import check_id
-
-        if id is not None:
-            check_id(id)
-        run = id or f"{flow.name.replace('_', '-')}-{os.urandom(4).hex()}"
-        await asyncio.to_thread(self._runs.start, flow.__perdure_ref__, arguments, run)
-        return run
-
-    async def result(self, run: str) -> Outcome:
-        """Wait for the end of a run."""
-        pause = SHORTEST
-        while (outcome := await asyncio.to_thread(self._runs.outcome, run)) is None:
-            await asyncio.sleep(pause)
-            pause = min(LONGEST, pause * 1.5)
-        return outcome
-
-    async def send(self, run: str, event: str, payload: Json) -> None:
-        """Store an event for a run."""
-        identity = os.urandom(16).hex()
-        await asyncio.to_thread(self._runs.send, run, event, payload, id=identity)
-
-    async def ask(self, run: str, event: str, payload: Json) -> Outcome:
-        """Store an event and wait for its reply."""
-        identity, pause = os.urandom(16).hex(), SHORTEST
-        await asyncio.to_thread(self._runs.send, run, event, payload, id=identity, asks=True)
-        while True:
-            ended = await asyncio.to_thread(self._runs.outcome, run)
-            answer = await asyncio.to_thread(get_reply, self._runs.store, run, identity)
-            if answer is not None:
-                return Completed(answer.value)
-            if ended is not None:
-                return failed(Unanswered(f"run {run} ended before it answered"))
-            await asyncio.sleep(pause)
-            pause = min(LONGEST, pause * 1.5)
-
-    async def cancel(self, run: str) -> None:
-        """Ask a run to cancel."""
-        await asyncio.to_thread(self._runs.cancel, run, at_once=False)
 
 
 def _input_text(run: str, seed: str, arguments: Mapping[str, Json]) -> str:
