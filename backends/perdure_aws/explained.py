@@ -12,7 +12,7 @@ from perdure.explain.counting import times
 from perdure.explain.graph import Inside, Kind, Left
 from perdure.explain.model import Counts, FlowExplained, Price, Unit
 from perdure.explain.notes import Said
-from perdure.ir import OpKind
+from perdure.explain.words import WORK, is_plain_sleep, rides_in, why_alone
 from perdure.machine.chains import follows, swallowed
 from perdure.machine.ir import (
     Await,
@@ -77,7 +77,7 @@ class AwsExplainer:
             case Choose():
                 return PLAIN
             case Sleep():
-                return PLAIN if _is_native(inside, state) else TOKEN
+                return PLAIN if is_plain_sleep(inside, state) else TOKEN
             case Await() | Child():
                 return TOKEN
             case Spawn() if state.fork.over is None and not state.branches:
@@ -105,7 +105,7 @@ class AwsExplainer:
         if kind == "raised" and not name and inside.is_root and not isinstance(state, Choose):
             return Left({}, ends=True)
         plain = isinstance(state, Choose) or (
-            isinstance(state, Sleep) and _is_native(inside, state)
+            isinstance(state, Sleep) and is_plain_sleep(inside, state)
         )
         return Left({} if plain else EXITED)
 
@@ -127,19 +127,19 @@ class AwsExplainer:
     def said(self, inside: Inside, state: State) -> Said | None:
         """Of a state that a run enters."""
         match state:
-            case Run(op=op) if op.kind in _WORK:
+            case Run(op=op) if op.kind in WORK:
                 return Said(f"Task `{state.name}`", "the body of a step is Python")
             case Run(op=op):
                 return Said(f"Task `{state.name}`", f"`{op.kind}` writes to the run store")
             case Route():
-                return Said(f"Task `{state.name}`", _route(inside, state))
+                return Said(f"Task `{state.name}`", why_alone(inside, state))
             case Choose() if state.name in swallowed(inside.scope):
                 return Said("Choice before it", "a site has decided both at once")
             case Choose() if state.decision is None:
                 return Said(f"Choice `{state.name}`", "an error behind the step leads elsewhere")
             case Choose():
                 return Said(f"Choice `{state.name}`", "a site has decided; the history shows it")
-            case Sleep() if _is_native(inside, state):
+            case Sleep() if is_plain_sleep(inside, state):
                 return Said(
                     f"Wait `{state.name}`", "nothing of the flow runs at its cancel: native"
                 )
@@ -158,7 +158,7 @@ class AwsExplainer:
 
     def site(self, names: tuple[str, ...]) -> str:
         """Pure code rides with a Task."""
-        return f"in {' or '.join(f'`{name}`' for name in names)}"
+        return rides_in(names)
 
     def remarks(self, machines: Machines, flows: Sequence[FlowExplained]) -> Iterator[str]:
         """Hand-over, and what is in no figure."""
@@ -174,18 +174,7 @@ class AwsExplainer:
         )
 
 
-_WORK: Final = {OpKind.STEP, OpKind.TABLE, OpKind.VALUE}
 _TOKEN: Final = "waits under a token"
-
-
-def _route(inside: Inside, state: Route) -> str:
-    """Why a site stands alone."""
-    if state.target is not None:
-        return "a loop without operations, which Python runs at once"
-    start = inside.scope.start
-    if start is not None and start.to == state.name:
-        return "Python comes before the first thing that the engine does"
-    return "Python comes between two things that the engine does"
 
 
 def _waits(state: Await) -> str:
@@ -205,11 +194,6 @@ def _looked_through(inside: Inside, state: Choose, name: str, to: State) -> Coun
     edge = dict(state.exits)[name]
     through = follows(state, edge, to) and to.name not in swallowed(inside.scope)
     return times(-1, PLAIN) if through else {}
-
-
-def _is_native(inside: Inside, state: Sleep) -> bool:
-    """Whether nothing of the flow would see its cancel, so that a Wait is enough."""
-    return inside.is_root and not inside.is_guarded(state.on_error)
 
 
 def _ending(inside: Inside) -> Ending:

@@ -13,6 +13,7 @@ from perdure.explain.counting import plus
 from perdure.explain.graph import Inside, Kind, Left
 from perdure.explain.model import Counts, FlowExplained, Price, Unit
 from perdure.explain.notes import Said
+from perdure.explain.words import WORK
 from perdure.ir import Op, OpKind
 from perdure.machine.ir import (
     Await,
@@ -110,7 +111,7 @@ class AzureExplainer:
     def said(self, inside: Inside, state: State) -> Said | None:
         """Of an operation."""
         match state:
-            case Run(op=op) if op.kind in _WORK:
+            case Run(op=op) if op.kind in WORK:
                 return Said("activity", "a step may do anything; its result is kept in the history")
             case Run(op=op):
                 return Said(_native(op), _NATIVE[op.kind])
@@ -157,7 +158,6 @@ class AzureExplainer:
         )
 
 
-_WORK: Final = {OpKind.STEP, OpKind.TABLE, OpKind.VALUE}
 _NATIVE: Final = {
     OpKind.PROGRESS: "the custom status",
     OpKind.REPLY: "a message to the run that asked",

@@ -12,7 +12,7 @@ from perdure.explain.counting import plus
 from perdure.explain.graph import Inside, Kind, Left
 from perdure.explain.model import Counts, FlowExplained, Price, Unit
 from perdure.explain.notes import Said
-from perdure.ir import OpKind
+from perdure.explain.words import WORK, is_plain_sleep, rides_in, why_alone
 from perdure.machine.chains import follows, swallowed
 from perdure.machine.graph import scopes
 from perdure.machine.ir import (
@@ -94,7 +94,7 @@ class GcpExplainer:
                 return {}
             case Choose():
                 return _steps(1)
-            case Sleep() if _is_native(inside, state):
+            case Sleep() if is_plain_sleep(inside, state):
                 return _steps(2)
             case Sleep() | Await():
                 return plus(ASKED, ROUND)
@@ -134,7 +134,9 @@ class GcpExplainer:
             case Await():
                 ways = any(way.handler for way in state.on_raise)
                 return Left(_steps(int(ways) + int(kind == "next")))
-            case Child() | Sleep() if not (isinstance(state, Sleep) and _is_native(inside, state)):
+            case Sleep() if is_plain_sleep(inside, state):
+                return Left({})
+            case Child() | Sleep():
                 return Left(_steps(int(kind == "next")))
             case _:
                 return Left({})
@@ -164,17 +166,17 @@ class GcpExplainer:
         """Of a step that a run comes to."""
         name = f"`{state.name}`"
         match state:
-            case Run(op=op) if op.kind in _WORK:
+            case Run(op=op) if op.kind in WORK:
                 return Said(f"call site {name}", "the body of a step is Python")
             case Run(op=op):
                 return Said(f"call site {name}", f"`{op.kind}` writes to the run store")
             case Route():
-                return Said(f"call site {name}", _route(inside, state))
+                return Said(f"call site {name}", why_alone(inside, state))
             case Choose() if state.name in swallowed(inside.scope):
                 return Said("switch before it", "a site has decided both at once")
             case Choose():
                 return Said(f"switch {name}", "a site has decided; the step entries show it")
-            case Sleep() if _is_native(inside, state):
+            case Sleep() if is_plain_sleep(inside, state):
                 return Said(f"sys.sleep_until {name}", "a plain wait: native")
             case Sleep():
                 return Said(f"call wait {name}", "code may run at its cancel: a callback ends it")
@@ -194,7 +196,7 @@ class GcpExplainer:
 
     def site(self, names: tuple[str, ...]) -> str:
         """Pure code rides with a call of `site`."""
-        return f"in {' or '.join(f'`{name}`' for name in names)}"
+        return rides_in(names)
 
     def remarks(self, machines: Machines, flows: Sequence[FlowExplained]) -> Iterator[str]:
         """Limits, rounds, and what is in no figure."""
@@ -215,24 +217,6 @@ class GcpExplainer:
             "Not in the cost: what models and tools charge, the service's time (vCPU and memory "
             "seconds), the run store (Firestore) and logs. A failed run costs what it passed."
         )
-
-
-_WORK: Final = {OpKind.STEP, OpKind.TABLE, OpKind.VALUE}
-
-
-def _route(inside: Inside, state: Route) -> str:
-    """Why a site stands alone."""
-    if state.target is not None:
-        return "a loop without operations, which Python runs at once"
-    start = inside.scope.start
-    if start is not None and start.to == state.name:
-        return "Python comes before the first thing that the engine does"
-    return "Python comes between two things that the engine does"
-
-
-def _is_native(inside: Inside, state: Sleep) -> bool:
-    """Whether nothing of the flow would see its cancel."""
-    return inside.is_root and not inside.is_guarded(state.on_error)
 
 
 def _failing(inside: Inside) -> Counts:

@@ -4,12 +4,12 @@ It is installed by uv into .cdk, once for the versions named here. It needs node
 uv this fails and says so: nothing is skipped.
 """
 
-import fcntl
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.aws_deploy.installed import python_with
 
 __all__ = ["synthesise"]
 
@@ -23,7 +23,7 @@ def synthesise(app: Path, folder: Path) -> Path:
     assert shutil.which("node"), "node runs the CDK, and is missing"
     out = folder / "cdk.out"
     done = subprocess.run(
-        [str(_installed()), str(app)],
+        [str(python_with(WANTED, HOME)), str(app)],
         cwd=folder,
         env={
             "PATH": os.environ.get("PATH", os.defpath),
@@ -37,23 +37,3 @@ def synthesise(app: Path, folder: Path) -> Path:
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     return out
-
-
-def _installed() -> Path:
-    """The Python that has it."""
-    uv = shutil.which("uv")
-    assert uv is not None, "`uv` installs the CDK for this test, and is missing"
-    HOME.mkdir(parents=True, exist_ok=True)
-    marker, python = HOME / "installed", HOME / "venv" / "bin" / "python"
-    with (HOME / "lock").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        if not marker.exists() or marker.read_text() != " ".join(WANTED):
-            version = f"{sys.version_info.major}.{sys.version_info.minor}"
-            for command in (
-                [uv, "venv", "--quiet", "--clear", "--python", version, str(HOME / "venv")],
-                [uv, "pip", "install", "--quiet", "--python", str(python), *WANTED],
-            ):
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                assert done.returncode == 0, done.stderr
-            marker.write_text(" ".join(WANTED))
-    return python

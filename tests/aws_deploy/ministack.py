@@ -4,16 +4,15 @@ It is installed by uv into .ministack (not beside us: it pins another botocore),
 version named here. Without uv this fails and says so: nothing is skipped.
 """
 
-import fcntl
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.aws_deploy.installed import python_with
 
 __all__ = ["ACCOUNT", "ministack"]
 
@@ -27,7 +26,7 @@ STARTED_SECONDS = 60
 @contextmanager
 def ministack(folder: Path) -> Generator[dict[str, str]]:
     """A fresh one; the variables with which boto3 finds it."""
-    python = _installed()
+    python = python_with(WANTED, HOME)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -69,23 +68,3 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
                 return
         time.sleep(0.1)
     raise AssertionError("ministack does not answer")
-
-
-def _installed() -> Path:
-    """The Python that has it."""
-    uv = shutil.which("uv")
-    assert uv is not None, "`uv` installs ministack for this test, and is missing"
-    HOME.mkdir(parents=True, exist_ok=True)
-    marker, python = HOME / "installed", HOME / "venv" / "bin" / "python"
-    with (HOME / "lock").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        if not marker.exists() or marker.read_text() != " ".join(WANTED):
-            version = f"{sys.version_info.major}.{sys.version_info.minor}"
-            for command in (
-                [uv, "venv", "--quiet", "--clear", "--python", version, str(HOME / "venv")],
-                [uv, "pip", "install", "--quiet", "--python", str(python), *WANTED],
-            ):
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                assert done.returncode == 0, done.stderr
-            marker.write_text(" ".join(WANTED))
-    return python
