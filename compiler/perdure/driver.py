@@ -33,6 +33,7 @@ __all__ = [
     "analyse",
     "build_machines",
     "build_program",
+    "check_code",
     "check_flow",
     "check_source",
     "compile_flows",
@@ -128,7 +129,7 @@ def explain_program(
     """What a target says of a flow that it takes; None when something was reported."""
     with stage(target.name, report, program.functions[0].span.file):
         if target.family == "code":
-            _check_code(program, target, project, report)
+            check_code(program, target, project, report)
         machines = build_machines(program, target.name, report) if report.ok else None
         if machines is not None and target.family == "machine":
             target.check(machines, report)
@@ -288,11 +289,12 @@ def _emit_machine(
 def _emit_code(
     program: "Program", target: "CodeTarget", project: Project, report: Report
 ) -> "Artifacts":
-    _check_code(program, target, project, report)
+    check_code(program, target, project, report)
     return target.lower(program, project) if report.ok else {}
 
 
-def _check_code(program: "Program", target: "CodeTarget", project: Project, report: Report) -> None:
+def check_code(program: "Program", target: "CodeTarget", project: Project, report: Report) -> None:
+    """Report what a code target refuses of a program."""
     from perdure.ir import Unlowered
     from perdure.passes.blocks import children
 

@@ -1,20 +1,24 @@
 """`python -m tests.proof sweep|show|table|planted`: generated programs outside of pytest.
 
-`sweep FIRST LAST [--seconds S] [--log FILE]` judges the programs of these seeds, `show SEED` prints
-one with what each engine makes of it, `shrink SEED` a smaller one that still goes wrong.
+`sweep FIRST LAST [--engines local,aws,gcp,azure] [--log FILE]` judges the programs of these seeds,
+and goes on where the file ends; `report --log FILE` says what is in it; `show SEED` prints a
+program with what each engine makes of it, `shrink SEED` a smaller one that still goes wrong.
 """
 
 import argparse
-import json
+import signal
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.differential.harness import Program
 from tests.proof import quick
 from tests.proof.generate import program
+from tests.proof.long_sweep import LongSweep
 from tests.proof.shrink import shrunk
-from tests.proof.sweep import Sweep, sweep
+from tests.proof.sweep import FINE, Judged, Sweep, from_json
 from tests.proof.tables import table
 
 EVERY = 200
@@ -22,16 +26,20 @@ EVERY = 200
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
-    parser.add_argument("what", choices=("sweep", "show", "shrink", "planted"))
-    parser.add_argument("first", type=int)
+    parser.add_argument("what", choices=("sweep", "report", "show", "shrink", "planted"))
+    parser.add_argument("first", type=int, nargs="?", default=0)
     parser.add_argument("last", type=int, nargs="?")
     parser.add_argument("--log", type=Path)
+    parser.add_argument("--engines", default="local,aws", help="of local,aws,gcp,azure")
     parser.add_argument("--shard", type=int, default=0)
     parser.add_argument("--shards", type=int, default=1)
     asked = parser.parse_args()
     match asked.what:
         case "sweep":
-            return _sweep(range(asked.first, asked.last), asked.log)
+            return _sweep(asked)
+        case "report":
+            _report(from_json(asked.log.read_text(encoding="utf-8")))
+            return 0
         case "planted":
             from tests.proof.planted import PLANTED, WITHIN, hunt
 
@@ -43,65 +51,70 @@ def main() -> int:
             return 0
         case "shrink":
             quick.leave_out_validation()
-            wrong = quick.judge(program(asked.first))
-            guilty = [name for name in quick.QUICK if wrong[name].kind != "same"]
-            small = shrunk(program(asked.first), guilty)
-            _show(small)
+            engines = _engines(asked.engines)
+            wrong = quick.judge(program(asked.first), engines)
+            guilty = [name for name in engines if wrong[name].kind != "same"]
+            _show(shrunk(program(asked.first), guilty), engines)
             return 0
         case _:
-            _show(program(asked.first))
+            _show(program(asked.first), _engines(asked.engines))
             return 0
 
 
-def _show(one: Program) -> None:
+def _show(one: Program, engines: Sequence[str]) -> None:
     print(one.text)
     print(f"# {dict(one.arguments)} events={list(one.events)} cancel={one.cancel}")
-    for engine, verdict in quick.judge(one).items():
+    for engine, verdict in quick.judge(one, engines).items():
         print(f"# {engine}: {verdict.kind} {verdict.detail[-3000:]}")
         if verdict.result is not None:
             print(f"#   {verdict.result!r}"[:2000])
 
 
-def _sweep(seeds: range, log: Path | None) -> int:
+def _sweep(asked: argparse.Namespace) -> int:
     quick.leave_out_validation()
-    began, known = time.time(), 0
+    began = time.time()
+    long = LongSweep(asked.first, asked.last, _engines(asked.engines), asked.log)
 
-    def told(found: Sweep) -> None:
-        nonlocal known
-        for seed in [*found.wrong][known:]:
-            print(f"seed {seed}: {found.wrong[seed][-700:]}", flush=True)
-        known = len(found.wrong)
-        if found.programs % EVERY == 0 or found.programs == len(seeds):
-            share = 1 - found.accepted / found.programs
-            print(
-                f"{seeds.start}+{found.programs}: {len(found.wrong)} wrong, {share:.1%} refused, "
-                f"{found.seconds / found.programs:.3f} s CPU each, {time.time() - began:.0f} s",
-                flush=True,
-            )
-            if log is not None:
-                log.write_text(_as_json(found, seeds), encoding="utf-8")
+    def told(one: Judged, found: Sweep) -> None:
+        for engine, (kind, detail) in one.verdicts.items():
+            if kind not in FINE:
+                print(f"seed {one.seed} on {engine}: {kind} {detail[-700:]}", flush=True)
+        if found.programs % EVERY == 0:
+            print(f"{_summary(found)}, {time.time() - began:.0f} s", flush=True)
 
-    found = sweep(seeds, told=told)
-    print(table(found.cells))
-    for kind, count in found.refused.most_common():
-        print(f"refused {count:6} {kind}")
-    for end, count in found.ends.most_common():
-        print(f"ended {count:6} {end}")
+    # A sweep that is stopped keeps what it has.
+    signal.signal(signal.SIGTERM, _stopped)
+    found = long.run(told)
+    _report(found)
     return 1 if found.wrong else 0
 
 
-def _as_json(found: Sweep, seeds: range) -> str:
-    kept = {
-        "first": seeds.start,
-        "programs": found.programs,
-        "accepted": found.accepted,
-        "seconds": found.seconds,
-        "cells": [[*cell, count] for cell, count in sorted(found.cells.items())],
-        "refused": dict(found.refused.most_common()),
-        "ends": dict(found.ends.most_common()),
-        "wrong": found.wrong,
-    }
-    return json.dumps(kept, indent=1)
+def _stopped(_number: int, _frame: object) -> None:
+    sys.exit(143)
+
+
+def _engines(names: str) -> list[str]:
+    return [engine for engine in quick.ALL if engine.partition("/")[0] in names.split(",")]
+
+
+def _summary(found: Sweep) -> str:
+    share = 1 - found.accepted / found.programs
+    wrong = sum(map(len, found.wrong.values()))
+    cpu = found.seconds / found.programs
+    return f"{found.programs} programs, {wrong} wrong, {share:.1%} refused, {cpu:.3f} s CPU each"
+
+
+def _report(found: Sweep) -> None:
+    print(table(found.cells))
+    for engine, kinds in found.kinds.items():
+        print(f"{engine}: " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()))
+        for kind, count in found.refused.get(engine, Counter[str]()).most_common():
+            print(f"    refused {count:6} {kind}")
+        if engine in found.wrong:
+            print(f"    seeds {' '.join(map(str, found.wrong[engine]))}")
+    for end, count in found.ends.most_common():
+        print(f"ended {count:6} {end}")
+    print(_summary(found))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # pyright: reportPrivateUsage=false
 # (what is compiled twice elsewhere is shared here)
-"""One program on the reference, the local engine and aws/moto, as fast as that goes.
+"""One program on the reference and every engine, as fast as that goes.
 
 The same stages as `perdure.testing.run`, but the front end looks at a program once for all
 engines, nothing is written to disk, and the bundle is not packed: its modules are imported from
@@ -9,26 +9,23 @@ their texts. What every engine checks of a definition before it starts is left t
 
 import asyncio
 import importlib
-import importlib.abc
-import importlib.machinery
-import sys
 import traceback
-import types
+import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import final
 
 import perdure_aws.engine.simulation as moto
 from perdure.diagnostics import Refused, Report
-from perdure.driver import build_machines, build_program
+from perdure.driver import build_machines, build_program, check_code
 from perdure.errors import LimitExceeded
 from perdure.frontend.analysis import Analysis
 from perdure.frontend.check import Workspace, check
 from perdure.frontend.loader import load
 from perdure.ir import Program as FlowIr
 from perdure.local.virtual import run_flow as run_local
-from perdure.machine.emit import emit, module_name
 from perdure.machine.ir import Machines
 from perdure.project import Project
 from perdure.reference.runner import run_loaded as run_reference
@@ -42,10 +39,20 @@ from perdure.trace import compare
 from perdure_aws.engine.flows import run_loaded as run_aws
 from perdure_aws.engine.patches import Patches
 from perdure_aws.target import AwsTarget
+from perdure_azure.app import app_files
+from perdure_azure.engine.runner import run_loaded as run_azure
+from perdure_azure.printed import print_modules
+from perdure_azure.target import AzureTarget
+from perdure_gcp.engine.flows import run_loaded as run_gcp
+from perdure_gcp.target import GcpTarget, _workflows, sites_of
+from perdure_gcp.workflows import Unverified
+from perdure_gcp.yaml_text import to_yaml
 from tests.differential.harness import Program, Verdict
+from tests.proof.imports import imported
 from tests.proof.source import FILE, scripts, source_of
 
 __all__ = [
+    "ALL",
     "QUICK",
     "Compiled",
     "compiled",
@@ -57,6 +64,7 @@ __all__ = [
 ]
 
 QUICK = ("local", "aws/moto")
+ALL = (*QUICK, "gcp/workflows", "azure/memory")
 ROOT = Path(__file__).parent / "no project"
 
 
@@ -77,7 +85,9 @@ class Compiled:
             raise Refused(self.report)
         self.loaded = load(self.project, ROOT / FILE, "main", analysis=self.analysis)
         self.known = {step.name for step in self.analysis.steps.values()}
-        self._machines: tuple[FlowIr, Machines] | None = None
+        self._ir: FlowIr | None = None
+        self._machines: Machines | None = None
+        self._sites: dict[str, str] | None = None
 
     def request(self) -> Request:
         """A fresh one: scripts remember what they were asked."""
@@ -95,28 +105,40 @@ class Compiled:
             program.seed,
         )
 
-    def ir(self) -> tuple[FlowIr, Machines]:
-        """Flow IR and Machine IR; `Refused` where the target says no."""
+    def ir(self) -> FlowIr:
+        """Flow IR, the same for all targets."""
+        if self._ir is None:
+            report = Report()
+            self._ir = build_program(self.analysis, report)
+            if self._ir is None or not report.ok:
+                raise Refused(report)
+        return self._ir
+
+    def machines(self) -> Machines:
+        """Machine IR, the same for all machine targets; `Refused` where they say no."""
         if self._machines is None:
             report = Report()
-            program = build_program(self.analysis, report)
-            machines = None if program is None else build_machines(program, "aws", report)
-            if program is None or machines is None or not report.ok:
+            machines = build_machines(self.ir(), "aws", report)
+            if machines is None or not report.ok:
                 raise Refused(report)
-            self._machines = program, machines
+            self._machines = machines
         return self._machines
+
+    def sites(self) -> dict[str, str]:
+        """The emitted sites, the same for all machine targets."""
+        if self._sites is None:
+            self._sites = sites_of(self.machines(), self.ir())
+        return self._sites
 
     def again(self) -> "Compiled":
         """To be lowered anew: the compiler has changed meanwhile."""
-        self._machines = None
+        self._ir = self._machines = self._sites = None
         return self
 
     def emitted(self) -> tuple[object, ...]:
         """All that the target writes of the flows: two equal ones do the same."""
-        program, machines = self.ir()
-        built = AwsTarget()._definitions(machines)
-        texts = [emit(one, program.sources, program.sites) for one in machines.machines]
-        return (*texts, *(document for _, document in built))
+        built = AwsTarget()._definitions(self.machines())
+        return (*self.sites().values(), *(document for _, document in built))
 
     def reference(self) -> Result:
         """What it means."""
@@ -131,20 +153,43 @@ class Compiled:
 
     def aws(self) -> Result:
         """On moto."""
-        program, machines = self.ir()
-        target, report = AwsTarget(), Report()
+        machines, target, report = self.machines(), AwsTarget(), Report()
         target.check(machines, report)
         if not report.ok:
             raise Refused(report)
         definitions = {
             str(built.machine.ref): document for built, document in target._definitions(machines)
         }
-        sites = {
-            module_name(one.ref): emit(one, program.sources, program.sites)
-            for one in machines.machines
-        }
-        with _imported({**dict(program.sources), **dict(program.recorded)}, sites) as loaded:
+        with _imported(self.ir(), self.sites()) as loaded:
             return run_aws(self.request(), loaded, definitions, Spans(machines, {}))
+
+    def gcp(self) -> Result:
+        """On the Workflows engine, which is strict."""
+        machines, report = self.machines(), Report()
+        GcpTarget().check(machines, report)
+        if not report.ok:
+            raise Refused(report)
+        workflows = {str(one.machine.ref): to_yaml(one.document()) for one in _workflows(machines)}
+        with _imported(self.ir(), self.sites()) as loaded:
+            return run_gcp(self.request(), loaded, workflows, Spans(machines, {}))
+
+    def azure(self) -> Result:
+        """On Microsoft's in-memory backend."""
+        program, report = self.ir(), Report()
+        check_code(program, AzureTarget(), self.project, report)
+        if not report.ok:
+            raise Refused(report)
+        files = {
+            **app_files(program, [*self.analysis.modules], self.project),
+            **print_modules(program, self.analysis),
+        }
+        texts = {_dotted(path): text for path, text in files.items() if path.endswith(".py")}
+        with TemporaryDirectory() as folder, _quietly(), imported(texts, f"{folder}/"):
+            for path, text in files.items():
+                if path.endswith(".map.json"):  # what a module reads of its own folder
+                    Path(folder, path).write_text(text, encoding="utf-8")
+            module = importlib.import_module("function_app")
+            return run_azure(self.request(), module, str(self.analysis.entry))
 
 
 def compiled(program: Program) -> Compiled:
@@ -164,14 +209,23 @@ def judge(program: Program, engines: Sequence[str] = QUICK) -> dict[str, Verdict
     return judge_compiled(made, engines)
 
 
-def judge_compiled(made: Compiled, engines: Sequence[str] = QUICK) -> dict[str, Verdict]:
-    """The same for a program that the front end took."""
+def judge_compiled(
+    made: Compiled,
+    engines: Sequence[str] = QUICK,
+    begins: Callable[[str], None] = lambda _: None,
+) -> dict[str, Verdict]:
+    """The same for a program that the front end took; `begins` is told which engine is next."""
     ways: dict[str, Callable[[], Result]] = {
         "reference": made.reference,
         "local": made.local,
         "aws/moto": made.aws,
+        "gcp/workflows": made.gcp,
+        "azure/memory": made.azure,
     }
-    found = {name: _verdict(ways[name]) for name in ("reference", *engines)}
+    found: dict[str, Verdict] = {}
+    for name in ("reference", *engines):
+        begins(name)
+        found[name] = _verdict(ways[name])
     whole = found["reference"].result
     if whole is not None:
         for name in engines:
@@ -186,6 +240,8 @@ def _verdict(way: Callable[[], Result]) -> Verdict:
         return Verdict("scripted", str(error))
     except Refused as refused:
         return Verdict("refused", refusals(refused))
+    except Unverified as open_question:
+        return Verdict("unverified", str(open_question))
     except (Exception, asyncio.CancelledError):  # a crash of any kind is what this looks for
         return Verdict("crashed", traceback.format_exc())
 
@@ -236,41 +292,24 @@ def refusals(refused: Refused) -> str:
 
 
 @contextmanager
-def _imported(files: Mapping[str, str], sites: Mapping[str, str]) -> Generator[Loaded]:
+def _imported(program: FlowIr, sites: Mapping[str, str]) -> Generator[Loaded]:
     """As `active_bundle`, from texts."""
-    texts = {path.removesuffix(".py").replace("/", "."): text for path, text in files.items()}
+    files = {**dict(program.sources), **dict(program.recorded)}
+    texts = {_dotted(path): text for path, text in files.items()}
     texts |= {f"perdure_sites.{name}": text for name, text in sites.items()}
-    before = {name: sys.modules.pop(name) for name in texts if name in sys.modules}
-    package = types.ModuleType("perdure_sites")
-    package.__path__ = []
-    sys.modules["perdure_sites"] = package
-    finder = _Texts(texts)
-    sys.meta_path.insert(0, finder)
-    try:
+    with imported({"perdure_sites": "__path__ = []", **texts}):
         yield Loaded([importlib.import_module(f"perdure_sites.{name}") for name in sites])
-    finally:
-        sys.meta_path.remove(finder)
-        for name in [*texts, "perdure_sites"]:
-            sys.modules.pop(name, None)
-        sys.modules.update(before)
 
 
-@final
-class _Texts(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._texts = texts
+def _dotted(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Of the import protocol."""
-        known = fullname in self._texts
-        return importlib.machinery.ModuleSpec(fullname, self) if known else None
 
-    def exec_module(self, module: types.ModuleType) -> None:
-        """Of the import protocol."""
-        text = self._texts[module.__name__]
-        exec(compile(text, f"{module.__name__}.py", "exec", dont_inherit=True), module.__dict__)
+@contextmanager
+def _quietly() -> Generator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Auth level is not applied")
+        yield
 
 
 def _taken_as_it_is(*_: object) -> None:

@@ -54,4 +54,8 @@ def _taken_as_it_is(*_: object) -> None:
 
 
 def _said(found: Sweep) -> str:
-    return "\n".join(f"seed {seed}: {text}" for seed, text in found.wrong.items())
+    return "\n".join(
+        f"seed {seed} on {engine}: {text}"
+        for engine, wrong in found.wrong.items()
+        for seed, text in wrong.items()
+    )

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from perdure.language import Flow, Step
     from perdure.runtime.host import Attempt as AttemptCall
 
-__all__ = ["run_flow"]
+__all__ = ["run_flow", "run_loaded"]
 
 CANCELS: str = "run"
 """How a test cancels: "now" would leave no time for cleanup."""
@@ -53,9 +53,12 @@ def run_flow(request: Request) -> Result:
         sdk1() if classic else nullcontext(),
         imported_from(project.files, Path(folder), ["function_app"]) as modules,
     ):
-        module = modules["function_app"]
-        flow = _flow_of(module, project.entry)
-        return _run(module, flow, function_name(project.entry), request)
+        return run_loaded(request, modules["function_app"], project.entry)
+
+
+def run_loaded(request: Request, module: ModuleType, entry: str) -> Result:
+    """Run what is compiled and imported already: the module `function_app`, the flow's name."""
+    return _run(module, _flow_of(module, entry), function_name(entry), request)
 
 
 def _flow_of(module: ModuleType, entry: str) -> "Flow[..., Any]":

@@ -45,7 +45,7 @@ from perdure_gcp.workflows import Request as Sent
 from perdure_gcp.workflows.http import Later
 from perdure_gcp.workflows.project import START
 
-__all__ = ["Refused", "compiled", "run_flow"]
+__all__ = ["Refused", "compiled", "run_flow", "run_loaded"]
 
 SITES = "https://sites.example"
 
@@ -56,22 +56,29 @@ def run_flow(request: Request) -> Result:
     bundle = artifacts["bundle.zip"]
     assert isinstance(bundle, bytes), "the bundle is a zip"
     request.scripts.check_names(step.name for step in program.steps)
+    sources = {
+        str(one.ref): str(artifacts[_path_of(number, machines)])
+        for number, one in enumerate(machines.machines)
+    }
     with active_bundle(bundle, list(sites_of(machines, program))) as loaded:
-        try:
-            arguments = encode_input(loaded.flow, request.arguments)
-        except InvalidInput as error:
-            return refused_input(error)
-        sources = {
-            str(one.ref): str(artifacts[_path_of(number, machines)])
-            for number, one in enumerate(machines.machines)
-        }
-        store = SqliteStore(":memory:")
-        try:
-            test = Test(request, loaded, store, sources)
-            execution = test.execute(str(program.entry), arguments)
-            return test.result(execution, Spans(machines, {}))
-        finally:
-            store.close()
+        return run_loaded(request, loaded, sources, Spans(machines, {}))
+
+
+def run_loaded(
+    request: Request, loaded: Loaded, sources: Mapping[str, str], spans: Spans
+) -> Result:
+    """Run what is compiled and imported; `sources`: workflows by flow, the entry's first."""
+    try:
+        arguments = encode_input(loaded.flow, request.arguments)
+    except InvalidInput as error:
+        return refused_input(error)
+    store = SqliteStore(":memory:")
+    try:
+        test = Test(request, loaded, store, sources)
+        execution = test.execute(next(iter(sources)), arguments)
+        return test.result(execution, spans)
+    finally:
+        store.close()
 
 
 def _path_of(number: int, machines: Machines) -> str:
