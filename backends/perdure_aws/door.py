@@ -125,17 +125,24 @@ class Live:
         self._client = client
         self._alias = alias
 
-    def begin(self, run: str, given: Mapping[str, Json]) -> None:
-        """StartExecution; the same name and input again is the execution that there is."""
-        content = json.dumps(given, separators=(",", ":"))
-        if len(content) > LONGEST_INPUT:
+    def check(self, given: Mapping[str, Json]) -> None:
+        """LimitExceeded for what StartExecution does not take."""
+        size = len(_content(given))
+        if size > LONGEST_INPUT:
             raise LimitExceeded(
-                f"payload_bytes: the input has {len(content)} bytes, and Step Functions takes"
+                f"payload_bytes: the input has {size} bytes, and Step Functions takes"
                 f" {LONGEST_INPUT}"
             )
+
+    def begin(self, run: str, given: Mapping[str, Json]) -> None:
+        """StartExecution; the same name and input again is the execution that there is."""
         try:
             self._client.start_execution(
-                stateMachineArn=self._alias, name=execution_name(run), input=content
+                stateMachineArn=self._alias, name=execution_name(run), input=_content(given)
             )
         except self._client.exceptions.ExecutionAlreadyExists:
             return  # it has ended since: StartExecution answers for those that run
+
+
+def _content(given: Mapping[str, Json]) -> str:
+    return json.dumps(given, separators=(",", ":"))

@@ -31,6 +31,7 @@ LANGUAGE = (
     "language",
     "operations",
     "plain",
+    "run_ids",
     "secrets",
     "trace",
     "triggers",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 
 from perdure.cli import main
 from perdure.deployment import Place, Runs
-from perdure.errors import RunConflict
+from perdure.errors import LimitExceeded, RunConflict
 from perdure.runtime.engine import Completed, Failed
 from perdure.runtime.values import result_of
 from perdure.store.protocol import UnknownRun
 from perdure.store.runs import find_run
+from perdure.store.starts import is_noted, note_start
 from perdure_aws.deploy.verbs import AwsDeployer
 from tests.aws_deploy.cloud import Cloud
 from tests.aws_deploy.projects import examples
@@ -80,6 +82,57 @@ def test_a_run_is_stopped_at_once(runs: Runs) -> None:
 def test_nobody_sends_to_a_run_that_is_none(runs: Runs) -> None:
     with pytest.raises(UnknownRun):
         runs.send("nobody", "approval", None, id="e")
+
+
+def test_an_input_that_is_too_long_leaves_nothing_behind(
+    there: Cloud, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long: Any = {**FIELDS, "body": "x" * 300_000}
+    with pytest.raises(LimitExceeded, match="payload_bytes"):
+        runs.start(TRIAGE, {"issue": {**ISSUE["issue"], "v": long}}, "r")
+    assert not is_noted(runs.store, "r")
+    given = json.dumps({"issue": long})
+    (Path.cwd() / "long.json").write_text(given)
+    started = ["run", "examples/triage.py", "--input", "@long.json", "--on", "prod"]
+    assert perdure(capsys, *started)[0] == 2, "the call is wrong"
+
+
+def test_a_start_that_no_site_has_claimed_is_listed(
+    there: Cloud, place: Place, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.start(TRIAGE, ISSUE, "first")
+    note_start(runs.store, "noted", TRIAGE, "", "00" * 16, now=time.time() + 60)
+    listed = perdure(capsys, "runs", "--on", "prod")[1].splitlines()
+    assert [line.split("  ")[0] for line in listed] == ["noted", "first"]
+    assert "starting" in listed[0]
+    (row, _) = json.loads(perdure(capsys, "runs", "--on", "prod", "--json")[1])
+    assert (row["status"], row["waits_for"], row["ended"]) == ("starting", [], None)
+    assert len(perdure(capsys, "runs", "--on", "prod", "--limit", "1")[1].splitlines()) == 1
+    for verb in (["show"], ["cancel"], ["send", "approval"]):
+        words = [verb[0], "noted", *verb[1:], "--on", "prod"]
+        assert main.run(words) == 2
+        assert "run `noted` is starting" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("x" * 81, "at most 80 characters, this one 81"),
+        ("x" * 3_000, "at most 80 characters, this one 3000"),
+        ("é", "`é` is no run id"),
+        ("order-2", "the nearest is `order-1`"),
+    ],
+)
+def test_the_verbs_say_what_is_wrong_with_an_id_that_no_run_has(
+    name: str, why: str, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.start(TRIAGE, ISSUE, "order-1")
+    for words in (["show", name], ["send", name, "e"], ["cancel", name], ["resume", name]):
+        assert main.run([*words, "--on", "prod"]) == 2
+        said = capsys.readouterr().err
+        assert "no run has the id `" in said
+        assert why in said
+    assert main.run(["run", "examples/triage.py", "--id", "x" * 81, "--on", "prod"]) == 2
 
 
 def test_three_days_pass(there: Cloud, runs: Runs) -> None:

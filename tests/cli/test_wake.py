@@ -174,6 +174,26 @@ def test_an_id_that_cannot_be_used_later_is_refused(identity: str, root: Path) -
     assert not (root / ".perdure").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("x" * 81, "at most 80 characters, this one 81"),
+        ("x" * 3_000, "at most 80 characters, this one 3000"),
+        ("é", "`é` is no run id"),
+        ("order-2", "the nearest is `order-1`"),
+    ],
+)
+def test_the_verbs_say_what_is_wrong_with_an_id_that_no_run_has(
+    name: str, why: str, root: Path
+) -> None:
+    command(root, "run", "app.py:waits", "--id", "order-1", "--detach", code=4)
+    for words in (("show", name), ("send", name, "e5"), ("cancel", name), ("resume", name)):
+        said = command(root, *words, code=2)
+        assert "no run has the id `" in said
+        assert why in said
+        assert len(said) < 400
+
+
 def test_the_next_commands_after_init_can_be_typed(tmp_path: Path) -> None:
     said = command(tmp_path, "init", "my agent's")
     line = next(line for line in said.splitlines() if line.startswith("  cd "))

@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from json import dumps, loads
+from typing import Any
 
 import pytest
 
@@ -223,6 +224,93 @@ def test_a_secret_that_is_not_set_is_our_fault(
     answer = door.answer(delivery, NOW)
     assert answer.status == 500
     assert "STANDARD_SECRET" not in answer.body
+
+
+def field(name: str) -> Any:
+    """Reads a field of the body; whatever is there, as a flow that trusts its sender does."""
+
+    def read(delivery: Delivery) -> Any:
+        body: Any = delivery.json
+        return body[name]
+
+    return read
+
+
+def keyed(key: Any) -> Door:
+    """A door whose flow takes the id that a delivery gives, whatever that is."""
+    hook = Webhook(
+        "/keyed",
+        verify=StandardWebhooks(secret("STANDARD_SECRET")),
+        start=lambda delivery: {"number": 1},
+        key=key,
+    )
+
+    @flow(on=hook)
+    async def numbered(number: int) -> int:
+        return number
+
+    return Door([numbered], Store())
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"id": 7}, "the id of a run is text, not 7"),
+        ({"id": None}, "the id of a run is text, not None"),
+        ({"id": ["a"]}, "the id of a run is text, not ['a']"),
+        ({"id": "x" * 81}, "at most 80 characters, this one 81"),
+        ({"id": "last"}, "`last` is no run id"),
+        ({"id": "a/b"}, "`a/b` is no run id"),
+        ({"id": ""}, "`` is no run id"),
+        ({"id": "a\n"}, "is no run id"),
+        ({"other": 1}, "key= cannot read this delivery: KeyError: 'id'"),
+        ([], "key= cannot read this delivery: TypeError: "),
+    ],
+)
+def test_a_delivery_that_gives_no_run_id_is_told_why(body: object, said: str) -> None:
+    door = keyed(field("id"))
+    answer = door.answer(standard("/keyed", body), NOW)
+    assert answer.status == 422
+    assert said in loads(answer.body)["error"]
+    assert loads(answer.body)["error"].startswith("key= ")
+
+
+def test_what_key_cannot_read_for_a_reason_of_ours_is_ours() -> None:
+    def asks(delivery: Delivery) -> str:
+        raise ConnectionError("the database is away")
+
+    with pytest.raises(ConnectionError):
+        keyed(asks).answer(standard("/keyed", {}), NOW)
+
+
+def test_a_secret_in_what_a_reader_raises_is_masked() -> None:
+    def tells(delivery: Delivery) -> str:
+        raise ValueError(f"no key {SECRETS['STANDARD_SECRET']}")
+
+    answer = keyed(tells).answer(standard("/keyed", {}), NOW)
+    assert answer.status == 422
+    assert "no key ***" in answer.body
+
+
+@pytest.mark.parametrize("number", [7, "x" * 2_000, "\udc80", ""])
+def test_an_event_for_what_is_no_run_id_reaches_no_store(number: object) -> None:
+    hook = Webhook(
+        "/paid",
+        verify=StandardWebhooks(secret("STANDARD_SECRET")),
+        event="paid",
+        run=field("run"),
+    )
+
+    @flow(on=hook)
+    async def paid() -> None:
+        return None
+
+    class Nowhere(Store):
+        def send(self, run: str, event: str, payload: object, id: str) -> bool:
+            raise AssertionError("it was asked for a run that cannot be")
+
+    answer = Door([paid], Nowhere()).answer(standard("/paid", {"run": number}), NOW)
+    assert answer.status == (422 if number == 7 else 404)
 
 
 def test_two_flows_cannot_have_one_path() -> None:

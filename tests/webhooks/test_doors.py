@@ -9,11 +9,14 @@ import pytest
 
 from perdure import Cron, InvalidInput, RunConflict, flow, secret
 from perdure.codec import Json, decode
+from perdure.errors import LimitExceeded
 from perdure.sites.doors import DoorRuns, Payloads, start_due
 from perdure.sites.masked import mask_logging, masked_output
 from perdure.store.inbox import events
-from perdure.store.protocol import Key, RunStore
+from perdure.store.protocol import Key, RunRecord, RunStore, Versions
+from perdure.store.runs import claim_run
 from perdure.store.sqlite import SqliteStore
+from perdure.store.starts import is_noted, noted_starts
 from perdure.webhooks.delivery import UnknownRun
 
 HERE = __name__
@@ -30,6 +33,10 @@ class Engine:
     def __init__(self, *, broken: int = 0) -> None:
         self.begun: list[tuple[str, Mapping[str, Json]]] = []
         self.broken = broken
+
+    def check(self, given: Mapping[str, Json]) -> None:
+        if len(str(given)) > 1_000:
+            raise LimitExceeded("payload_bytes")
 
     def begin(self, run: str, given: Mapping[str, Json]) -> None:
         self.broken -= 1
@@ -70,6 +77,31 @@ def test_an_event_for_a_run_that_was_asked_for_is_kept() -> None:
     runs.start(greet, {"name": "Ann"}, "r")
     assert runs.send("r", "paid", 1, "e")
     assert not runs.send("r", "paid", 1, "e"), "it is stored once"
+
+
+def test_an_input_that_is_too_long_leaves_nothing_behind() -> None:
+    store = SqliteStore(":memory:")
+    runs = door(Engine(), store)
+    with pytest.raises(LimitExceeded):
+        runs.start(greet, {"name": "A" * 2_000}, "r")
+    assert not is_noted(store, "r")
+    assert noted_starts(store, 10) == []
+    assert runs.start(greet, {"name": "Ann"}, "r"), "the id is free"
+
+
+def test_starts_that_no_site_has_claimed_are_listed_newest_first() -> None:
+    store = SqliteStore(":memory:")
+    runs = door(Engine(), store)
+    for name in ("Ann", "Bob", "Cid"):
+        runs.start(greet, {"name": name}, name)
+        runs.start(greet, {"name": name}, name)
+    claimed = noted_starts(store, 10)[1]
+    versions = Versions("1", "3.13", 1, "")
+    seed = "00" * 16
+    claim_run(store, RunRecord("Bob", claimed.flow, "", None, versions, seed, claimed.noted))
+    assert [one.run for one in noted_starts(store, 10)] == ["Cid", "Ann"]
+    assert [one.run for one in noted_starts(store, 1)] == ["Cid"]
+    assert noted_starts(store, 1)[0].flow == greet.__perdure_ref__
 
 
 def test_of_two_decisions_one_is_told_that_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ class AwsRuns:
                 f"payload_bytes: the input has {size} bytes, and Step Functions takes {limit}"
             )
         # Noted first: from here on it may be sent to, and a start that is repeated is this one.
-        seed, _ = note_start(self.store, run, flow, digest, fresh)
+        seed, _ = note_start(self.store, run, flow, digest, fresh, now=time.time())
         text = _input_text(run, seed, arguments)
         try:
             self.steps.start_execution(stateMachineArn=alias, name=execution_name(run), input=text)

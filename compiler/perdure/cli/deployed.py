@@ -9,12 +9,14 @@ import click
 from perdure.cli import exits
 from perdure.cli.environments import connected, open_environment
 from perdure.cli.histories import DeployedHistory
-from perdure.cli.store import LAST
+from perdure.cli.store import LAST, no_run
 from perdure.cli.streams import drawn, json_text, out, say
 from perdure.deployment import CloudRefused, DeployError, Runs
-from perdure.errors import RunConflict
+from perdure.errors import LimitExceeded, RunConflict
+from perdure.run_ids import could_be
 from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import get_run, list_runs
+from perdure.store.starts import is_noted
 
 if TYPE_CHECKING:
     from perdure.codec.text import Json
@@ -22,21 +24,31 @@ if TYPE_CHECKING:
 
 __all__ = ["cancel_on", "choose_on", "program_of", "resume_on", "run_on", "send_on", "show_on"]
 
+NEWEST = 50
+"""Runs whose ids are compared with one that none has."""
 LOOKS = 0.5
 """Seconds between two looks at a run that is followed."""
 
 
-def choose_on(runs: Runs, name: str) -> RunRecord:
+def choose_on(environment: str, runs: Runs, name: str) -> RunRecord:
     """The run of that id, or the newest that no other run started as its child."""
     if name == LAST:
         for record in list_runs(runs.store):
             if record.parent is None:
                 return record
-        raise click.UsageError("there are no runs yet; start one with `perdure run FILE --on ENV`")
-    found = get_run(runs.store, name)
-    if found is None:
-        raise click.UsageError(f"no run has the id `{name}`; `perdure runs --on ENV` lists them")
-    return found
+        raise click.UsageError(
+            f"there are no runs yet; start one with `perdure run FILE --on {environment}`"
+        )
+    found = get_run(runs.store, name) if could_be(name) else None
+    if found is not None:
+        return found
+    if could_be(name) and is_noted(runs.store, name):
+        raise click.UsageError(
+            f"run `{name}` is starting: nothing of it has run yet, so there is nothing to see or"
+            " to wake; once more in a moment"
+        )
+    known = [record.run for record in list_runs(runs.store, NEWEST)]
+    raise no_run(name, known, f"perdure runs --on {environment}")
 
 
 def show_on(environment: str, run: str, *, follow: bool, as_json: bool) -> int:
@@ -44,13 +56,13 @@ def show_on(environment: str, run: str, *, follow: bool, as_json: bool) -> int:
     from perdure.cli.tree import draw, run_json
 
     runs = connected(environment)
-    record = choose_on(runs, run)
+    record = choose_on(environment, runs, run)
     if as_json:
         out(json_text(run_json(DeployedHistory(runs), record.run)))
         return exits.DONE
     while follow and record.end is None:
         time.sleep(LOOKS)
-        record = choose_on(runs, record.run)
+        record = choose_on(environment, runs, record.run)
     for line in draw(DeployedHistory(runs), record, time.time()):
         out(drawn(line, sys.stdout))
     return exits.DONE
@@ -59,7 +71,7 @@ def show_on(environment: str, run: str, *, follow: bool, as_json: bool) -> int:
 def cancel_on(environment: str, run: str, *, at_once: bool) -> int:
     """Ask a run to cancel."""
     runs = connected(environment)
-    record = choose_on(runs, run)
+    record = choose_on(environment, runs, run)
     if record.end is not None:
         raise click.UsageError(f"run {record.run} has ended already: {record.end.status.value}")
     runs.cancel(record.run, at_once=at_once)
@@ -75,7 +87,7 @@ def resume_on(environment: str, run: str | None, *, detach: bool) -> int:
         if not left:
             raise click.UsageError(f"every run has ended; `perdure runs --on {environment}`")
         run = left[0].run
-    record = choose_on(runs, run)
+    record = choose_on(environment, runs, run)
     if record.end is None:
         runs.wake(record.run)
     if detach and runs.outcome(record.run) is None:
@@ -107,8 +119,8 @@ def run_on(
     runs = connected(environment)
     try:
         runs.start(program.flow.__perdure_ref__, arguments, run)
-    except RunConflict as conflict:
-        raise click.UsageError(str(conflict)) from None
+    except (RunConflict, LimitExceeded) as refused:
+        raise click.UsageError(str(refused)) from None
     except CloudRefused:
         raise
     except DeployError as error:

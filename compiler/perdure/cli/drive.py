@@ -36,6 +36,7 @@ from perdure.local.loop import EngineLoop
 from perdure.local.program import Program, Refused, WrongPython, load_program, load_stored
 from perdure.local.run import LocalRun
 from perdure.render.width import visible
+from perdure.run_ids import made_id
 from perdure.runtime.engine import Failed, LogRecord
 from perdure.store.protocol import RunRecord, Status
 from perdure.store.runs import find_run
@@ -328,4 +329,4 @@ def _moment(seconds: float) -> str:
 
 def new_run_id(flow: str) -> str:
     """A run id that people can type."""
-    return f"{flow.replace('_', '-')}-{os.urandom(4).hex()}"
+    return made_id(flow, os.urandom(4).hex())

@@ -101,7 +101,7 @@ def _driven(
 
 def check_identity(identity: str) -> None:
     """A run id that people can type, else a wrong call."""
-    from perdure.local.program import check_id
+    from perdure.run_ids import check_id
 
     try:
         check_id(identity)

@@ -94,7 +94,7 @@ def _on(environment: str, run: str, event: str, said: _Said, event_id: str | Non
     from perdure.cli.environments import connected
 
     runs = connected(environment)
-    record = choose_on(runs, run)
+    record = choose_on(environment, runs, run)
     if record.end is not None:
         raise click.UsageError(f"run {record.run} has ended already: {record.end.status.value}")
     program = program_of(environment, runs, record)

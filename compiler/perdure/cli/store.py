@@ -13,13 +13,16 @@ from perdure.diagnostics import Report, nearest
 from perdure.local.schema import open_store as open_file
 from perdure.local.schema import read_store as read_file
 from perdure.project import Project, find_project
+from perdure.render.width import visible
+from perdure.run_ids import LAST, check_id, could_be
 from perdure.store.protocol import NotAStore, RunRecord, StoreTooNew
 from perdure.store.runs import get_run, list_runs
 from perdure.store.sqlite import SqliteStore
 
-__all__ = ["LAST", "Place", "choose_run", "open_store", "store_path"]
+__all__ = ["LAST", "Place", "choose_run", "no_run", "open_store", "store_path"]
 
-LAST = "last"
+SHOWN = 80
+"""Characters of an id that is none."""
 _ADVICE = (
     "free space if its disk is full, or name another file with PERDURE_STORE; nothing that was"
     " recorded is lost by that"
@@ -97,14 +100,20 @@ def choose_run(store: SqliteStore, name: str) -> RunRecord:
             if record.parent is None:
                 return record
         raise click.UsageError("there are no runs yet; start one with `perdure run FILE`")
-    found = get_run(store, name)
+    found = get_run(store, name) if could_be(name) else None
     if found is not None:
         return found
-    raise click.UsageError(f"no run has the id `{name}`{_hint(name, list_runs(store))}")
+    raise no_run(name, [record.run for record in list_runs(store)], "perdure runs")
 
 
-def _hint(name: str, records: Sequence[RunRecord]) -> str:
-    identities = [record.run for record in records]
-    starting = [identity for identity in identities if identity.startswith(name)]
-    meant = starting[0] if starting else nearest(name, identities)
-    return f"; the nearest is `{meant}`" if meant else "; `perdure runs` lists them"
+def no_run(name: str, known: Sequence[str], lists: str) -> click.UsageError:
+    """What to say of an id that no run has; `lists` is the command that lists those there are."""
+    shown = visible(name if len(name) <= SHOWN else f"{name[:SHOWN]}...")
+    try:
+        check_id(name.partition("/")[0])
+    except ValueError as error:
+        return click.UsageError(f"no run has the id `{shown}`: {visible(str(error)[: 2 * SHOWN])}")
+    starting = [identity for identity in known if identity.startswith(name)]
+    meant = starting[0] if starting else nearest(name, known)
+    hint = f"the nearest is `{meant}`" if meant else f"`{lists}` lists them"
+    return click.UsageError(f"no run has the id `{shown}`; {hint}")

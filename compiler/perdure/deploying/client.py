@@ -60,11 +60,11 @@ class DeployedClient:
         id: str | None,  # the Protocol's name
     ) -> str:
         """Start a run where new runs start."""
-        from perdure.local.program import check_id
+        from perdure.run_ids import check_id, made_id
 
         if id is not None:
             check_id(id)
-        run = id or f"{flow.name.replace('_', '-')}-{os.urandom(4).hex()}"
+        run = id or made_id(flow.name, os.urandom(4).hex())
         await asyncio.to_thread(self._runs.start, flow.__perdure_ref__, arguments, run)
         return run
 

@@ -17,9 +17,10 @@ from perdure.codec.written import read_json
 from perdure.diagnostics import nearest
 from perdure.errors import InvalidInput, RunConflict
 from perdure.local.payloads import fitting_payload
-from perdure.local.program import Program, check_id
+from perdure.local.program import Program
 from perdure.local.programs import Programs
 from perdure.local.writes import ask_to_cancel, claim, deliver
+from perdure.run_ids import check_id, made_id
 from perdure.runtime.values import encode_input
 from perdure.store.protocol import RunRecord
 from perdure.store.runs import digest_of, find_run, get_run, list_runs
@@ -170,9 +171,7 @@ def _list_flows(api: Api, request: Request) -> Answer:
 def _start(api: Api, request: Request) -> Answer:
     program = api.program(request.places["flow"])
     values = request.fields()
-    run = request.query.get("id") or (
-        f"{program.flow.name.replace('_', '-')}-{os.urandom(4).hex()}"
-    )
+    run = request.query.get("id") or made_id(program.flow.name, os.urandom(4).hex())
     try:
         check_id(run)
         with program.active():

@@ -64,7 +64,8 @@ class LocalClient:
     ) -> str:
         """Start a run, and see that somebody drives it."""
         from perdure.driver import FlowName
-        from perdure.local.program import check_id, check_program
+        from perdure.local.program import check_program
+        from perdure.run_ids import check_id, made_id
 
         if id is not None:
             check_id(id)
@@ -78,7 +79,7 @@ class LocalClient:
         encoded = {key: script.in_its_name(value) for key, value in arguments.items()}
         store = self._open()
         try:
-            run = id if id is not None else f"{name.replace('_', '-')}-{os.urandom(4).hex()}"
+            run = id if id is not None else made_id(name, os.urandom(4).hex())
             record = RunRecord(
                 run=run,
                 flow=reference,

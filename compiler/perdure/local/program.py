@@ -6,7 +6,6 @@ stored copy, and says which files differ.
 
 import ast
 import json
-import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -36,7 +35,6 @@ __all__ = [
     "Refused",
     "SourceCopy",
     "WrongPython",
-    "check_id",
     "check_program",
     "flow_name",
     "load_copied",
@@ -45,8 +43,6 @@ __all__ = [
 ]
 
 SETTINGS_FILE: Final = "pyproject.toml"
-LONGEST_ID: Final = 80
-"""What the name of an execution of Step Functions may have, the shortest of all targets."""
 
 
 class Refused(diagnostics.Refused):
@@ -59,19 +55,6 @@ class Refused(diagnostics.Refused):
 
 class WrongPython(Exception):  # noqa: N818
     """The project is pinned to another minor version of Python, or the run began under one."""
-
-
-def check_id(run: str) -> None:
-    """ValueError for what is no run id: it is typed on command lines, and `/` leads to children."""
-    if run == "last":
-        raise ValueError("`last` is no run id: on the command line it means the newest run")
-    if len(run) > LONGEST_ID:
-        raise ValueError(f"a run id has at most {LONGEST_ID} characters, this one {len(run)}")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:@-]*", run):
-        raise ValueError(
-            f"`{run}` is no run id: begin with a letter or digit, then also `.`, `_`, `:`, `@`"
-            " and `-`"
-        )
 
 
 @final

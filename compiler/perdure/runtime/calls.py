@@ -330,6 +330,10 @@ def start(
     arguments = bind(flow, args, kwargs)
 
     async def begin_run() -> "Handle[Any]":
+        if id is not None:
+            from perdure.run_ids import check_id
+
+            check_id(id)
         op = await begin(site)
         encoded = encode_arguments(flow, arguments, op.scope.run.functions)
         request = FlowCall(op, flow, flow.name, encoded, id, on)

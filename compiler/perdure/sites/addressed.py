@@ -10,6 +10,7 @@ from typing import Final, TypeGuard, final
 
 from perdure.language import Flow
 from perdure.operations import Handle
+from perdure.run_ids import check_id
 from perdure.runtime.values import bind
 from perdure.sites import Call
 
@@ -59,9 +60,7 @@ def start(flow: Flow[..., object], call: Call) -> Start:
     """`flow.start(...)`, its arguments bound."""
     kwargs = dict(call.kwargs)
     id = kwargs.pop("id", None)
-    if id is not None and not isinstance(id, str):
-        raise TypeError(f"the id of a run is text, not {id!r}")
-    return Start(flow, bind(flow, call.args, kwargs), id)
+    return Start(flow, bind(flow, call.args, kwargs), None if id is None else check_id(id))
 
 
 def to_other(operands: Mapping[str, object]) -> Send | CancelOther:

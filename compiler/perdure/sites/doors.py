@@ -30,8 +30,12 @@ __all__ = ["Begins", "DoorRuns", "Payloads", "start_due"]
 class Begins(Protocol):
     """Starts executions of the door's own flow, where new runs start."""
 
+    def check(self, given: Mapping[str, Json]) -> None:
+        """LimitExceeded for an input that no execution takes."""
+        ...
+
     def begin(self, run: str, given: Mapping[str, Json]) -> None:
-        """Start the run's execution, unless that was done; LimitExceeded for a long input."""
+        """Start the run's execution, unless that was done."""
         ...
 
 
@@ -102,7 +106,10 @@ class DoorRuns:
         """Start a run, and start it again where nobody knows whether that was done."""
         given, digest = dict(arguments), digest_of(dict(arguments))
         ref = flow.__perdure_ref__
-        seed, new = note_start(self._store, run, ref, digest, os.urandom(16).hex())
+        fresh = os.urandom(16).hex()
+        # Before it is noted: what no execution takes leaves nothing behind.
+        self._begins.check({"run": {"id": run, "seed": fresh}, "input": given})
+        seed, new = note_start(self._store, run, ref, digest, fresh, now=self._now())
         if get_run(self._store, run) is None:
             self._begins.begin(run, {"run": {"id": run, "seed": seed}, "input": given})
         return new

@@ -18,6 +18,7 @@ Layout (the formats page `docs/formats/run-store.md` has the fields):
     run/<run>        reply/<event id>             Reply
     run/<run>        result-waiter/<id>           ResultWaiter
     runs             <started>/<run>              the index that lists runs by start
+    starts           <noted>/<run>                likewise of starts from outside
 """
 
 from collections.abc import Mapping, Sequence

@@ -26,6 +26,7 @@ from perdure.store.protocol import (
 )
 
 RUNS: Final = "runs"
+STARTS: Final = "starts"
 
 
 def partition_of(run: str) -> str:
@@ -43,9 +44,9 @@ def start_key(run: str) -> Key:
     return Key(partition_of(run), "start")
 
 
-def index_key(started: float, run: str) -> Key:
+def index_key(started: float, run: str, partition: str = RUNS) -> Key:
     """Return the key of the entry that lists the run by its start, in microseconds."""
-    return Key(RUNS, f"{int(started * 1_000_000):020d}/{run}")
+    return Key(partition, f"{int(started * 1_000_000):020d}/{run}")
 
 
 def event_key(run: str, name: str, sequence: int) -> Key:

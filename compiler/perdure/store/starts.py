@@ -6,16 +6,29 @@ very same: the same name and input is the same execution.
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple, final
 
 from perdure.errors import RunConflict
+from perdure.run_ids import made_id
 from perdure.store.protocol import FORMAT, Json, RunStore
-from perdure.store.records import Body, start_key
+from perdure.store.records import STARTS, Body, index_key, start_key
 from perdure.store.runs import digest_of, get_run
 
-__all__ = ["is_noted", "note_start", "run_of_moment"]
+__all__ = ["Noted", "is_noted", "note_start", "noted_starts", "run_of_moment"]
 
 
-def note_start(store: RunStore, run: str, flow: str, digest: str, seed: str) -> tuple[str, bool]:
+@final
+class Noted(NamedTuple):
+    """A run that was asked for, and that no site has claimed yet."""
+
+    run: str
+    flow: str
+    noted: float
+
+
+def note_start(
+    store: RunStore, run: str, flow: str, digest: str, seed: str, *, now: float
+) -> tuple[str, bool]:
     """Note the start of a run; its seed, and whether this call was the first.
 
     `digest` is that of the input. The same id with another flow or input is a RunConflict.
@@ -24,12 +37,21 @@ def note_start(store: RunStore, run: str, flow: str, digest: str, seed: str) -> 
     if record is not None:
         _check_same(run, record.flow, flow, same_input=record.input_digest == digest)
         return record.seed, False
-    body: dict[str, Json] = {"format": FORMAT, "flow": flow, "input_digest": digest, "seed": seed}
+    body: dict[str, Json] = {
+        "format": FORMAT,
+        "flow": flow,
+        "input_digest": digest,
+        "seed": seed,
+        "noted": now,
+    }
     new = store.put_if_absent(start_key(run), body)
     item = None if new else store.get(start_key(run))
-    if item is None:
+    noted = None if item is None else Body(item)
+    # Also when it is noted: whoever did may have died before this write.
+    when = now if noted is None else noted.optional_number("noted") or now
+    store.put_if_absent(index_key(when, run, STARTS), {"format": FORMAT, "run": run})
+    if noted is None:
         return seed, True
-    noted = Body(item)
     same = noted.text("input_digest") == digest
     _check_same(run, noted.text("flow"), flow, same_input=same)
     return noted.text("seed"), False
@@ -44,9 +66,22 @@ def run_of_moment(
     `first` is the input of the flow's first schedule: others that are due at the same moment with
     an input of their own start a run of their own.
     """
-    run = f"{flow.replace('_', '-')}-{due:%Y%m%dT%H%M}Z"
-    digest = digest_of(dict(given))
-    return run if digest == digest_of(dict(first)) else f"{run}-{digest[:8]}"
+    moment, digest = f"{due:%Y%m%dT%H%M}Z", digest_of(dict(given))
+    own = digest != digest_of(dict(first))
+    return made_id(flow, f"{moment}-{digest[:8]}" if own else moment)
+
+
+def noted_starts(store: RunStore, limit: int) -> list[Noted]:
+    """Of the newest `limit` starts from outside those whose runs no site has claimed, newest
+    first."""
+    found: list[Noted] = []
+    for entry in store.query(STARTS, "", newest_first=True, limit=limit):
+        run = str(entry.body["run"])
+        item = store.get(start_key(run))
+        if item is not None and get_run(store, run) is None:
+            noted = Body(item)
+            found.append(Noted(run, noted.text("flow"), noted.optional_number("noted") or 0.0))
+    return found
 
 
 def is_noted(store: RunStore, run: str) -> bool:

@@ -1,30 +1,39 @@
 """The door: an HTTP request in, what it does to a run, an answer out. No engine, no server.
 
     unknown path 404 · other method 405 · too large 413 · not genuine, late 401 · malformed 400
-    input or payload that does not fit 422 · run id with another input 409 · no such run 404
+    input, payload or run id that does not fit 422 · run id with another input 409 · no such run 404
     nothing to do 204 · a run started, an event stored 202 · done before 200
 
 A delivery is checked before anything looks into it, and an answer tells a stranger nothing. What
 goes wrong on our side is 500, so that the sender repeats it.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from json import dumps
-from typing import Any, Final, NamedTuple, Protocol, final
+from typing import Any, Final, NamedTuple, Protocol, TypeGuard, final
 
 from perdure.codec.text import Json
 from perdure.errors import InvalidInput, LimitExceeded, RunConflict
 from perdure.language import Flow
-from perdure.secrets import MissingSecret
+from perdure.run_ids import check_id, could_be, made_id
+from perdure.secrets import MissingSecret, redacted
 from perdure.triggers import Webhook
 from perdure.webhooks.delivery import Answer, Delivery, Refused, UnknownRun
 from perdure.webhooks.links import PATH, answer_link
 
 __all__ = ["Door", "Runs", "routes"]
 
-RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}\Z")
+UNREADABLE: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What `start=`, `key=`, `run=` and `payload=` raise for a delivery that is not as they read it."""
+SHOWN: Final = 300
 
 type AnyFlow = Flow[..., Any]
 
@@ -110,12 +119,13 @@ class Door:
         from perdure.runtime.values import encode_input
 
         flow, webhook = route
-        arguments = _object(delivery) if webhook.start is None else webhook.start(delivery)
+        reads = webhook.start or _object
+        arguments = _read("start=", reads, delivery)
         if arguments is None:
             return Answer(204)
-        run = webhook.key(delivery) if webhook.key else _run_of(flow, delivery)
-        if not RUN_ID.match(run):
-            raise Refused(422, "the delivery gives no run id")
+        if not _is_mapping(arguments):
+            raise Refused(422, f"start= gives the flow's input by name, not {_kind(arguments)}")
+        run = _key(webhook.key, delivery) if webhook.key else _run_of(flow, delivery)
         try:
             new = self._runs.start(flow, encode_input(flow, arguments), run)
         except InvalidInput as error:
@@ -128,10 +138,14 @@ class Door:
 
     def _send(self, webhook: Webhook, event: str, delivery: Delivery) -> Answer:
         assert webhook.run is not None, "a webhook that sends an event has run="
-        run = webhook.run(delivery)
+        run = _read("run=", webhook.run, delivery)
         if run is None:
             return Answer(204)
-        payload = webhook.payload(delivery) if webhook.payload else delivery.json
+        if not isinstance(run, str):
+            raise Refused(422, f"run= gives the id of a run as text, not {_kind(run)}")
+        if not could_be(run):
+            raise Refused(404, "no run waits for this")
+        payload = _read("payload=", webhook.payload, delivery) if webhook.payload else delivery.json
         try:
             new = self._runs.send(run, event, payload, _identity(delivery))
         except InvalidInput as error:
@@ -139,6 +153,34 @@ class Door:
         except UnknownRun:
             raise Refused(404, "no run waits for this") from None
         return _text(202 if new else 200, {"run": run})
+
+
+def _read(option: str, reads: Callable[[Delivery], object], delivery: Delivery) -> object:
+    """What the flow's own function makes of a delivery; 422 for one that it cannot read."""
+    try:
+        return reads(delivery)
+    except MissingSecret:
+        raise
+    except UNREADABLE as error:
+        said = redacted(f"{type(error).__name__}: {error}")[:SHOWN]
+        raise Refused(422, f"{option} cannot read this delivery: {said}") from error
+
+
+def _key(reads: Callable[[Delivery], object], delivery: Delivery) -> str:
+    """The run's id that `key=` gives; 422 for what is none."""
+    key = _read("key=", reads, delivery)
+    try:
+        return check_id(key)
+    except (TypeError, ValueError) as error:
+        raise Refused(422, f"key= gives no run id: {redacted(str(error))[:SHOWN]}") from None
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 def _challenge(delivery: Delivery) -> str | None:
@@ -173,7 +215,7 @@ def _identity(delivery: Delivery) -> str:
 
 
 def _run_of(flow: AnyFlow, delivery: Delivery) -> str:
-    return f"{flow.name.replace('_', '-')}-{_identity(delivery)}"
+    return made_id(flow.name, _identity(delivery))
 
 
 def _text(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Answer:
