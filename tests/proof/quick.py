@@ -44,9 +44,8 @@ from perdure_azure.engine.runner import run_loaded as run_azure
 from perdure_azure.printed import print_modules
 from perdure_azure.target import AzureTarget
 from perdure_gcp.engine.flows import run_loaded as run_gcp
-from perdure_gcp.target import GcpTarget, _workflows, sites_of
+from perdure_gcp.target import GcpTarget, _compact, _workflows, sites_of
 from perdure_gcp.workflows import Unverified
-from perdure_gcp.yaml_text import to_yaml
 from tests.differential.harness import Program, Verdict
 from tests.proof.imports import imported
 from tests.proof.source import FILE, scripts, source_of
@@ -169,9 +168,9 @@ class Compiled:
         GcpTarget().check(machines, report)
         if not report.ok:
             raise Refused(report)
-        workflows = {str(one.machine.ref): to_yaml(one.document()) for one in _workflows(machines)}
+        workflows = {str(one.machine.ref): _compact(one.document()) for one in _workflows(machines)}
         with _imported(self.ir(), self.sites()) as loaded:
-            return run_gcp(self.request(), loaded, workflows, Spans(machines, {}))
+            return run_gcp(self.request(), loaded, workflows, Spans(machines, {}), kept=1.0)
 
     def azure(self) -> Result:
         """On Microsoft's in-memory backend."""

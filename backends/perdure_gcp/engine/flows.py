@@ -48,6 +48,7 @@ from perdure_gcp.workflows.project import START
 __all__ = ["Refused", "compiled", "run_flow", "run_loaded"]
 
 SITES = "https://sites.example"
+KEPT = 0.5
 
 
 def run_flow(request: Request) -> Result:
@@ -65,19 +66,30 @@ def run_flow(request: Request) -> Result:
 
 
 def run_loaded(
-    request: Request, loaded: Loaded, sources: Mapping[str, str], spans: Spans
+    request: Request,
+    loaded: Loaded,
+    sources: Mapping[str, str],
+    spans: Spans,
+    *,
+    kept: float = KEPT,
 ) -> Result:
-    """Run what is compiled and imported; `sources`: workflows by flow, the entry's first."""
+    """Run what is compiled and imported; `sources`: workflows by flow, the entry's first.
+
+    `kept`: the part of early rings that is not lost. A lost one costs a wait some time, which a
+    flow may see; who compares times with another engine's has to keep them all.
+    """
     try:
         arguments = encode_input(loaded.flow, request.arguments)
     except InvalidInput as error:
         return refused_input(error)
     store = SqliteStore(":memory:")
+    test = Test(request, loaded, store, sources, kept)
     try:
-        test = Test(request, loaded, store, sources)
         execution = test.execute(next(iter(sources)), arguments)
         return test.result(execution, spans)
     finally:
+        for invocation in test.invocations:
+            invocation.give_up()
         store.close()
 
 
@@ -96,19 +108,25 @@ class Test:
     """One test run: the project, and the sites' service that answers it."""
 
     def __init__(
-        self, request: Request, loaded: Loaded, store: RunStore, sources: Mapping[str, str]
+        self,
+        request: Request,
+        loaded: Loaded,
+        store: RunStore,
+        sources: Mapping[str, str],
+        kept: float,
     ) -> None:
         self.loaded = loaded
         self.run = MachineRun(request, loaded, store)
         self.started: dict[str, Execution] = {}
         """Executions by the name that their run gives them."""
+        self.invocations: list[Invocation] = []
         self.waits_for_ever = False
         """The last answer was to a wait that nothing but an event ends."""
         self.generations: list[Execution] = []
         """Those that the run went through."""
         self.branches: list[Execution] = []
         """Those that are branches of its forks."""
-        self.project = Project(seed=request.seed)
+        self.project = Project(seed=request.seed, kept=kept)
         for flow, source in sources.items():
             self.project.deploy(flow, source, {"PERDURE_SITES": SITES})
         self.project.route(SITES, self._serve)
@@ -154,7 +172,9 @@ class Test:
     # --- the sites' service ---------------------------------------------------------------------
 
     def _serve(self, sent: Sent) -> Response | Later | Failure:
-        return invoke(self.project, lambda invocation: self._answer(sent, invocation))
+        return invoke(
+            self.project, lambda invocation: self._answer(sent, invocation), self.invocations
+        )
 
     def _answer(self, sent: Sent, invocation: Invocation) -> Response:
         asked: dict[str, Json] = json.loads(sent.body)

@@ -17,6 +17,11 @@ MINUTE: Final = 60.0
 
 
 @final
+class _GivenUp(BaseException):
+    """The run is over, and the invocation sleeps."""
+
+
+@final
 class Invocation:
     """One invocation under way."""
 
@@ -29,6 +34,7 @@ class Invocation:
         self._later = Later()
         self._error: BaseException | None = None
         self._answer: Response | None = None
+        self._given_up = False
 
     def now(self) -> float:
         """The project's clock."""
@@ -44,6 +50,8 @@ class Invocation:
         self._project.at(time, self._wake, last=last)
         self._theirs.release()
         self._turn.acquire()
+        if self._given_up:
+            raise _GivenUp
 
     def settle(self) -> None:
         """Let everything else go first that is due at this instant."""
@@ -54,6 +62,13 @@ class Invocation:
         self._thread.start()
         self._go_on()
         return self._later if self._answer is None else self._answer
+
+    def give_up(self) -> None:
+        """Nobody goes on with it: its thread ends."""
+        if self._thread.is_alive():
+            self._given_up = True
+            self._turn.release()
+            self._thread.join()
 
     def _go_on(self) -> None:
         if not self._thread.is_alive() and self._answer is not None:
@@ -72,12 +87,18 @@ class Invocation:
         self._turn.acquire()
         try:
             self._answer = self._work(self)
+        except _GivenUp:
+            pass
         except BaseException as error:  # whoever runs the project gets it
             self._error = error
         finally:
             self._theirs.release()
 
 
-def invoke(project: Project, work: Callable[[Invocation], Response]) -> Response | Later | Failure:
-    """The answer of `work`, which may sleep."""
-    return Invocation(project, work).begin()
+def invoke(
+    project: Project, work: Callable[[Invocation], Response], begun: list[Invocation]
+) -> Response | Later | Failure:
+    """The answer of `work`, which may sleep; `begun` gets the invocation."""
+    invocation = Invocation(project, work)
+    begun.append(invocation)
+    return invocation.begin()

@@ -32,8 +32,10 @@ class _Endpoint:
 class Callbacks:
     """All endpoints of a project."""
 
-    def __init__(self, doubts: Doubts, chance: random.Random) -> None:
+    def __init__(self, doubts: Doubts, chance: random.Random, *, kept: float) -> None:
+        """`kept`: the part of those that come before they are awaited."""
         self._doubts = doubts
+        self._kept = kept
         self._chance = chance
         self._endpoints: dict[str, _Endpoint] = {}
 
@@ -81,7 +83,7 @@ class Callbacks:
             return 200
         if endpoint.kept is not None:
             return 429
-        if self._chance.random() < 0.5:
+        if self._chance.random() < self._kept:
             endpoint.kept = event
         return 200
 

@@ -70,6 +70,8 @@ class Project:
 
     strict: bool = True
     seed: int = 0
+    kept: float = 0.5
+    """The part of the callbacks that is not lost, of those that come before they are awaited."""
     name: str = "demo"
     location: str = "us-central1"
     router: Router = field(default_factory=Router)
@@ -94,7 +96,9 @@ class Project:
     def __post_init__(self) -> None:
         self._doubts = Doubts(self.strict)
         self._chance = random.Random(f"{self.seed}/threads")
-        self._callbacks = Callbacks(self._doubts, random.Random(f"{self.seed}/callbacks"))
+        self._callbacks = Callbacks(
+            self._doubts, random.Random(f"{self.seed}/callbacks"), kept=self.kept
+        )
 
     def deploy(
         self, name: str, source: str, environment: Mapping[str, str] | None = None
