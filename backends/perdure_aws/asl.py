@@ -44,6 +44,7 @@ from perdure.source import Span
 from perdure_aws import asl_waits as waits
 from perdure_aws import expressions as jsonata
 from perdure_aws.asl_ends import TOGETHER, End, Ending, concurrency, ending_of, lost_end
+from perdure_aws.asl_forked import Forked, fork, forked_catchers, forked_scopes, lost_branch
 from perdure_aws.asl_handover import HandOver
 from perdure_aws.asl_waits import INVOKE, LOST_ATTEMPTS, ROUTE_SECONDS
 from perdure_aws.asl_wide import Wide
@@ -67,6 +68,8 @@ class Definition:
         self.machine = machine
         self.policies = policies
         self.names = StateNames(machine)
+        self.forked = forked_scopes(machine)
+        """Those whose branches are executions of their own."""
         self.origins: dict[str, tuple[str, Span]] = {}
         """Scope id and span of each state, by its name in the definition."""
 
@@ -97,7 +100,17 @@ class Definition:
             emitter.add(state)
         emitter.hand_over.add()
         emitter.wide.add()
-        return {"StartAt": self.names.of(scope, scope.start.to), "States": emitter.states}
+        states = emitter.states
+        for inner in self.forked if emitter.is_root else ():
+            states |= self._forked(inner)
+        return {"StartAt": self.names.of(scope, scope.start.to), "States": states}
+
+    def _forked(self, inner: Forked) -> States:
+        """The states of a branch that is an execution of its own, beside those of the flow."""
+        emitter = ScopeStates(self, inner.scope, None, inner.ending, guarded=False, forked=True)
+        for state in inner.scope.states:
+            emitter.add(state)
+        return emitter.states
 
 
 def definition(machine: Machine, policies: Policies) -> Definition:
@@ -122,8 +135,10 @@ class ScopeStates:
         ending: Ending,
         *,
         guarded: bool,
+        forked: bool = False,
     ) -> None:
         self._guarded = guarded
+        self._forked = forked
         self.whole = whole
         self.scope = scope
         self.branch = branch
@@ -159,6 +174,8 @@ class ScopeStates:
             case Done():
                 if self._is_entered(state.name):
                     self._end(state, self.ending.done, self._done())
+            case Failed() if self._forked:
+                self.put(state, lost_branch(self, state))
             case Failed():
                 self._end(state, self.ending.failed, self._failed())
             case _:
@@ -212,6 +229,7 @@ class ScopeStates:
             *self._ended(state),
             *self.hand_over.catchers(state.name),
             *self.wide.catchers(state),
+            *self.forked_catchers(state),
             *waits.overtaken(self, state, self.before.get(state.name, ())),
             self._lost(state.on_error, state.name),
         ]
@@ -265,6 +283,11 @@ class ScopeStates:
             "Output": expression(f"{RESULT}.Payload.next"),
             "Next": self.name(edge.to),
         }
+
+    def forked_catchers(self, state: State) -> Iterator[Json]:
+        """Of the first state of the machine, where executions of branches come in."""
+        if self.scope.start is not None and self.scope.start.to == state.name and self.is_root:
+            yield from forked_catchers(self)
 
     def raised(self, ways: tuple[Raised, ...]) -> list[Json]:
         """Catchers of a site's own failures. At the root, one without a handler ends the run."""
@@ -326,6 +349,8 @@ class ScopeStates:
         return {"Type": "Choice", "Choices": rules, **({"Default": last} if last else {})}
 
     def _spawn(self, state: Spawn) -> dict[str, Json]:
+        if state.forked:
+            return fork(self, state)
         machine = self.whole
         is_empty = state.fork.over is None and not state.branches
         onward: dict[str, Json] = {

@@ -146,7 +146,9 @@ def overtaken(
     for native in before:
         match native:
             case Spawn(fork=fork) if fork.kind is not ForkKind.ALL:
-                if any(map(_has_children, native.branches)):
+                found = {one.id for one in native.scopes}
+                inner = (s for s in scopes(scope.whole.machine.root) if s.id in found)
+                if any(map(_has_children, inner)):
                     yield _overtaken(scope, native, state)
             case Child() if _is_timed(scope, native):
                 yield _overtaken(scope, native, state)
@@ -225,6 +227,7 @@ def wait(scope: "ScopeStates", state: Await) -> None:
                 {"ErrorEquals": ["States.Timeout"], **onward("false")},
                 *scope.hand_over.catchers(state.name),
                 *scope.wide.catchers(state),
+                *scope.forked_catchers(state),
             ],
             **onward("true"),
         },

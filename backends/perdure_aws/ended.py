@@ -16,6 +16,7 @@ from perdure.runtime.values import failed
 from perdure.sites.children import ring_ended
 from perdure.sites.error_names import limit_named
 from perdure.sites.failures import told
+from perdure.sites.forked import is_over
 from perdure.sites.runs import end_of_run
 from perdure.sites.state import fields, text
 from perdure.store.protocol import RunRecord
@@ -36,6 +37,8 @@ def record_end(host: "Host", detail: Mapping[str, Json]) -> None:
     if detail["status"] in ("RUNNING", "SUCCEEDED"):
         return
     run = run_of(detail)
+    if detail["status"] == "ABORTED" and is_over(host.store, run, _input(detail)):
+        return  # a branch that has lost was stopped
     record = get_run(host.store, run) or _claimed(host, detail)
     if record is None:
         return
@@ -47,8 +50,7 @@ def record_end(host: "Host", detail: Mapping[str, Json]) -> None:
 
 def _claimed(host: "Host", detail: Mapping[str, Json]) -> RunRecord | None:
     """The record of a run that no site has claimed; None where too little is told of it."""
-    said = detail.get("input")
-    asked: Mapping[str, Json] = json.loads(said) if isinstance(said, str) else {}
+    asked = _input(detail)
     given = asked.get("input")
     if not isinstance(given, dict):
         return None
@@ -64,6 +66,13 @@ def _claimed(host: "Host", detail: Mapping[str, Json]) -> RunRecord | None:
         target=host.target,
     )
     return claim_run(host.store, record)[0]
+
+
+def _input(detail: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The execution's input; nothing where it is too long to be told."""
+    said = detail.get("input")
+    found: Mapping[str, Json] = json.loads(said) if isinstance(said, str) else {}
+    return found
 
 
 def run_of(detail: Mapping[str, Json]) -> str:

@@ -117,6 +117,7 @@ def _host(flow: str) -> Host:
         versions=Versions(about["perdure"], about["python"], about["codec"], about["source"]),
         target="aws",
         wide=True,
+        forks=True,
         now=time.time,
         sleep=time.sleep,
         functions=ModuleFunctions({module.__name__: module for module in modules.values()}),

@@ -82,7 +82,7 @@ def _branches(node: ir.ForkNode, report: Report, *, is_root: bool) -> None:
     At the root of a flow it is taken apart, unless a branch may end it, or a limit has to hold.
     """
     fork = node.fork
-    if fork.over is None or fork.kind is not ForkKind.ALL:
+    if fork.over is None or fork.kind is not ForkKind.ALL or node.forked:
         return
     count = _length(fork.over)
     if count is None:

@@ -35,7 +35,7 @@ def is_early(fork: Fork) -> bool:
 
 def is_forked(scope: Scope, state: Spawn) -> bool:
     """Whether the branches are executions: they may be ended, wait in numbers, or lie too deep."""
-    if is_early(state.fork) or scope.id.count("[") >= value_of("parallel_depth"):
+    if state.forked or is_early(state.fork) or scope.id.count("[") >= value_of("parallel_depth"):
         return True
     node = scope.nodes[state.pc]
     if isinstance(node, ForkNode) and node.timed and state.fork.limit is not None:

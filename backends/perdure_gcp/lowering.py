@@ -399,7 +399,7 @@ class Routine:
     def _fork(self, state: Spawn) -> None:
         """Branches as executions of their own: see `perdure_gcp.forks`."""
         routines: dict[str, Json] = {
-            branch_name(scope.id): self._whole.routines[scope.id] for scope in state.branches
+            branch_name(scope.id): self._whole.routines[scope.id] for scope in state.scopes
         }
         args = self._args(state, {"fork": state.pc, "routines": routines}, "${reply}")
         name = self._given[state.name]

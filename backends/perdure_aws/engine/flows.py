@@ -126,6 +126,8 @@ class Test:
         self.simulation: Simulation = engine(name).simulation(
             functions={"${Sites}": self.handle}, seed=request.seed
         )
+        self.forks: dict[str, dict[str, Json]] = {}
+        """What the input of an execution says that is one of a branch, by its name."""
         self.simulation.when_ended(self._ended)
         for number, event in enumerate(request.events):
             self._at(event.after, partial(self._deliver, event, number))
@@ -180,6 +182,7 @@ class Test:
             versions=Versions("test", "3.13", 1, table.digest),
             target="aws",
             wide=True,
+            forks=True,
             now=lambda: context.now().timestamp(),
             sleep=context.sleep,
             functions=self.loaded.functions,
@@ -190,7 +193,7 @@ class Test:
     def _ended(self, execution: Execution) -> None:
         """What EventBridge would tell the handler, and the handler does."""
         run = self.run.runs[execution.name]
-        given: Json = json.dumps({"run": {"id": run}})
+        given: Json = json.dumps({"run": {"id": run}, **self.forks.get(execution.name, {})})
         host = self.host(next(iter(self.loaded.tables)), _Outside(self.simulation))
         record_end(
             host,
@@ -285,6 +288,8 @@ class Executions:
     def start(self, flow: str, name: str, given: Mapping[str, Json]) -> None:
         """StartExecution."""
         self.test.run.begins(name, text(fields(given["run"])["id"]))
+        if "fork" in given:
+            self.test.forks[name] = {"fork": given["fork"]}
         self.test.simulation.begin(self.test.definitions[flow], dict(given), name=name)
 
     def events(self, flow: str, name: str) -> int:
@@ -293,7 +298,8 @@ class Executions:
 
     def stop(self, flow: str, name: str) -> None:
         """StopExecution."""
-        self.test.run.stops(name, flow, self.test.now())
+        if name not in self.test.forks:
+            self.test.run.stops(name, flow, self.test.now())
         self.test.simulation.stop(CANCELLED, "the run was cancelled", name=name)
 
 

@@ -184,7 +184,7 @@ def _fork(node: ir.ForkNode) -> Effects:
     result = facts_effects(node.fork.facts, node.frame)
     if node.rows is not None:
         result = result.then(Effects(reads=frozenset({node.rows})))
-    for branch in node.branches:
+    for branch in node.scopes:
         result = result.then(Effects(reads=frozenset(branch.captures)))
     for one in node.alternatives:
         result = result.then(facts_effects(one.op.facts, one.frame))

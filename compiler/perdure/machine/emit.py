@@ -135,9 +135,10 @@ class _Module:
                 label = node.op.label if isinstance(node, ir.Operation) else node.fork.label
                 cells = (repr(_kind(node)), repr(label), repr(node.target), repr(node.ok))
                 row = _row(code, *cells, handler=node.handler)
-                if isinstance(node, ir.ForkNode) and node.branches:
-                    row += f", branches={_tuple([branch.id for branch in node.branches])}"
+                if isinstance(node, ir.ForkNode) and node.scopes:
+                    row += f", branches={_tuple([branch.id for branch in node.scopes])}"
                     row += f", fork={str(node.fork.kind)!r}"
+                    row += ", forked=True" if node.forked else ""
                 return f"{sites}.Operation({row})"
             case ir.Return():
                 return f"{sites}.Return({_row(self._function(scope, node), handler=node.handler)})"

@@ -89,7 +89,7 @@ class Body:
             # An operation's `live` may be meant after its operands: what it reads counts here.
             found |= self.scope.live[pc] | effects(self.scope.nodes[pc]).reads
         if isinstance(node, ir.ForkNode):
-            found = found.union(*(branch.captures for branch in node.branches))
+            found = found.union(*(branch.captures for branch in node.scopes))
         return found
 
     def _loads(self, slots: frozenset[Slot] | set[Slot]) -> list[str]:

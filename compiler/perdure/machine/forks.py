@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from perdure.ir import Branch, Fork, ForkKind, Op, OpKind, Ref
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context
+from perdure.machine.fork_branches import ForkBranches
 from perdure.machine.trees import fork_operands
 from perdure.machine.values import called_as_value, is_plain, lower_value, value_of_call
 
@@ -75,14 +76,10 @@ def lower_fork(low: "Lowering", fork: Fork, entry: "Pc", next: "Pc", context: Co
         _lower_empty(low, fork, entry, next, context)
         return
     alternatives = _alternatives(fork, context)
-    branches: tuple[ir.Scope, ...] = ()
-    if not alternatives:
-        inside = f"{low.scope}/" if low.scope else ""
-        names = ["*"] if fork.over is not None else [b.name for b in fork.branches]
-        branches = tuple(
-            low.branch(branch, low.scope_id(f"{inside}{fork.label}[{name}]"), context)
-            for branch, name in zip(fork.branches, names, strict=True)
-        )
+    names = ["*"] if fork.over is not None else [b.name for b in fork.branches]
+    named = tuple(zip(names, fork.branches, strict=True))
+    around = ForkBranches(low, context, fork.label, fork.span, named)
+    branches = () if alternatives else around.scopes()
     target = None if fork.target is None else context.frame.slot(fork.target)
     node = ir.ForkNode(
         entry,
@@ -95,6 +92,8 @@ def lower_fork(low: "Lowering", fork: Fork, entry: "Pc", next: "Pc", context: Co
         context.frame,
         fork.span,
         context.timed,
+        again=around.again,
+        forked=around.recursive,
     )
     low.draft.add(node, fork.label)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 from perdure.ir import Branch, Exit, Facts, Fork, ForkKind, Group, Pure, Slot, Stmt, Task
 from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context
+from perdure.machine.fork_branches import ForkBranches
 from perdure.machine.graph import edges
 from perdure.machine.tries import Final
 from perdure.passes.blocks import children
@@ -79,7 +80,9 @@ def lower_group(low: "Lowering", node: Group, entry: "Pc", next: "Pc", context: 
     draft, span = low.draft, node.span
     slot = draft.slot("group")
     functions = context.frame.functions.keys()
-    which = None if _is_static(low, node.body, functions) else draft.slot("task")
+    which = None
+    if not _is_static(low, node.body, functions):
+        which = low.forks.which(context.frame, node.label, span, draft.slot("task"))
     group = OpenGroup(node, slot, which, [], [])
     begin: list[ir.Code] = [ir.Use(slot, "begin_group", (), NO_FACTS)]
     if node.name is not None:
@@ -166,11 +169,13 @@ def _join(low: "Lowering", group: OpenGroup, entry: "Pc", next: "Pc", context: C
     catch, left, again, done = (draft.fresh() for _ in range(4))
     error, ended = draft.slot("error"), draft.slot("ended")
     over = None if group.which is None else ast.List([], ast.Load())
+    named = tuple((str(number), branch) for number, branch in enumerate(group.tasks))
+    around = ForkBranches(low, context, label, span, named, group.which)
     fork = Fork(ForkKind.GROUP, label, None, (), over, None, None, None, None, NO_FACTS, span)
     forked = ir.ForkNode(
         entry,
         fork,
-        _branches(low, group, context),
+        around.scopes(),
         (),
         ended,
         done,
@@ -179,6 +184,8 @@ def _join(low: "Lowering", group: OpenGroup, entry: "Pc", next: "Pc", context: C
         span,
         context.timed,
         group.slot,
+        around.again,
+        around.recursive,
     )
     draft.add(forked, label)
     end = ir.Use(None, "end_group", (group.slot, ended), NO_FACTS)
@@ -187,15 +194,3 @@ def _join(low: "Lowering", group: OpenGroup, entry: "Pc", next: "Pc", context: C
     leave = ir.Use(error, "leave_group", (group.slot, error), NO_FACTS)
     draft.block(left, (leave,), again, context, span)
     draft.add(ir.Reraise(again, error, context.handler, span), "raise again")
-
-
-def _branches(low: "Lowering", group: OpenGroup, context: Context) -> tuple[ir.Scope, ...]:
-    label = group.node.label
-    inside = f"{low.scope}/" if low.scope else ""
-    if group.which is None:
-        return tuple(
-            low.branch(branch, low.scope_id(f"{inside}{label}[{number}]"), context)
-            for number, branch in enumerate(group.tasks)
-        )
-    scope = low.scope_id(f"{inside}{label}[*]")
-    return (low.choice_of_branches(group.tasks, group.which, scope, context),)

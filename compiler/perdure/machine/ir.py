@@ -56,6 +56,7 @@ from perdure.source import Span
 __all__ = [
     "NOTHING",
     "Advance",
+    "Again",
     "Alternative",
     "Await",
     "Bind",
@@ -183,6 +184,14 @@ class Operation(NamedTuple):
 
 
 @final
+class Again(NamedTuple):
+    """A branch whose scope stands at another place of the machine: its fork is recursive."""
+
+    id: str
+    captures: tuple[Slot, ...]
+
+
+@final
 class ForkNode(NamedTuple):
     """A fork; each branch is a scope. `race` of events and sleeps alone has `alternatives` and no
     branches.
@@ -200,6 +209,15 @@ class ForkNode(NamedTuple):
     timed: bool = False
     rows: Slot | None = None
     """Of a group: the slot of the group, whose tasks are the branches."""
+    again: tuple[Again, ...] = ()
+    """Instead of branches, of a recursive fork at any place but its first."""
+    forked: bool = False
+    """Its branches can only be executions of their own."""
+
+    @property
+    def scopes(self) -> "tuple[Scope | Again, ...]":
+        """Its branches, wherever they stand."""
+        return self.branches or self.again
 
 
 @final
@@ -385,6 +403,15 @@ class Spawn(NamedTuple):
     next: Edge
     on_error: Edge
     span: Span
+    again: tuple[Again, ...] = ()
+    """As in `ForkNode`."""
+    forked: bool = False
+    """As in `ForkNode`."""
+
+    @property
+    def scopes(self) -> "tuple[Scope | Again, ...]":
+        """Its branches, wherever they stand."""
+        return self.branches or self.again
 
 
 @final

@@ -118,7 +118,7 @@ def _after(node: Node, nodes: Mapping[Pc, Node], bits: Bits, live: Mapping[Pc, i
             value &= ~bits.of(frozenset({node.target}))
         value |= _at_handler(node, nodes, bits, live)
     if isinstance(node, ir.ForkNode):
-        for branch in node.branches:
+        for branch in node.scopes:
             value |= bits.of(frozenset(branch.captures))
     return value
 

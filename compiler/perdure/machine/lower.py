@@ -47,6 +47,7 @@ from perdure.machine.forks import lower_fork, lower_operation
 from perdure.machine.groups import lower_group, lower_task
 from perdure.machine.helpers import Helpers
 from perdure.machine.managers import lower_with
+from perdure.machine.recursive_forks import RecursiveForks
 from perdure.machine.tidy import tidy
 from perdure.machine.tries import lower_try
 
@@ -72,7 +73,7 @@ def lower(program: Program) -> ir.Machines:
 def _machine(program: Program, function: Function, refusals: list[ir.Refusal]) -> ir.Machine:
     frames = Frames(program, function)
     frame = frames.frame(function.ref)
-    lowering = Lowering(frames, "", refusals)
+    lowering = Lowering(frames, "", refusals, RecursiveForks(frames))
     context = Context(frame, None, None, None, None, lowering.end)
     entry = lowering.draft.fresh()
     last = lowering.draft.fresh()
@@ -102,9 +103,11 @@ class Lowering:
         frames: Frames,
         scope: str,
         refusals: list[ir.Refusal],
+        forks: RecursiveForks,
         above: tuple[Ref, ...] = (),
     ) -> None:
         """`above`: the helpers that the fork is in, whose branch this is."""
+        self.forks = forks
         self.frames = frames
         self.scope = scope
         self.refusals = refusals
@@ -135,7 +138,7 @@ class Lowering:
         return inner.finish(entry, scope, params, captures)
 
     def _inner(self, scope: str, context: Context) -> "Lowering":
-        return Lowering(self.frames, scope, self.refusals, context.helpers)
+        return Lowering(self.frames, scope, self.refusals, self.forks, context.helpers)
 
     @staticmethod
     def _inside(inner: "Lowering", context: Context) -> Context:

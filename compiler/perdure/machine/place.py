@@ -50,7 +50,8 @@ def _scope(scope: Scope, names: Names, captured: frozenset[str]) -> Scope:
 def _branches(node: Node, names: Names, slots: Slots) -> Node:
     if not isinstance(node, ir.ForkNode) or not node.branches:
         return node
-    captured = slots.bound[node.pc]
+    # Of a recursive fork, other places come to its branches too.
+    captured = frozenset[str]() if node.forked else slots.bound[node.pc]
     branches = tuple(
         _scope(branch, names, captured & frozenset(branch.captures)) for branch in node.branches
     )

@@ -29,6 +29,8 @@ def _scope(scope: Scope, indent: str) -> Iterator[str]:
         shown = "" if live is None else f"  {{{', '.join(sorted(live))}}}"
         yield f"{indent}{node.pc}: {_node(node)}{shown}"
         if isinstance(node, ir.ForkNode):
+            for again in node.again:
+                yield f"{indent}  again {again.id}({'; '.join(again.captures)})"
             for branch in node.branches:
                 signature = f"({', '.join(branch.params)}; {', '.join(branch.captures)})"
                 yield f"{indent}  scope {branch.id}{signature}"

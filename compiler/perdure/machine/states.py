@@ -250,7 +250,17 @@ class States:
             )
         if isinstance(node, ir.ForkNode):
             branches = node.branches
-            return ir.Spawn(name, node.pc, node.fork, branches, following, error, node.span)
+            return ir.Spawn(
+                name,
+                node.pc,
+                node.fork,
+                branches,
+                following,
+                error,
+                node.span,
+                node.again,
+                node.forked,
+            )
         if node.op.kind is OpKind.SLEEP:
             return ir.Sleep(name, node.pc, node.op, following, error, node.span)
         return ir.Child(name, node.pc, node.op, following, error, node.span)

@@ -142,6 +142,8 @@ def _moves_frames(block: ir.Block, *, last: bool = False) -> bool:
                 return True
             case ir.Enter(saves=ir.Saved()):
                 return not last
+            case ir.Enter(callee=callee) if callee is block.frame:
+                return True  # a branch calls the helper that it stands in
             case _:
                 pass
     return False

@@ -6,6 +6,7 @@ __all__ = [
     "CHUNK",
     "HAND_OVER",
     "LOST",
+    "LOST_BRANCH",
     "WON",
     "ended",
     "entered",
@@ -25,6 +26,9 @@ CHUNK = "perdure.Chunk"
 """The branches of a chunk of a wide gather have ended, and this execution with them."""
 CANCELLED = "perdure.Cancelled"
 """The run was cancelled while it waited; the cause carries the CancelledError."""
+
+LOST_BRANCH = "LimitExceeded"
+"""The run ended because Step Functions ended the execution of one of its branches."""
 
 LOST = (
     "States.Timeout",

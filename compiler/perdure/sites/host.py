@@ -39,6 +39,8 @@ class Host:
     """Branches that wait, and that one fork may have: of an inline Map, where nobody says more."""
     wide: bool = False
     """Whether the target takes a wide gather apart."""
+    forks: bool = False
+    """Whether the sites start the executions of branches (`perdure.sites.forked`)."""
     settle: Callable[[], None] = lambda: None
     """Lets everything else go first that happens at this instant: only a virtual clock has such."""
 

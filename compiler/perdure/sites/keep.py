@@ -22,7 +22,7 @@ IN_PLACE = ("raised", "decisions", "again", "operands", "error", "end")
 PARTLY: Final[Mapping[str, tuple[str, ...]]] = {
     "again": ("until", "seconds"),
     "error": ("@", "type", "mro"),
-    "operands": ("until", "seconds", "record", "timeout", "branches", "limit", "wide"),
+    "operands": ("until", "seconds", "record", "timeout", "branches", "limit", "wide", "forked"),
 }
 """Of those, what it reads of them."""
 

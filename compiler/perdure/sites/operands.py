@@ -285,10 +285,11 @@ class Prepare:
         most = operands.get("limit")
         ready: dict[str, Json] = {"branches": starts, "path": path}
         waits_limited = isinstance(most, int) and waits(branches.get("*"))
-        if self._wide and items is not None and node.fork == "all" and not decides:
+        plain = node.fork == "all" and not decides and not node.forked
+        if self._wide and items is not None and plain:
             ready["wide"] = not waits_limited
         if items is not None and not ready.get("wide"):
-            self._all_start(branches["*"], len(starts), most)
+            self._all_start(node, branches["*"], len(starts), most)
         if "limit" in operands:
             ready["limit"] = most if isinstance(most, int) else 0  # 0: as many as can be
         if operands.get("return_exceptions"):
@@ -310,11 +311,13 @@ class Prepare:
                 self._state(scope, f"{path}[{index}]", slots, begun, OUTCOMES_BYTES // 40)
             )
         if "*" in branches:
-            self._all_start(branches["*"], len(starts), None)
+            self._all_start(node, branches["*"], len(starts), None)
         return {"branches": starts, "path": path}
 
-    def _all_start(self, branch: Scope, count: int, most: object) -> None:
+    def _all_start(self, node: Operation, branch: Scope, count: int, most: object) -> None:
         """Branches that wait must all be under way at once; only those of steps may queue."""
+        if node.forked:
+            return
         at_once = min(count, most) if isinstance(most, int) else count
         if waits(branch) and at_once > self._waiting_branches:
             self.passed = (

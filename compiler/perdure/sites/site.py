@@ -18,12 +18,12 @@ from perdure.runtime.frames import make_room
 from perdure.runtime.scope import current
 from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
-from perdure.sites import children, handover, messages, site_waits, wide
+from perdure.sites import children, forked, handover, messages, site_forks, site_waits, wide
 from perdure.sites.addressed import CancelOther, Message, Send, Start
 from perdure.sites.host import Host
 from perdure.sites.operands import StepCall
 from perdure.sites.operations import Again, attempt_step, perform_message, trace_line
-from perdure.sites.state import text
+from perdure.sites.state import fields, text
 from perdure.sites.visit import Visit
 
 __all__ = ["invoke"]
@@ -56,6 +56,11 @@ def _answer(visit: Visit, event: Mapping[str, Json]) -> Json:
     if "wide" in event:
         wide.begin_chunks(visit, text(event["token"]))
         return None
+    if "fork" in event:
+        forked.begin(visit, text(event["token"]))
+        return None
+    if "over" in event:
+        return _lost_branch(visit)
     if "wait" in event:
         site_waits.register_wait(visit, text(event["wait"]), text(event["token"]))
         return None
@@ -76,6 +81,12 @@ def _answer(visit: Visit, event: Mapping[str, Json]) -> Json:
         return _perform(visit, text(event["run"]))
     route = event.get("route")
     return _route(visit, None if route is None else text(route))
+
+
+def _lost_branch(visit: Visit) -> Json:
+    """A branch that is an execution of its own ended with an error that no site of it saw."""
+    error = fields(fields(fields(visit.event["next"])["end"]).get("error", {}))
+    return {"next": site_forks.branch_end(visit, "error", dict(error)) if error else {"end": {}}}
 
 
 def _perform(visit: Visit, pc: str) -> Json:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from perdure.codec import Json
-from perdure.sites import children, deadlines_of, joins, wide
+from perdure.sites import children, deadlines_of, forked, joins, wide
 from perdure.sites.keep import CAUSE_CHARACTERS, keep, size_of, unkept
 from perdure.sites.state import fields, text
 
@@ -23,6 +23,8 @@ __all__ = ["branch_end", "joined"]
 def joined(visit: "Visit", along: Mapping[str, Json]) -> object:
     """The value of the fork before; its error is raised."""
     operands, kind = visit.state.operands or {}, text(along["kind"])
+    if "forked" in along:
+        along = {**along, **forked.outcome(visit)}
     if "won" in along:
         return _won(visit, along, operands, kind)
     store = visit.host.store
@@ -94,7 +96,7 @@ def branch_end(visit: "Visit", kind: str, data: Json) -> dict[str, Json]:
     won = None if branch is None else _decision(visit, branch, kind, data)
     if won is not None:
         end["won"] = json.dumps({**won, **more})
-    return end
+    return end if visit.state.fork is None else forked.branch_over(visit, end)
 
 
 def _decision(

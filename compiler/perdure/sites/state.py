@@ -17,6 +17,7 @@
                with "usage" what its attempts have spent
     events     an estimate of the history's length, and the generation: see `handover`
     share      of a branch: the bytes that its end may have
+    fork       of a branch that is an execution of its own: {"path", "index"}, see `forked`
     kept       instead of all that only sites read: the digest of a blob in the run store
 
 The input of a run is {"run", "input"}; the input of a branch is a whole state, made by the site
@@ -69,6 +70,8 @@ class State:
     """Of a branch: bytes that its end may have; what is larger goes by reference."""
     branch: Mapping[str, Json] | None = None
     """Of a branch whose end may end its fork: its name and index, and what decides."""
+    fork: Mapping[str, Json] | None = None
+    """Of a branch that is an execution of its own: the path of its fork, its index."""
 
     @classmethod
     def read(cls, data: Mapping[str, Json]) -> Self:
@@ -97,6 +100,7 @@ class State:
             chunk=_optional(data.get("chunk")),
             share=_integer(data.get("share", 0)),
             branch=_optional(data.get("branch")),
+            fork=_optional(data.get("fork")),
         )
 
     def write(self, **more: Json) -> dict[str, Json]:
@@ -118,6 +122,7 @@ class State:
             **({"generation": self.generation} if self.generation > 1 else {}),
             **({"share": self.share} if self.share else {}),
             **({} if self.branch is None else {"branch": dict(self.branch)}),
+            **({} if self.fork is None else {"fork": dict(self.fork)}),
             **more,
         }
 

@@ -168,6 +168,8 @@ class Operation(NamedTuple):
     branches: tuple[str, ...] = ()
     fork: str = ""
     """The kind of a fork: all, race, quorum, group."""
+    forked: bool = False
+    """Its branches are executions of their own."""
 
 
 @final

@@ -32,6 +32,7 @@ from perdure.sites import (
     Stop,
     children,
     deadlines_of,
+    forked,
     messages,
     site_forks,
     site_waits,
@@ -444,7 +445,8 @@ class Visit:
             line = site_waits.sleep_line(fields(data["record"]), None, time=until)
             rest(self.host.store, self.state.run, self.state.generation, until, line)
         if isinstance(data, dict) and "branches" in data:
-            data = wide.prepared(self, pc, data)
+            is_forked = self.host.forks and self.node(pc).forked
+            data = forked.prepared(self, data) if is_forked else wide.prepared(self, pc, data)
         starts = _list(data.get("branches")) if isinstance(data, dict) else []
         if isinstance(data, dict) and size_of([*starts]) > PART_BYTES:
             return {**data, "branches": [self._kept(fields(start)) for start in starts]}
