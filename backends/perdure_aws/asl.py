@@ -43,9 +43,10 @@ from perdure.sites.error_names import AGAIN, LOST, WON, ended, raised
 from perdure.source import Span
 from perdure_aws import asl_waits as waits
 from perdure_aws import expressions as jsonata
-from perdure_aws.asl_ends import TOGETHER, End, Ending, concurrency, ending_of, lost_end
-from perdure_aws.asl_forked import Forked, fork, forked_catchers, forked_scopes, lost_branch
+from perdure_aws.asl_ends import TOGETHER, End, Ending, lost_end
+from perdure_aws.asl_forked import Forked, forked_catchers, forked_scopes, lost_branch
 from perdure_aws.asl_handover import HandOver
+from perdure_aws.asl_spawn import spawn
 from perdure_aws.asl_waits import INVOKE, LOST_ATTEMPTS, ROUTE_SECONDS
 from perdure_aws.asl_wide import Wide
 from perdure_aws.expressions import INPUT, RESULT, expression
@@ -168,7 +169,7 @@ class ScopeStates:
             case Await():
                 waits.wait(self, state)
             case Spawn():
-                self.put(state, self._spawn(state))
+                self.put(state, spawn(self, state))
             case Child():
                 waits.child(self, state)
             case Done():
@@ -347,61 +348,6 @@ class ScopeStates:
         if not rules and last is not None:
             return {"Type": "Pass", "Next": last}
         return {"Type": "Choice", "Choices": rules, **({"Default": last} if last else {})}
-
-    def _spawn(self, state: Spawn) -> dict[str, Json]:
-        if state.forked:
-            return fork(self, state)
-        machine = self.whole
-        is_empty = state.fork.over is None and not state.branches
-        onward: dict[str, Json] = {
-            "Output": jsonata.along(
-                state.next.at,
-                state.next.bind,
-                "outcomes",
-                "[]" if is_empty else RESULT,
-                origin=state.pc,
-                kind=str(state.fork.kind),
-            ),
-            "Next": self.name(state.next.to),
-        }
-        if is_empty:  # a Parallel has at least one branch
-            return {"Type": "Pass", **onward}
-        ending = ending_of(state.fork)
-        guarded = self.is_guarded(state.on_error)
-        if ending.wins is not None:
-            won = "$parse($states.errorOutput.Cause)"
-            onward["Catch"] = [
-                {
-                    "ErrorEquals": [WON],
-                    "Output": jsonata.along(
-                        state.next.at,
-                        state.next.bind,
-                        "won",
-                        won,
-                        origin=state.pc,
-                        kind=str(state.fork.kind),
-                    ),
-                    "Next": self.name(state.next.to),
-                }
-            ]
-        branches = expression(f"{INPUT}.operands.branches")
-        if state.fork.over is None:
-            graphs: list[Json] = [
-                machine.graph(scope, number, ending, guarded=guarded)
-                for number, scope in enumerate(state.branches)
-            ]
-            return {"Type": "Parallel", "Arguments": branches, "Branches": graphs, **onward}
-        limit = concurrency(state.fork.limit)
-        return {
-            "Type": "Map",
-            "Items": branches,
-            **limit,
-            "ItemProcessor": {
-                "ProcessorConfig": {"Mode": "INLINE"},
-                **machine.graph(state.branches[0], None, ending, guarded=guarded),
-            },
-            **onward,
-        }
 
     # --- ends -----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ fails without a handler ends the execution in the state it happened in.
 from collections.abc import Iterator, Sequence
 from typing import Final, assert_never, final
 
-from perdure.explain.counting import times
+from perdure.explain.counting import plus, times
 from perdure.explain.graph import Inside, Kind, Left
 from perdure.explain.model import Counts, FlowExplained, Price, Unit
 from perdure.explain.notes import Said
@@ -80,12 +80,16 @@ class AwsExplainer:
                 return PLAIN if is_plain_sleep(inside, state) else TOKEN
             case Await() | Child():
                 return TOKEN
+            case Spawn() if state.forked:
+                return TOKEN
             case Spawn() if state.fork.over is None and not state.branches:
                 return PLAIN
             case Spawn():
                 return {"transitions": 1, "events": 3}
             case Done():
                 return _end(_ending(inside).done)
+            case Failed() if inside.is_forked:
+                return plus(TASK, EXITED)
             case Failed():
                 return FAIL if inside.is_root else _end(_ending(inside).failed)
             case _:
@@ -119,7 +123,11 @@ class AwsExplainer:
         return {"transitions": 2, "events": task + (2 if native else 6), "requests": requests}
 
     def each(self, inside: Inside, state: Spawn) -> Counts:
-        """Iterations of a Map have two events of their own."""
+        """Iterations of a Map have two events of their own; executions begin with the flow's first
+        state, which finds out where they go on.
+        """
+        if state.forked:
+            return plus(RUN, TASK, EXITED)
         return {"events": 2} if state.fork.over is not None else {}
 
     # --- what is said -----------------------------------------------------------------------------
@@ -149,6 +157,9 @@ class AwsExplainer:
                 return Said(f"Task `{state.name}`", _waits(state))
             case Child():
                 return Said(f"Task `{state.name}`", f"{_TOKEN}; the child is a run of its own")
+            case Spawn() if state.forked:
+                why = f"{_TOKEN}; branches come to this fork again: they are executions"
+                return Said(f"Task `{state.name}`", why)
             case Spawn():
                 return Said(f"{_fork(state)} `{state.name}`", "branches are the engine's")
             case Done() | Failed():
@@ -197,7 +208,9 @@ def _looked_through(inside: Inside, state: Choose, name: str, to: State) -> Coun
 
 
 def _ending(inside: Inside) -> Ending:
-    return TOGETHER if inside.spawn is None else ending_of(inside.spawn.fork)
+    if inside.spawn is None or inside.is_forked:
+        return TOGETHER
+    return ending_of(inside.spawn.fork)
 
 
 def _end(way: End) -> Counts:

@@ -23,6 +23,7 @@ from tests.differential.flows import (
     mixed,
     rebuilt,
     recursion,
+    recursive_forks,
     stars,
     values,
 )
@@ -43,6 +44,7 @@ PROGRAMS = (
     *carried.PROGRAMS,
     *mixed.PROGRAMS,
     *recursion.PROGRAMS,
+    *recursive_forks.PROGRAMS,
     *class_managers.PROGRAMS,
     *dispatch.PROGRAMS,
     *kept_forks.PROGRAMS,

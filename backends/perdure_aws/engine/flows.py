@@ -128,6 +128,8 @@ class Test:
         )
         self.forks: dict[str, dict[str, Json]] = {}
         """What the input of an execution says that is one of a branch, by its name."""
+        self.branches: list[Execution] = []
+        """The executions of branches that have ended."""
         self.simulation.when_ended(self._ended)
         for number, event in enumerate(request.events):
             self._at(event.after, partial(self._deliver, event, number))
@@ -193,6 +195,8 @@ class Test:
     def _ended(self, execution: Execution) -> None:
         """What EventBridge would tell the handler, and the handler does."""
         run = self.run.runs[execution.name]
+        if execution.name in self.forks:
+            self.branches.append(execution)
         given: Json = json.dumps({"run": {"id": run}, **self.forks.get(execution.name, {})})
         host = self.host(next(iter(self.loaded.tables)), _Outside(self.simulation))
         record_end(
@@ -242,8 +246,8 @@ class Test:
             Trace(entries, end, frozenset(self.run.ended)),
             result=value,
             error=error,
-            transitions=execution.transitions,
-            history=execution.history,
+            transitions=sum(one.transitions for one in (execution, *self.branches)),
+            history=(execution.history + tuple(e for one in self.branches for e in one.history)),
             logs=tuple(self.run.logs),
         )
 

@@ -240,6 +240,8 @@ class MotoSimulation:
                 self._scheduler.now = max(self._scheduler.now, self._oldest()[0])
                 self._time_out(self._oldest()[1])
             self._scheduler.drive(lambda: self.core.under_way == 0)
+            if len(self.core.executions) > 1:  # those that have nothing left but their end
+                self._scheduler.drive(lambda: False, limit=self._scheduler.now)
             if until_idle:
                 self._scheduler.drive(lambda: False)
         finally:

@@ -41,6 +41,11 @@ class Inside(NamedTuple):
     outer: "Inside | None" = None
 
     @property
+    def is_forked(self) -> bool:
+        """Whether it is a branch that can only be an execution of its own."""
+        return self.spawn is not None and self.spawn.forked
+
+    @property
     def is_root(self) -> bool:
         """Whether this is the flow's body."""
         return self.spawn is None
@@ -114,6 +119,7 @@ def _stop(inside: Inside, state: State, meter: Meter) -> Stop:
         tuple(_ways(inside, state, meter)),
         branches,
         recorded,
+        tuple(one.id for one in state.again) if isinstance(state, Spawn) else (),
     )
 
 

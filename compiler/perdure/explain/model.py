@@ -93,6 +93,8 @@ class Stop(NamedTuple):
     branches: "tuple[Graph, ...]" = ()
     recorded: bool = True
     """Whether a trace has an entry of its operation."""
+    elsewhere: tuple[str, ...] = ()
+    """Of a recursive fork: the scopes of its branches, whose graphs stand at another stop."""
 
 
 @final

@@ -47,8 +47,16 @@ def predict(graph: Graph, run: Counts, trace: Trace, unit: str) -> frozenset[int
     entries: _Entries = [(one.path, one.attempts, one.outcome) for one in trace.entries]
     failed = None if not whole else trace.end.status == "failed"
     taken = _taken(entries, trace.ended or frozenset(), "", whole, failed)
-    walked = _Walk(graph, taken, unit).walks()
+    walked = _Walk(graph, taken, unit, dict(_scopes(graph))).walks()
     return frozenset(count + run.get(unit, 0) for _, count in walked)
+
+
+def _scopes(graph: Graph) -> Iterator[tuple[str, Graph]]:
+    """Every graph by its scope."""
+    yield graph.scope, graph
+    for stop in graph.stops.values():
+        for branch in stop.branches:
+            yield from _scopes(branch)
 
 
 type _Entries = list[tuple[str, int, object]]
@@ -107,8 +115,10 @@ type _Found = frozenset[tuple[int, int]]
 class _Walk:
     """All walks of one scope."""
 
-    def __init__(self, graph: Graph, taken: _Taken, unit: str) -> None:
+    def __init__(self, graph: Graph, taken: _Taken, unit: str, scopes: Mapping[str, Graph]) -> None:
+        """`scopes`: the graphs of all scopes, for forks whose branches stand elsewhere."""
         self._graph = graph
+        self._scopes = scopes
         self._taken = taken
         self._unit = unit
         self._known: dict[tuple[str, int], _Found] = {}
@@ -180,11 +190,12 @@ class _Walk:
     def _branches(self, stop: Stop, item: _Item) -> _Found:
         """What the branches of a fork may have counted together."""
         sums: _Found = frozenset({(0, 0)})
-        by_name = {graph.scope.rpartition("[")[2][:-1]: graph for graph in stop.branches}
+        graphs = stop.branches or tuple(self._scopes[id] for id in stop.elsewhere)
+        by_name = {graph.scope.rpartition("[")[2][:-1]: graph for graph in graphs}
         each = stop.each.get(self._unit, 0)
         for name, taken in item.branches.items():
-            graph = by_name.get(name) or by_name.get("*") or stop.branches[0]
-            found = _Walk(graph, taken, self._unit).walks()
+            graph = by_name.get(name) or by_name.get("*") or graphs[0]
+            found = _Walk(graph, taken, self._unit, self._scopes).walks()
             sums = _usual(
                 (odd + more, before + each + one) for odd, before in sums for more, one in found
             )

@@ -154,6 +154,14 @@ class Restore(NamedTuple):
 
 
 @final
+class Again(NamedTuple):
+    """A branch whose scope stands at another place of the machine: its fork is recursive."""
+
+    id: str
+    captures: tuple[Slot, ...]
+
+
+@final
 class Enter(NamedTuple):
     """The arguments of a helper's call become its parameters; its other locals are unbound."""
 

@@ -23,7 +23,7 @@ class ForkBranches:
     apart.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         low: "Lowering",
         context: Context,

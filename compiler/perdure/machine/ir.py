@@ -34,6 +34,7 @@ from typing import Final, NamedTuple, Never, final
 from perdure.ir import Facts, Fork, Op, Parameter, Ref, Slot, StepInfo
 from perdure.machine.code import (
     Advance,
+    Again,
     Bind,
     Choice,
     Code,
@@ -181,14 +182,6 @@ class Operation(NamedTuple):
     """What is called is a child flow (also where a table's members are)."""
     timed: bool = False
     """A deadline may be around it."""
-
-
-@final
-class Again(NamedTuple):
-    """A branch whose scope stands at another place of the machine: its fork is recursive."""
-
-    id: str
-    captures: tuple[Slot, ...]
 
 
 @final

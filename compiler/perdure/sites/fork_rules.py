@@ -1,12 +1,13 @@
 """What a fork needs of its branches, and they of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perdure.codec import Json
+from perdure.codec.narrow import is_list, is_tuple
 from perdure.sites.table import Operation, Scope
 
-__all__ = ["decides_of", "waits"]
+__all__ = ["decides_of", "list_of", "rows_of", "waits"]
 
 
 def waits(branch: Scope | None) -> bool:
@@ -34,3 +35,30 @@ def decides_of(node: Operation, operands: Mapping[str, object], count: int) -> d
             raise ValueError("fail_fast and return_exceptions exclude each other")
         return {"fast": True}
     return {"fast": False} if "fail_fast" in operands else {}
+
+
+def rows_of(
+    scope: Scope, items: Sequence[object], *, named: bool
+) -> list[tuple[Scope, str, Sequence[object]]]:
+    """The branches of a map, with what each begins with; those of a race go by their keys."""
+    rows = [_row(scope, item) for item in items]
+    return [(scope, _key(row[0]) if named else str(number), row) for number, row in enumerate(rows)]
+
+
+def _key(name: object) -> str:
+    """The name of a branch of a computed race."""
+    if not isinstance(name, str):
+        raise TypeError("keywords must be strings")
+    return name
+
+
+def _row(scope: Scope, item: object) -> Sequence[object]:
+    if len(scope.params) == 1:
+        return (item,)
+    return tuple(list_of(item)) if scope.params else ()
+
+
+def list_of(value: object) -> Sequence[object]:
+    """What a fork maps over."""
+    assert is_list(value) or is_tuple(value), f"a fork maps over a list, not {value!r}"
+    return value

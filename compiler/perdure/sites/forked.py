@@ -22,7 +22,7 @@ from perdure.codec import Json
 from perdure.sites.error_names import LOST_BRANCH
 from perdure.sites.executions import execution_name, generation_name
 from perdure.sites.failures import failure
-from perdure.sites.keep import keep, size_of, small, unkept
+from perdure.sites.keep import keep, small, unkept
 from perdure.sites.state import fields, text
 from perdure.store.protocol import FORMAT, Doorbell, Key, ResultWaiter
 from perdure.store.records import partition_of, result_waiter_key
@@ -50,7 +50,8 @@ def prepared(visit: "Visit", operands: dict[str, Json]) -> dict[str, Json]:
         {**fields(start), "share": END_BYTES, "fork": {"path": path, "index": index}}
         for index, start in enumerate(starts)
     ]
-    forked = {"starts": keep(visit.host.store, {"starts": given}), "count": len(given)}
+    starts_kept = keep(visit.host.store, {"starts": given})
+    forked: dict[str, Json] = {"starts": starts_kept, "count": len(given)}
     return {**{n: v for n, v in operands.items() if n != "branches"}, "forked": forked}
 
 
@@ -114,7 +115,7 @@ def _name_of(start: Mapping[str, Json]) -> str:
 def branch_over(visit: "Visit", end: dict[str, Json]) -> dict[str, Json]:
     """A branch has ended: note how, decide the fork if that decides it."""
     host, run, state = visit.host, visit.state.run, visit.state
-    fork = fields(state.fork or {})
+    fork: Mapping[str, Json] = state.fork or {}
     path, index = text(fork["path"]), _number(fork["index"])
     said: Body = {"format": FORMAT, "end": end["end"], "won": end.get("won")}
     won = said["won"]
@@ -134,7 +135,7 @@ def branch_over(visit: "Visit", end: dict[str, Json]) -> dict[str, Json]:
         return {"end": {}}
     if before["decided"] is None and quorum is not None:
         _keep_ends(host.store, run, path, after)
-    _stop(host, flow, run, path, after, index)
+    _stop(host, run, path, after, index)
     _ring(host, run, path)
     return {"end": {}}
 
@@ -146,12 +147,14 @@ def _noted(body: Body, index: int, now: float) -> Body:
     return {**body, "ended": {**ended, str(index): now}}
 
 
-def _stop(host: "Host", flow: str, run: str, path: str, body: Body, own: int) -> None:
+def _stop(host: "Host", run: str, path: str, body: Body, own: int) -> None:
     """What is under way has lost."""
     for other in range(_number(body["next"])):
         if other != own and str(other) not in fields(body["ended"]):
             name = branch_name_of(run, path, other)
-            host.executions.stop(flow, generation_name(name, _generation(body, other)))
+            host.executions.stop(
+                str(host.table.ref), generation_name(name, _generation(body, other))
+            )
 
 
 def _ring(host: "Host", run: str, path: str) -> None:
@@ -221,7 +224,7 @@ def outcome(visit: "Visit") -> dict[str, Json]:
     if "won" in decided:
         return {"won": decided["won"]}
     ends = (_end_of(store, run, path, index)["end"] for index in range(_number(body["count"])))
-    return {"outcomes": [unkept_end for unkept_end in ends]}
+    return {"outcomes": list(ends)}
 
 
 def is_over(store: "RunStore", run: str, given: Mapping[str, Json]) -> bool:

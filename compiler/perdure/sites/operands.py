@@ -14,7 +14,6 @@ from typing import TypeGuard, final
 
 from perdure.codec import Json, UncodableError, encode, encode_slots
 from perdure.codec.descriptors import to_json
-from perdure.codec.narrow import is_list, is_tuple
 from perdure.durations import due, seconds_of
 from perdure.errors import LimitExceeded
 from perdure.language import Flow as UserFlow
@@ -37,7 +36,7 @@ from perdure.sites import (
     group_of,
 )
 from perdure.sites.addressed import Send, start, to_other, to_own
-from perdure.sites.fork_rules import decides_of, waits
+from perdure.sites.fork_rules import decides_of, list_of, rows_of, waits
 from perdure.sites.operation_values import flow_of, operands_of, site_of, step_of
 from perdure.sites.state import State, fields, text
 from perdure.sites.waits import NEVER, Contestant, earlier, first_due, limit
@@ -55,6 +54,8 @@ __all__ = [
 
 OUTCOMES_BYTES = 70_000
 """Of the ends of a fork's branches together; larger ones go by reference."""
+PATH_BYTES = 800
+"""Of a fork's path: a sort key has 1,024 bytes, with what stands around it and below."""
 EXECUTION_SECONDS = 31_536_000
 """The life of an execution (step-functions/latest/dg/service-quotas.html)."""
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -266,10 +267,10 @@ class Prepare:
         rows: list[tuple[Scope, str, Sequence[object]]] = (
             [(scope, name, ()) for name, scope in branches.items()]
             if items is None
-            else _rows(branches["*"], _list(items), named=node.fork == "race")
+            else rows_of(branches["*"], list_of(items), named=node.fork == "race")
         )
         decides = decides_of(node, operands, len(rows))
-        path = self._counts.enter(node.label)
+        path = self._fork_path(node)
         if node.fork == "quorum":
             decides["fork"] = path
         starts: list[Json] = [
@@ -298,9 +299,21 @@ class Prepare:
             ready["quorum"] = decides["k"]
         return ready
 
+    def _fork_path(self, node: Operation) -> str:
+        """A recursive fork makes longer ones at each turn; they are in keys of the run store."""
+        path = self._counts.enter(node.label)
+        size = len(path.encode())
+        if node.forked and size > PATH_BYTES:
+            self.passed = (
+                f"path_bytes: a path of {size} bytes after as many forks in one another, and the"
+                f" run store takes {PATH_BYTES}"
+            )
+            raise LimitExceeded(self.passed)
+        return path
+
     def _group(self, node: Operation, branches: Mapping[str, Scope], group: Group) -> Json:
         """The tasks of a group: a branch of its own for each, or all in one."""
-        path = self._counts.enter(node.label)
+        path = self._fork_path(node)
         decides: dict[str, Json] = {"fork": path, "keep": group.keep}
         starts: list[Json] = []
         for index, row in group.begin():
@@ -359,21 +372,6 @@ class Prepare:
         if decides:
             state.branch = decides
         return state.write(fresh=True)
-
-
-def _rows(
-    scope: Scope, items: Sequence[object], *, named: bool
-) -> list[tuple[Scope, str, Sequence[object]]]:
-    """The branches of a map, with what each begins with; those of a race go by their keys."""
-    rows = [_row(scope, item) for item in items]
-    return [(scope, _key(row[0]) if named else str(number), row) for number, row in enumerate(rows)]
-
-
-def _key(name: object) -> str:
-    """The name of a branch of a computed race."""
-    if not isinstance(name, str):
-        raise TypeError("keywords must be strings")
-    return name
 
 
 def wait_of(operands: Mapping[str, Json]) -> Wait:
@@ -444,12 +442,6 @@ def _is_wait(operands: Mapping[str, object]) -> bool:
     return bool(inner) and all(isinstance(one, Mapping) for one in inner)
 
 
-def _row(scope: Scope, item: object) -> Sequence[object]:
-    if len(scope.params) == 1:
-        return (item,)
-    return tuple(_list(item)) if scope.params else ()
-
-
 def by_name(value: object) -> Mapping[str, object]:
     """Operands as emitted code gives them: by the name of the parameter, or of the contestant."""
     assert _is_object(value), f"operands are a dict, not {value!r}"
@@ -460,11 +452,6 @@ def _step(callee: object) -> Step[..., object]:
     if not _is_step(callee):
         raise TypeError(f"{callee!r} is no step")
     return callee
-
-
-def _list(value: object) -> Sequence[object]:
-    assert is_list(value) or is_tuple(value), f"a fork maps over a list, not {value!r}"
-    return value
 
 
 def _json_list(value: Json) -> Sequence[Json]:

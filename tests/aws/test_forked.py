@@ -1,0 +1,75 @@
+"""Branches that are executions of their own, on Step Functions."""
+
+from pathlib import Path
+from textwrap import dedent
+
+from perdure.testing import run
+from perdure.testing.request import Request
+from perdure.testing.scripts import Scripts
+from tests.proof.cuts import swept
+
+TREE = """
+from perdure import flow, gather, step
+
+@step
+async def note(path: str) -> str: ...
+
+async def walk(path: str, n: int) -> list[object]:
+    return [await note(path), *await gather(*(walk(f"{path}.{c}", c) for c in range(n)))]
+
+@flow
+async def main(n: int) -> list[object]:
+    return await walk("r", n)
+"""
+
+DEEP = """
+from perdure import flow, gather, step
+
+@step
+async def note(n: int) -> int: ...
+
+async def down(n: int) -> list[object]:
+    return await gather(down(n - 1), note(n)) if n else await gather()
+
+@flow
+async def main(n: int) -> list[object]:
+    return await down(n)
+"""
+
+
+def _written(folder: Path, text: str) -> Path:
+    (folder / "pyproject.toml").write_text("[tool.perdure]\n", encoding="utf-8")
+    file = folder / "forked.py"
+    file.write_text(dedent(text), encoding="utf-8")
+    return file
+
+
+def test_branches_of_a_recursive_fork_cut_at_every_site_run_once(tmp_path: Path) -> None:
+    file = _written(tmp_path, TREE)
+
+    def request() -> Request:
+        return Request(file, "main", {"n": 2}, Scripts({"note": lambda path: path}, "refuse"))
+
+    found = swept(file, "main", request)
+    assert not found.wrong, "\n".join(found.wrong)
+    assert found.cuts > found.invocations
+    assert found.repeated > 0
+
+
+def test_states_of_a_recursive_branch_stand_once_and_executions_are_counted(
+    tmp_path: Path,
+) -> None:
+    file = _written(tmp_path, TREE)
+    got = run(f"{file}:main", {"n": 2}, target="aws", steps={"note": lambda path: path})
+    assert got.result == ["r", ["r.0"], ["r.1", ["r.1.0"]]]
+    # Three states of the flow; four for each branch, with the one its execution begins with.
+    assert got.transitions == 3 + 3 * 4
+
+
+def test_a_recursion_deeper_than_keys_of_the_store_ends_by_the_limits_name(
+    tmp_path: Path,
+) -> None:
+    file = _written(tmp_path, DEEP)
+    got = run(f"{file}:main", {"n": 100}, target="aws", steps={"note": lambda n: n})
+    assert got.error is not None
+    assert "path_bytes" in str(got.error)
