@@ -1,3 +1,5 @@
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+# (a script is a lambda of the arguments of its step, which no checker can know)
 """Branches that are executions of their own, on Step Functions."""
 
 from pathlib import Path
