@@ -1,8 +1,9 @@
 """The door function: deliveries, approval links and schedules, as Lambda is told of them.
 
-An HTTP API hands requests over (payload format 2.0), EventBridge Scheduler the number of a schedule
-and the moment that was due. `PERDURE_LIVE` is the alias under which the flow's runs start; what
-else configures it, `perdure_aws.handler` says. The rest is `perdure.webhooks`, as everywhere.
+An HTTP API hands requests over (payload format 2.0), EventBridge Scheduler a schedule and the
+moment that was due. `PERDURE_RELEASE` is the alias under which runs of the door's own release
+start, so that what a delivery was read as is what the machine takes; what else configures it,
+`perdure_aws.handler` says. The rest is `perdure.webhooks`, as everywhere.
 """
 
 import base64
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Final, final
 import boto3
 
 from perdure.codec import Json
-from perdure.errors import LimitExceeded, RunConflict
+from perdure.errors import LimitExceeded
 from perdure.sites.bodies import flow_named
 from perdure.sites.doors import DoorRuns, Payloads, start_due
 from perdure.sites.executions import execution_name
@@ -60,17 +61,19 @@ def _answered(event: Mapping[str, Json]) -> Json:
 
 
 def _on_time(event: Mapping[str, Json]) -> Json:
-    """A schedule is due. What is told twice starts one run; what fails is told again by Lambda."""
-    number = event["schedule"]
-    assert isinstance(number, int), "schedules are counted"
-    flow = flow_named(text(_about()["flow"]))
-    try:
-        run, new = start_due(flow, number, text(event["time"]), _runs())
-    except RunConflict as conflict:
-        print(f"the schedule of {flow.name} starts nothing: {conflict}")
-        return None
-    print(f"run {run} {'is started' if new else 'was started before'} by its schedule")
-    return run
+    """A schedule is due. What is told twice starts one run; what fails is told again by Lambda.
+
+    A schedule of another release is none of ours: it starts nothing.
+    """
+    schedule, flow = fields(event["schedule"]), flow_named(text(_about()["flow"]))
+    named = (text(schedule["expression"]), text(schedule["tz"]))
+    started: list[Json] = []
+    for run, outcome in start_due(flow, named, text(event["time"]), _runs()):
+        print(f"run {run} {outcome}")
+        started.append(run)
+    if not started:
+        print(f"{flow.name} of this release has no schedule {named[0]!r} in {named[1]}")
+    return started
 
 
 def _delivery(event: Mapping[str, Json]) -> Delivery:
@@ -112,14 +115,14 @@ def _runs() -> DoorRuns:
     about = _about()
     declared: list[tuple[str | None, str, str]] = json.loads(json.dumps(about["events"]))
     client = boto3.client("stepfunctions")  # pyright: ignore[reportUnknownMemberType]  (others)
-    begins = Live(client, os.environ["PERDURE_LIVE"])
+    begins = Release(client, os.environ["PERDURE_RELEASE"])
     payloads = Payloads(text(about["source"]), declared)
     return DoorRuns(run_store(), begins, TaskTokens(), payloads)
 
 
 @final
-class Live:
-    """`perdure.sites.doors.Begins`: executions of the flow's machine, through its alias."""
+class Release:
+    """`perdure.sites.doors.Begins`: executions of the flow's machine, on the door's release."""
 
     def __init__(self, client: "SFNClient", alias: str) -> None:
         self._client = client

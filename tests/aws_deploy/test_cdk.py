@@ -76,6 +76,8 @@ def given(compiled: Any, synthesised: Any) -> dict[str, Any]:
         "Weight": "100",
         "StableWeight": "0",
         "StableVersion": "none",
+        "StableDoor": "none",
+        "StableDoorShare": "0",
     }
     return {name: value for name, value in known.items() if name in compiled["Parameters"]}
 

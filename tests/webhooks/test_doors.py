@@ -2,7 +2,9 @@
 
 import io
 import logging
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from itertools import count
 
 import pytest
@@ -16,7 +18,7 @@ from perdure.store.inbox import events
 from perdure.store.protocol import Key, RunRecord, RunStore, Versions
 from perdure.store.runs import claim_run
 from perdure.store.sqlite import SqliteStore
-from perdure.store.starts import is_noted, noted_starts
+from perdure.store.starts import is_noted, noted_starts, run_of_moment
 from perdure.webhooks.delivery import UnknownRun
 
 HERE = __name__
@@ -132,15 +134,35 @@ async def called(name: str) -> str:
     return name
 
 
+def told(runs: DoorRuns, expression: str, tz: str = "UTC") -> list[str]:
+    moment = "2026-06-01T09:00:00Z"
+    return [run for run, _ in start_due(called, (expression, tz), moment, runs)]
+
+
 def test_schedules_due_at_one_moment_start_a_run_for_each_input() -> None:
     engine = Engine()
     runs = door(engine)
     for _ in range(2):
-        for number in range(3):
-            start_due(called, number, "2026-06-01T09:00:00Z", runs)
+        for expression in ("0 9 * * *", "0 9 * * MON", "0 9 1 * *"):
+            assert len(told(runs, expression)) == 1
     begun = {run: given["input"] for run, given in engine.begun}
     assert sorted(map(str, begun.values())) == ["{'name': 'daily'}", "{'name': 'weekly'}"]
-    assert begun["called-20260601T0900Z"] == {"name": "daily"}
+    assert all(re.fullmatch(r"called-20260601T0900Z-[0-9a-f]{8}", run) for run in begun)
+
+
+def test_a_schedule_is_told_by_what_it_is_and_not_by_its_place() -> None:
+    engine = Engine()
+    runs = door(engine)
+    told(runs, "0 9 * * MON")
+    assert [given["input"] for _, given in engine.begun] == [{"name": "weekly"}]
+    assert told(runs, "0 9 * * TUE") == [], "of another release"
+    assert told(runs, "0 9 * * MON", "Europe/Berlin") == []
+
+
+def test_a_schedule_without_input_starts_a_run_that_is_named_after_the_moment() -> None:
+    moment = datetime(2026, 6, 1, 9, tzinfo=UTC)
+    assert run_of_moment("tidy_up", moment, None) == "tidy-up-20260601T0900Z"
+    assert run_of_moment("tidy_up", moment, {"n": 1}) != run_of_moment("tidy_up", moment, {"n": 2})
 
 
 def test_a_payload_is_checked_for_the_source_that_a_run_began_with() -> None:

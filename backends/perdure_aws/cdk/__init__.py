@@ -69,11 +69,13 @@ class Flow(Construct):
         environment: str,
         weight: int = 100,
         stable_version: str | None = None,
+        stable_door: str | None = None,
     ) -> None:
         """`flow`: FILE or FILE:FLOW. `environment`: whose `[tool.perdure.env]` counts.
 
         `weight`: percent of new runs that start on the newest version; `stable_version` (its ARN)
-        gets the rest.
+        gets the rest. `stable_door` is the number of that release's version of the function
+        `Door`, of a flow with webhooks, links or schedules: it takes the rest of what comes in.
         """
         super().__init__(scope, id)
         if (weight < 100) != (stable_version is not None):
@@ -93,6 +95,9 @@ class Flow(Construct):
                 "StableWeight": str(100 - weight),
                 "StableVersion": stable_version or "none",
             }
+            if found.has_shared_door:
+                given["StableDoor"] = stable_door or "none"
+                given["StableDoorShare"] = str((100 - weight) / 100 if stable_door else 0)
             self.template = cloudformation_include.CfnInclude(
                 self, "Template", template_file=str(found.template), parameters=given
             )

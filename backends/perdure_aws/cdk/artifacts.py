@@ -30,6 +30,9 @@ class Made(NamedTuple):
     parameters: Mapping[str, str]
     """What the template asks for that follows from project and environment."""
     has_door: bool
+    """Whether it has an HTTP API."""
+    has_shared_door: bool
+    """Whether anything reaches it from outside, schedules too."""
 
 
 def made(flow: str, environment: str, folder: Path) -> Made:
@@ -59,6 +62,7 @@ def made(flow: str, environment: str, folder: Path) -> Made:
         {_logical(path): out / path for path in release.definitions},
         _parameters(template, place),
         "Api" in template["Resources"],
+        "StableDoor" in template["Parameters"],
     )
 
 

@@ -1,15 +1,22 @@
 """What reaches a flow from outside: its HTTP API, its schedules, and the function behind both.
 
-    Api, Stage, routes     an HTTP API: one route for each webhook, one for approval links; every
-                           method comes through, so that the door gives all answers but 404
+    Api, Stage, routes     an HTTP API: one route for each webhook, one for approval links, one for
+                           whatever else an older release may serve; the door gives all answers
     Door                   the function that checks deliveries, starts runs, stores events
+    DoorVersion, DoorLive  the door of a release, and the alias that shares what comes in out
+                           between two of them, as new runs are shared out
     LinkKey                what approval links are signed with, made where it is deployed
-    Schedule1...           EventBridge Scheduler; it tells the door of each moment at least once
+    Schedules, Schedule... EventBridge Scheduler; it tells the door of each moment at least once
 
-A flow without webhook, schedule and approval link has none of it.
+A door starts runs on the machines of its own release, so who comes in through it runs the code
+that took the delivery. Routes and schedules are called after what they are, not by number:
+another one beside them changes none. A flow without webhook, schedule and approval link has none
+of it.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import NamedTuple, final
 
 from perdure.codec import Json
@@ -21,13 +28,16 @@ from perdure_aws.scheduler import expressions
 
 __all__ = [
     "DOOR",
+    "DOOR_LIVE",
     "NOTHING",
     "Outside",
     "access_log",
     "api",
+    "conditions",
     "door",
     "link_key",
     "outside_of",
+    "parameters",
     "schedules",
     "secret_places",
     "url_of",
@@ -35,6 +45,8 @@ __all__ = [
 ]
 
 DOOR = "Door"
+DOOR_LIVE = "DoorLive"
+"""What is invoked: an alias of the door."""
 HANDLER = "perdure_aws.door.handle"
 SECONDS = 29
 """Of one request: an HTTP API waits 30 (apigateway/latest/developerguide/http-api-quotas.html)."""
@@ -131,9 +143,10 @@ def link_key() -> Resources:
 
 def api(outside: Outside) -> Resources:
     """The HTTP API, its routes, and its right to call the door."""
-    keys = [f"ANY {one.path}" for one in outside.webhooks]
+    keys = {f"Route{_digest(one.path)}": f"ANY {one.path}" for one in outside.webhooks}
     if outside.links:
-        keys.append(f"ANY {PATH}{{token}}")
+        keys["LinkRoute"] = f"ANY {PATH}{{token}}"
+    keys["OtherRoute"] = "$default"
     arn = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*"
     return {
         "Api": _of_the_api(
@@ -149,17 +162,17 @@ def api(outside: Outside) -> Resources:
             {
                 "ApiId": {"Ref": "Api"},
                 "IntegrationType": "AWS_PROXY",
-                "IntegrationUri": {"Fn::GetAtt": [DOOR, "Arn"]},
+                "IntegrationUri": {"Ref": DOOR_LIVE},
                 "PayloadFormatVersion": "2.0",
                 "TimeoutInMillis": (SECONDS + 1) * 1000,
             },
         ),
-        **{f"Route{number}": _route(key) for number, key in enumerate(keys, 1)},
+        **{name: _route(key) for name, key in keys.items()},
         "ApiStage": _stage(),
         "ApiPermission": {
             "Type": "AWS::Lambda::Permission",
             "Properties": {
-                "FunctionName": {"Ref": DOOR},
+                "FunctionName": {"Ref": DOOR_LIVE},
                 "Action": "lambda:InvokeFunction",
                 "Principal": "apigateway.amazonaws.com",
                 "SourceArn": {"Fn::Sub": arn},
@@ -214,31 +227,90 @@ def access_log() -> str:
 
 
 def schedules(outside: Outside) -> Resources:
-    """What Scheduler tells the door, and its right to. Each moment may come twice."""
+    """What Scheduler tells the door, and its right to. Each moment may come twice.
+
+    What a moment starts, with which input, is the door's: of the release that takes it. So one
+    that the newest release has no longer stays for those before it, and goes with the group.
+    """
     made: Resources = {}
-    for index, cron in enumerate(outside.crons):
+    for cron in outside.crons:
         for part, expression in enumerate(expressions(cron.expression, cron.tz)):
-            made[f"Schedule{index + 1}{'OrWeekday' if part else ''}"] = {
-                "Type": "AWS::Scheduler::Schedule",
-                "Properties": {
-                    "Description": f"{cron.expression} in {cron.tz}",
-                    "ScheduleExpression": expression,
-                    "ScheduleExpressionTimezone": cron.tz,
-                    "FlexibleTimeWindow": {"Mode": "OFF"},
-                    "State": "ENABLED",
-                    "Target": {
-                        "Arn": {"Fn::GetAtt": [DOOR, "Arn"]},
-                        "RoleArn": {"Fn::GetAtt": ["SchedulerRole", "Arn"]},
-                        "Input": f'{{"schedule": {index}, "time": "{DUE}"}}',
-                        "RetryPolicy": {"MaximumEventAgeInSeconds": RETRIED_SECONDS},
-                    },
-                },
-            }
-    return {"SchedulerRole": scheduler_role(DOOR), **made} if made else {}
+            name = f"Schedule{_digest(cron.expression, cron.tz)}{'OrWeekday' if part else ''}"
+            made[name] = _schedule(cron, expression)
+    if not made:
+        return {}
+    group: dict[str, Json] = {"Type": "AWS::Scheduler::ScheduleGroup", "Properties": {}}
+    return {"SchedulerRole": scheduler_role(DOOR_LIVE), "Schedules": group, **made}
+
+
+def _schedule(cron: CronTrigger, expression: str) -> dict[str, Json]:
+    told = {"schedule": {"expression": cron.expression, "tz": cron.tz}, "time": DUE}
+    return {
+        "Type": "AWS::Scheduler::Schedule",
+        "DeletionPolicy": "RetainExceptOnCreate",
+        "UpdateReplacePolicy": "Delete",
+        "Properties": {
+            "GroupName": {"Ref": "Schedules"},
+            "Description": f"{cron.expression} in {cron.tz}",
+            "ScheduleExpression": expression,
+            "ScheduleExpressionTimezone": cron.tz,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "State": "ENABLED",
+            "Target": {
+                "Arn": {"Ref": DOOR_LIVE},
+                "RoleArn": {"Fn::GetAtt": ["SchedulerRole", "Arn"]},
+                "Input": json.dumps(told),
+                "RetryPolicy": {"MaximumEventAgeInSeconds": RETRIED_SECONDS},
+            },
+        },
+    }
+
+
+def parameters(outside: Outside) -> dict[str, Json]:
+    """What the template asks for: who else takes what comes in."""
+    if not outside.has_door:
+        return {}
+    return {
+        "StableDoor": {
+            "Type": "String",
+            "AllowedPattern": "none|[0-9]+",
+            "Default": "none",
+            "Description": "the door's version of the release that StableVersion is of",
+        },
+        "StableDoorShare": {
+            "Type": "Number",
+            "MinValue": 0,
+            "MaxValue": 1,
+            "Default": 0,
+            "Description": "StableWeight, as a part of one",
+        },
+    }
+
+
+def conditions(outside: Outside) -> dict[str, Json]:
+    """When the stable door takes something, and when it takes all."""
+    if not outside.has_door:
+        return {}
+    is_none: list[Json] = [{"Fn::Equals": [{"Ref": "StableDoor"}, "none"]}]
+    none_new: list[Json] = [{"Condition": "NoneNew"}, {"Condition": "HasStableDoor"}]
+    both: list[Json] = [{"Condition": "HasStableDoor"}, *_not("AllNew"), *_not("NoneNew")]
+    return {
+        "HasStableDoor": {"Fn::Not": is_none},
+        "DoorIsStable": {"Fn::And": none_new},
+        "DoorIsShared": {"Fn::And": both},
+    }
+
+
+def _not(condition: str) -> list[Json]:
+    asked: list[Json] = [{"Condition": condition}]
+    return [{"Fn::Not": asked}]
 
 
 def door(outside: Outside, configuration: dict[str, Json], machine: str) -> Resources:
-    """The door function and its role. `configuration`: what all functions of the flow have."""
+    """The door function, its role, its version of this release and the alias that is invoked.
+
+    `configuration`: what all functions of the flow have.
+    """
     own: dict[str, Json] = {
         **configuration,
         "Description": "webhooks, approval links and schedules",
@@ -248,7 +320,7 @@ def door(outside: Outside, configuration: dict[str, Json], machine: str) -> Reso
             "Variables": {
                 "PERDURE_TABLE": {"Ref": "Table"},
                 "PERDURE_ENVIRONMENT": {"Ref": "Environment"},
-                "PERDURE_LIVE": {"Ref": "Live"},
+                "PERDURE_RELEASE": {"Fn::Sub": f"{_machine_arn(machine)}:${{Release}}"},
                 **secret_places(outside.secrets.get(DOOR, ())),
             }
         },
@@ -261,7 +333,42 @@ def door(outside: Outside, configuration: dict[str, Json], machine: str) -> Reso
             secrets=outside.secrets.get(DOOR, ()),
         ),
         DOOR: {"Type": "AWS::Lambda::Function", "Properties": own},
+        DOOR_LIVE: _alias(),
     }
+
+
+def _machine_arn(name: str) -> str:
+    return (
+        f"arn:${{AWS::Partition}}:states:${{AWS::Region}}:${{AWS::AccountId}}:stateMachine:{name}"
+    )
+
+
+def _alias() -> dict[str, Json]:
+    """It waits for the alias of the machine that its door starts runs through."""
+    newest: dict[str, Json] = {"Fn::GetAtt": [f"{DOOR}Version", "Version"]}
+    stable: dict[str, Json] = {"Ref": "StableDoor"}
+    rest: list[Json] = [
+        {"FunctionVersion": stable, "FunctionWeight": {"Ref": "StableDoorShare"}},
+    ]
+    shared: list[Json] = [
+        "DoorIsShared",
+        {"AdditionalVersionWeights": rest},
+        {"Ref": "AWS::NoValue"},
+    ]
+    return {
+        "Type": "AWS::Lambda::Alias",
+        "DependsOn": ["MachineRelease"],
+        "Properties": {
+            "Name": "live",
+            "FunctionName": {"Ref": DOOR},
+            "FunctionVersion": {"Fn::If": ["DoorIsStable", stable, newest]},
+            "RoutingConfig": {"Fn::If": shared},
+        },
+    }
+
+
+def _digest(*named: str) -> str:
+    return sha256("\n".join(named).encode()).hexdigest()[:8]
 
 
 def urls(outside: Outside) -> dict[str, Json]:

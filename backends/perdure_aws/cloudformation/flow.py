@@ -148,6 +148,7 @@ class FlowTemplate:
             "Weight": _percent("percent of new runs that start on the newest version", 100),
             "StableWeight": _percent("the rest of a hundred", 0),
             "StableVersion": _text("ARN of the version that takes the rest", "none"),
+            **door.parameters(self.outside),
             **self._project(),
         }
 
@@ -185,6 +186,7 @@ class FlowTemplate:
             "AllNew": {"Fn::Equals": [{"Ref": "Weight"}, "100"]},
             "NoneNew": {"Fn::Equals": [{"Ref": "Weight"}, "0"]},
             "HasAlarmTopic": {"Fn::Not": has_topic},
+            **door.conditions(self.outside),
             **{
                 _condition(number): {"Fn::Equals": [{"Ref": "Environment"}, name]}
                 for number, (name, one) in enumerate(self.environments.items(), 1)
@@ -209,8 +211,6 @@ class FlowTemplate:
             for number, one in enumerate(self.environments.values(), 1)
         }
         properties = self._configuration(name, physical, role, logs)
-        # What the version stands for, where CloudFormation sees no change of the version itself.
-        digest = _digest({"function": properties, "settings": dict(self.mapping)})
         return {
             role: sites_role(
                 logs,
@@ -221,17 +221,20 @@ class FlowTemplate:
             ),
             logs: self._log_group(f"/aws/lambda/{physical}"),
             name: {"Type": "AWS::Lambda::Function", "Properties": properties},
-            f"{name}Version": {
-                "Type": "AWS::Lambda::Version",
-                "DeletionPolicy": "Delete",
-                "UpdateReplacePolicy": "Retain",
-                "Properties": {
-                    "FunctionName": {"Ref": name},
-                    "Description": {
-                        "Fn::Join": [" ", [digest, {"Ref": "CodeKey"}, {"Ref": "Release"}]]
-                    },
-                },
-            },
+            f"{name}Version": self._version(name, properties),
+        }
+
+    def _version(self, name: str, properties: Json) -> dict[str, Json]:
+        """The function as it is now. What it stands for says its description, where CloudFormation
+        sees no change of the version itself; its last word is the release that it belongs to.
+        """
+        digest = _digest({"function": properties, "settings": dict(self.mapping)})
+        told: list[Json] = [" ", [digest, {"Ref": "CodeKey"}, {"Ref": "Release"}]]
+        return {
+            "Type": "AWS::Lambda::Version",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": {"FunctionName": {"Ref": name}, "Description": {"Fn::Join": told}},
         }
 
     def _configuration(self, name: str, physical: str, role: str, logs: str) -> dict[str, Json]:
@@ -342,6 +345,7 @@ class FlowTemplate:
         physical = "${AWS::StackName}-door"
         configuration = self._configuration(SITES, physical, f"{DOOR}Role", f"{DOOR}Logs")
         made = door.door(self.outside, configuration, self.machines[0].name)
+        made[f"{DOOR}Version"] = self._version(DOOR, made[DOOR]["Properties"])
         made[f"{DOOR}Logs"] = self._log_group(f"/aws/lambda/{physical}")
         if self.outside.has_api:
             made["ApiLogs"] = self._log_group("/aws/vendedlogs/apis/${AWS::StackName}")
@@ -427,7 +431,7 @@ class FlowTemplate:
             "Version": {"Description": "its newest version", "Value": {"Ref": "MachineVersion"}},
             **{
                 name: {"Description": "a function's version", "Value": {"Ref": f"{name}Version"}}
-                for name in self.functions
+                for name in (*self.functions, *((DOOR,) if self.outside.has_door else ()))
             },
             **door.urls(self.outside),
         }

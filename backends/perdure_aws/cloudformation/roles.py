@@ -111,10 +111,10 @@ def door_role(logs: str, *, starts: Sequence[str], wakes: bool, secrets: Sequenc
 
 
 def scheduler_role(door: str) -> Resource:
-    """The role under which Scheduler tells the door of a moment."""
+    """The role under which Scheduler tells the door (its alias) of a moment."""
     return _role(
         "scheduler",
-        [_allow(("lambda:InvokeFunction",), {"Fn::GetAtt": [door, "Arn"]})],
+        [_allow(("lambda:InvokeFunction",), {"Ref": door})],
         {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
     )
 

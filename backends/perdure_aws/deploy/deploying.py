@@ -6,7 +6,7 @@ longer has is named, and left: runs may be under way in it.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple, final
 
 from perdure.deploying.packages import Package
@@ -19,20 +19,19 @@ from perdure_aws.deploy.packages import package
 from perdure_aws.deploy.releases import Release, read_releases
 from perdure_aws.deploy.retiring import retire
 from perdure_aws.deploy.secrets import AwsSecrets, missing_lines
-from perdure_aws.deploy.stacks import Stack
+from perdure_aws.deploy.shares import all_to, shares_for
+from perdure_aws.deploy.stacks import NEVER_MADE, Stack
 
 __all__ = [
     "Prepared",
     "deploy",
+    "given_to",
     "missing_secrets",
     "prepare",
     "rollback",
-    "shares_for",
     "template_url",
     "upload_template",
 ]
-
-ALL_NEW = {"Weight": "100", "StableWeight": "0", "StableVersion": "none"}
 
 
 @final
@@ -124,30 +123,21 @@ def _deploy_flow(environment: Environment, one: Prepared, weight: int) -> tuple[
     _, changed = environment.stacks.apply(
         name,
         release.template,
-        parameters(environment, release, one.package, shares_for(stack, one, weight)),
+        given_to(environment, one, stack, weight),
         tags(place, release.flow),
         template_url(environment, one),
     )
     return release.flow, name, changed
 
 
-def shares_for(stack: Stack | None, one: Prepared, weight: int) -> Mapping[str, str]:
-    """Who gets the new runs: beside the newest, the version that gets most of them now."""
-    if weight == 100 or stack is None or "Version" not in stack.outputs:
-        return ALL_NEW
-    before = stack.parameters
-    stable = stack.outputs["Version"]
-    if before.get("Release") == release_of(one.release, one.package):
-        stable = before.get("StableVersion", "none")  # deployed before: only the share moves
-        if stable == "none":
-            return ALL_NEW
-    elif int(before.get("Weight", "100")) < 50 and before.get("StableVersion") != "none":
-        stable = before["StableVersion"]
-    return {
-        "Weight": str(weight),
-        "StableWeight": str(100 - weight),
-        "StableVersion": stable,
-    }
+def given_to(
+    environment: Environment, one: Prepared, stack: Stack | None, weight: int
+) -> dict[str, str]:
+    """The parameters of a deploy. `stack`: as it stands, None before the first."""
+    standing = None if stack is None or stack.status in NEVER_MADE else stack
+    content = release_of(one.release, one.package)
+    shares = shares_for(environment, one.release.flow, standing, content, weight)
+    return parameters(environment, one.release, one.package, standing, shares)
 
 
 def _refuse_half_destroyed(environment: Environment) -> None:
@@ -203,8 +193,16 @@ def rollback(place: Place, say: Say, flow: str | None, to: int | None) -> Answer
         if target is None:
             rows.append({"flow": one.flow, "version": number_of(one.newest), "changed": False})
             continue
-        changed = _point(environment, one, target)
-        rows.append({"flow": one.flow, "version": number_of(target), "changed": changed})
+        shares = all_to(environment, one, target)
+        _, changed = environment.stacks.change_parameters(one.stack, shares)
+        row: dict[str, object] = {
+            "flow": one.flow,
+            "version": number_of(target),
+            "changed": changed,
+        }
+        if one.door and target != one.newest and shares["StableDoor"] == "none":
+            row["door"] = number_of(one.newest)
+        rows.append(row)
     return Answer({"rolled_back": rows}, tuple(_rollback_lines(rows)))
 
 
@@ -212,6 +210,11 @@ def _rollback_lines(rows: list[dict[str, object]]) -> Iterator[str]:
     for row in rows:
         what = "new runs start on" if row["changed"] else "stays on"
         yield f"{row['flow']}: {what} version {row['version']}"
+        if "door" in row:
+            yield (
+                f"{row['flow']}: that version has no webhooks, links or schedules; those of version"
+                f" {row['door']} stay, and start their runs on it"
+            )
 
 
 def _rollback_target(environment: Environment, one: Deployed, to: int | None) -> str | None:
@@ -224,13 +227,3 @@ def _rollback_target(environment: Environment, one: Deployed, to: int | None) ->
         raise DeployError(f"`{one.flow}` has no version {to}: there are {known}")
     older = [version for version in versions if number_of(version) < number_of(one.newest)]
     return older[0] if older else None
-
-
-def _point(environment: Environment, one: Deployed, version: str) -> bool:
-    """All new runs to one version."""
-    shares = (
-        ALL_NEW
-        if version == one.newest
-        else {"Weight": "0", "StableWeight": "100", "StableVersion": version}
-    )
-    return environment.stacks.change_parameters(one.stack, shares)[1]

@@ -4,12 +4,15 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from hashlib import sha256
+from itertools import chain, count
 from typing import NamedTuple, final
 
 from botocore.exceptions import ClientError
 
+from perdure.codec import Json
 from perdure.deploying.packages import Package
 from perdure.deployment import DeployError, Place, Say
+from perdure_aws.cloudformation.door import DOOR
 from perdure_aws.cloudformation.flow import ALIAS
 from perdure_aws.deploy.account import Account, code_of
 from perdure_aws.deploy.bucket import Bucket
@@ -19,7 +22,7 @@ from perdure_aws.deploy.releases import Release
 from perdure_aws.deploy.stacks import Stack, Stacks
 from perdure_aws.dynamodb import DynamoStore
 
-__all__ = ["Deployed", "Environment", "parameters", "release_of"]
+__all__ = ["Deployed", "Environment", "is_release", "parameters", "release_of"]
 
 
 @final
@@ -54,6 +57,11 @@ class Deployed(NamedTuple):
     def newest(self) -> str:
         """The version that was deployed last."""
         return self.stack.outputs.get("Version", "")
+
+    @property
+    def door(self) -> str:
+        """The ARN of the newest version of its door; "" without webhooks, links, schedules."""
+        return self.stack.outputs.get(DOOR, "")
 
 
 @final
@@ -123,23 +131,44 @@ def release_of(release: Release, package: Package) -> str:
     return f"r{sha256(listed.encode()).hexdigest()[:12]}"
 
 
+def is_release(name: str, content: str) -> bool:
+    """Whether a release of that name is of this content: `r17`, or `r17-2` when it came again."""
+    return name == content or name.startswith(f"{content}-")
+
+
 def parameters(
-    environment: Environment, release: Release, package: Package, shares: Mapping[str, str]
+    environment: Environment,
+    release: Release,
+    package: Package,
+    stack: Stack | None,
+    shares: Mapping[str, str],
 ) -> dict[str, str]:
     """What the template of a flow asks for."""
-    return {
+    asked: Mapping[str, Json] = json.loads(release.template)["Parameters"]
+    given = {
         "Environment": environment.place.environment.name,
+        "Project": secrets_prefix(environment.place),
         "Table": environment.table,
         "CodeBucket": environment.bucket.name,
         "CodeKey": package.key,
         "Artifacts": release.prefix,
-        "Release": release_of(release, package),
-        **_project(environment.place, release),
+        "Release": _name_of(environment, release_of(release, package), stack),
         **shares,
     }
+    return {name: value for name, value in given.items() if name in asked}
 
 
-def _project(place: Place, release: Release) -> dict[str, str]:
-    """What names of secrets begin with, where the template asks for it."""
-    asked: dict[str, object] = json.loads(release.template)["Parameters"]
-    return {"Project": secrets_prefix(place)} if "Project" in asked else {}
+def _name_of(environment: Environment, content: str, stack: Stack | None) -> str:
+    """What a release is called. Content that comes back after another one is a release of its own:
+    the alias of that name is still that of its first time.
+    """
+    if stack is None:
+        return content
+    before = stack.parameters.get("Release", "")
+    if is_release(before, content):
+        return before
+    machine = stack.outputs.get("Machine", "")
+    aliases = environment.machines.aliases(machine) if machine else ()
+    names = {alias.rpartition(":")[2] for alias in aliases}
+    again = (f"{content}-{number}" for number in count(2))
+    return next(name for name in chain([content], again) if name not in names)

@@ -12,14 +12,14 @@ from perdure.deploying.packages import Package
 from perdure.deployment import Answer, Place, Say
 from perdure_aws.deploy.deploying import (
     Prepared,
+    given_to,
     missing_secrets,
     prepare,
-    shares_for,
     template_url,
     upload_template,
 )
 from perdure_aws.deploy.difference import differences
-from perdure_aws.deploy.environment import Deployed, Environment, parameters
+from perdure_aws.deploy.environment import Deployed, Environment
 from perdure_aws.deploy.machines import Share, number_of
 from perdure_aws.deploy.names import flow_stack, store_stack
 from perdure_aws.deploy.releases import DEFINITION
@@ -93,7 +93,7 @@ def _plan_flow(environment: Environment, one: Prepared, store: Stack | None) -> 
     stack = environment.stacks.settled(name) if store is not None else None
     if stack is None or stack.status in NEVER_MADE:
         return Row(release.flow, name, True, _all_new(release.template), code=one.package)
-    given = parameters(environment, release, one.package, shares_for(stack, one, 100))
+    given = given_to(environment, one, stack, 100)
     upload_template(environment, one)
     url = template_url(environment, one)
     changes = environment.stacks.changes(name, release.template, given, url)

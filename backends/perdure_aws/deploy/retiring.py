@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from perdure_aws.cloudformation.flow import ALIAS
 from perdure_aws.deploy.environment import Deployed, Environment
 from perdure_aws.deploy.machines import Machines, number_of
+from perdure_aws.deploy.shares import door_versions
 
 __all__ = ["KEPT", "retire"]
 
@@ -52,8 +53,8 @@ def retire(environment: Environment, one: Deployed) -> int:
 def _retire_functions(environment: Environment, one: Deployed, machines: Iterable[str]) -> None:
     """Remove the versions of functions that no version of a machine calls any more.
 
-    What a machine's version calls stands in its definition; what else calls the newest (rules,
-    permissions) names what the stack gives out.
+    What a machine's version calls stands in its definition; a door goes with its release; what
+    else calls the newest (rules, permissions) names what the stack gives out.
     """
     definitions = [
         json.dumps(environment.machines.definition(version))
@@ -61,6 +62,7 @@ def _retire_functions(environment: Environment, one: Deployed, machines: Iterabl
         for version in environment.machines.versions(arn)
     ]
     needed = {arn for text in definitions for arn in FUNCTION_VERSION.findall(text)}
+    needed |= _doors(environment, one)
     newest = {text for text in one.stack.outputs.values() if FUNCTION_VERSION.fullmatch(text)}
     client = environment.account.functions
     for function in sorted(arn.split(":")[6] for arn in newest):
@@ -70,6 +72,16 @@ def _retire_functions(environment: Environment, one: Deployed, machines: Iterabl
             if version != "$LATEST" and arn not in needed | newest:
                 environment.say(f"{one.flow}: retire {arn.rpartition(':function:')[2]}")
                 client.delete_function(FunctionName=function, Qualifier=version)
+
+
+def _doors(environment: Environment, one: Deployed) -> set[str]:
+    """The versions of the door whose release is still there."""
+    if not one.door:
+        return set()
+    names = {alias.rpartition(":")[2] for alias in environment.machines.aliases(one.machine)}
+    function = one.door.rpartition(":")[0]
+    found = door_versions(environment.account.functions, one)
+    return {f"{function}:{number}" for number, release in found.items() if release in names}
 
 
 def _releases(machines: Machines, arn: str) -> dict[str, str]:

@@ -126,9 +126,7 @@ class Schedules:
             try:
                 with program.active():
                     arguments = encode_input(program.flow, cron.input)
-                    first = next(one for one in program.flow.on if isinstance(one, Cron))
-                    begins = encode_input(program.flow, first.input)
-                run = run_of_moment(name, due, arguments, begins)
+                run = run_of_moment(name, due, arguments if cron.input else None)
                 if start_run(self._store, program, arguments, run):
                     self._say(f"run {run} is started by its schedule")
             except (RunConflict, ValueError) as error:

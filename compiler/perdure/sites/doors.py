@@ -6,13 +6,13 @@ and something that wakes waits (`Bell`).
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Protocol, final
 
 from perdure.codec import Json
-from perdure.errors import InvalidInput
+from perdure.errors import InvalidInput, RunConflict
 from perdure.language import Flow
 from perdure.runtime.values import encode_input, encode_payload
 from perdure.sites.waits import Bell
@@ -132,13 +132,23 @@ class DoorRuns:
         return (stored.stored, stored.payload) == (now, encoded)
 
 
-def start_due(flow: Flow[..., Any], number: int, moment: str, runs: DoorRuns) -> tuple[str, bool]:
-    """Start what the n-th schedule of a flow is due to start at a moment (ISO 8601).
+def start_due(
+    flow: Flow[..., Any], schedule: tuple[str, str], moment: str, runs: DoorRuns
+) -> Iterator[tuple[str, str]]:
+    """Start what a schedule of a flow (expression and time zone, as written) is due to start at a
+    moment (ISO 8601): one run for each input that the flow has under it; each, and how it went.
 
-    The run's id is made of the moment, so that telling of it again starts nothing.
+    A run's id is made of the moment, so that telling of it again starts nothing.
     """
-    crons = [trigger for trigger in flow.on if isinstance(trigger, Cron)]
     due = datetime.fromisoformat(moment).astimezone(UTC)
-    arguments = encode_input(flow, crons[number].input)
-    run = run_of_moment(flow.name, due, arguments, encode_input(flow, crons[0].input))
-    return run, runs.start(flow, arguments, run)
+    for cron in flow.on:
+        if not isinstance(cron, Cron) or (cron.expression, cron.schedule.tz) != schedule:
+            continue
+        arguments = encode_input(flow, cron.input)
+        run = run_of_moment(flow.name, due, arguments if cron.input else None)
+        try:
+            new = runs.start(flow, arguments, run)
+        except RunConflict as conflict:
+            yield run, f"is not started: {conflict}"
+            continue
+        yield run, "is started by its schedule" if new else "was started before"

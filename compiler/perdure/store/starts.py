@@ -57,18 +57,16 @@ def note_start(
     return noted.text("seed"), False
 
 
-def run_of_moment(
-    flow: str, due: datetime, given: Mapping[str, Json], first: Mapping[str, Json]
-) -> str:
+def run_of_moment(flow: str, due: datetime, given: Mapping[str, Json] | None) -> str:
     """The id of the run that a schedule starts at a moment, so that telling of it again starts
     nothing.
 
-    `first` is the input of the flow's first schedule: others that are due at the same moment with
-    an input of their own start a run of their own.
+    `given` is the input that the schedule names, None if it names none. It is part of the id:
+    schedules that are due at the same moment with other inputs start runs of their own, whatever
+    stands beside them in the flow.
     """
-    moment, digest = f"{due:%Y%m%dT%H%M}Z", digest_of(dict(given))
-    own = digest != digest_of(dict(first))
-    return made_id(flow, f"{moment}-{digest[:8]}" if own else moment)
+    moment = f"{due:%Y%m%dT%H%M}Z"
+    return made_id(flow, moment if given is None else f"{moment}-{digest_of(dict(given))[:8]}")
 
 
 def noted_starts(store: RunStore, limit: int) -> list[Noted]:

@@ -105,11 +105,17 @@ class Cloud:
     def _invoke(self, function: str, event: Any) -> Mapping[str, Any]:
         """Invoke a function that no execution waits for."""
         context: Any = _Context(self)  # Any: the part that a told function asks for
-        return respond(self.states.functions[function], event, context, 900.0)
+        version = self.front.invoked(function)
+        return respond(self.states.functions[version], event, context, 900.0)
 
     def left(self) -> list[str]:
         """Everything that is there: stacks, and what stands for itself in moto's services."""
-        found = [*self.states.machines, *self.states.rules]
+        found = [
+            *self.states.machines,
+            *self.states.rules,
+            *self.front.schedules,
+            *self.front.aliases,
+        ]
         session: Any = import_module("boto3")  # Any: services by names that are data
         for service, operation, member, name in LISTS:
             answer = getattr(session.client(service), operation)()

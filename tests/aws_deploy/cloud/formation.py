@@ -106,7 +106,7 @@ def follow_references(self: Any, template: Json, parameters: Json = None) -> Non
             self.changed.append(("Modify", name))
     for name in [name for name in old if name not in new]:
         gone = self._parsed_resources.pop(name, None)
-        if gone is not None:
+        if gone is not None and not _is_retained(old[name]):
             self._delete_resource(gone, old[name])
         self.changed.append(("Remove", name))
 
@@ -134,16 +134,16 @@ def keep_what_is_retained(self: Any) -> None:
 
     moto 5.2.5: knows Retain alone. AWS: both (DeletionPolicy attribute).
     """
-    kept = {
-        name
-        for name, one in self._resource_json_map.items()
-        if str(one.get("DeletionPolicy", "")).startswith("Retain")
-    }
+    kept = {name for name, one in self._resource_json_map.items() if _is_retained(one)}
     order = [n for n in reversed(_in_order(self._resource_json_map)) if n not in kept]
     for name in order:
         gone = self._parsed_resources.pop(name, None)
         if gone is not None:
             self._delete_resource(gone, self._resource_json_map[name])
+
+
+def _is_retained(resource: Json) -> bool:
+    return str(resource.get("DeletionPolicy", "")).startswith("Retain")
 
 
 def _is_known(resource: Json) -> bool:
@@ -239,8 +239,12 @@ def _models(states: States) -> Iterator[type[_Made]]:
             for one in routing:
                 number = int(one["stateMachineVersionArn"].rpartition(":")[2])
                 assert number in states.machines[base].versions, "a version that is there"
-            states.machines[base].aliases[properties["Name"]] = routing  # a replaced one stays
-            return cls(f"{base}:{properties['Name']}", properties)
+            arn, known = f"{base}:{properties['Name']}", states.machines[base].aliases
+            is_new = before is None or before.identity != arn
+            # A replaced one stays, and its name is taken.
+            assert not is_new or known.get(properties["Name"], routing) == routing, "a conflict"
+            known[properties["Name"]] = routing
+            return cls(arn, properties)
 
     class LambdaVersion(_Made):
         """moto 5.2.5: its Ref is no ARN, it cannot be updated, and a version is that of another
@@ -254,6 +258,10 @@ def _models(states: States) -> Iterator[type[_Made]]:
                 FunctionName=properties["FunctionName"], Description=properties["Description"]
             )
             return cls(said["FunctionArn"], properties)
+
+        def get_cfn_attribute(self, attribute: str) -> str:
+            assert attribute == "Version"
+            return self.identity.rpartition(":")[2]
 
     class Rule(_Made):
         """moto 5.2.5: cannot be updated, and sends nothing of Step Functions. Here: kept, and

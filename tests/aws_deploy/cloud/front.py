@@ -8,6 +8,7 @@ payload format 2.0. Scheduler's cron is read here anew, by Scheduler's own docum
 
 import base64
 import json
+import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -51,6 +52,10 @@ class Front:
         self.stages: dict[str, Json] = {}
         self.permissions: dict[str, Json] = {}
         self.schedules: dict[str, Json] = {}
+        self.groups: dict[str, Json] = {}
+        self.aliases: dict[str, dict[str, float]] = {}
+        """Of functions: which versions take which part of what comes in."""
+        self._random = random.Random(0)
         self.told: list[tuple[str, str]] = []
         """Schedule and moment, whenever somebody was told."""
 
@@ -83,28 +88,32 @@ class Front:
         return Response(answer["statusCode"], answer["body"], answer["headers"])
 
     def _route(self, api: str, method: str, path: str) -> tuple[str, str] | None:
-        for route in self.routes.values():
-            verb, _, pattern = route["RouteKey"].partition(" ")
-            if route["ApiId"] != api or verb not in ("ANY", method):
-                continue
-            ours, theirs = pattern.split("/"), path.split("/")
-            if len(ours) == len(theirs) and all(
-                (a.startswith("{") and b) or a == b for a, b in zip(ours, theirs, strict=True)
-            ):
-                integration = self.integrations[route["Target"].removeprefix("integrations/")]
-                assert integration["IntegrationType"] == "AWS_PROXY"
-                assert integration["PayloadFormatVersion"] == "2.0"
-                return route["RouteKey"], integration["IntegrationUri"]
-        return None
+        """The route that fits, `$default` where none does."""
+        every = [route for route in self.routes.values() if route["ApiId"] == api]
+        keys = [route["RouteKey"] for route in every]
+        assert len(set(keys)) == len(keys), "a route is there once"
+        found = [one for one in every if _fits(one["RouteKey"], method, path)]
+        found += [one for one in every if one["RouteKey"] == "$default"]
+        if not found:
+            return None
+        integration = self.integrations[found[0]["Target"].removeprefix("integrations/")]
+        assert integration["IntegrationType"] == "AWS_PROXY"
+        assert integration["PayloadFormatVersion"] == "2.0"
+        return found[0]["RouteKey"], integration["IntegrationUri"]
 
     def _check_right(self, function: str, api: str) -> None:
         arn = f"arn:aws:execute-api:us-east-1:123456789012:{api}/*"
         assert any(
             one["Principal"] == "apigateway.amazonaws.com"
-            and function.endswith(f":{one['FunctionName']}")
+            and function == one["FunctionName"]
             and one["SourceArn"] == arn
             for one in self.permissions.values()
         ), f"{api} may not invoke {function}"
+
+    def invoked(self, function: str) -> str:
+        """The version that takes an invocation, where an alias is invoked."""
+        shares = self.aliases.get(function, {function: 1.0})
+        return self._random.choices([*shares], [*shares.values()])[0]
 
     # --- schedules ------------------------------------------------------------------------------
 
@@ -125,6 +134,16 @@ class Front:
             self.told.append((name, said))
             answer = invoke(one["Target"]["Arn"], json.loads(text))
             assert "FunctionError" not in answer, json.dumps(answer)
+
+
+def _fits(key: str, method: str, path: str) -> bool:
+    verb, _, pattern = key.partition(" ")
+    ours, theirs = pattern.split("/"), path.split("/")
+    return (
+        verb in ("ANY", method)
+        and len(ours) == len(theirs)
+        and all((a.startswith("{") and b) or a == b for a, b in zip(ours, theirs, strict=True))
+    )
 
 
 def _event(api: str, key: str, sent: Sent, now: datetime) -> Json:

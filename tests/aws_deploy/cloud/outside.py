@@ -81,6 +81,47 @@ def outside_models(front: Front) -> Iterator[type[Made]]:
         def kept(cls) -> dict[str, Json]:
             return front.schedules
 
+    class Group(_Kept):
+        """AWS: what is in it goes with it (scheduler/latest/UserGuide/managing-schedule-group
+        .html)."""
+
+        KIND = "AWS::Scheduler::ScheduleGroup"
+
+        @classmethod
+        def kept(cls) -> dict[str, Json]:
+            return front.groups
+
+        def delete(self, account_id: str, region_name: str) -> None:
+            super().delete(account_id, region_name)
+            for name in [n for n, o in front.schedules.items() if o["GroupName"] == self.identity]:
+                del front.schedules[name]
+
+    class Alias(_Kept):
+        """moto 5.2.5: cannot be updated, shares nothing out. AWS: a version, and another one that
+        takes a part of what comes in."""
+
+        KIND = "AWS::Lambda::Alias"
+
+        @classmethod
+        def kept(cls) -> dict[str, Json]:
+            return front.aliases
+
+        @classmethod
+        def put(cls, name: str, properties: Json, before: Any) -> Any:
+            function = (
+                f"arn:aws:lambda:us-east-1:123456789012:function:{properties['FunctionName']}"
+            )
+            more = properties.get("RoutingConfig", {}).get("AdditionalVersionWeights", [])
+            shares = {str(o["FunctionVersion"]): float(o["FunctionWeight"]) for o in more}
+            rest = str(properties["FunctionVersion"])
+            assert rest.isdigit(), "a version, by its number"
+            assert rest not in shares, "another one"
+            assert all(0 < share < 1 for share in shares.values())
+            shares[rest] = 1 - sum(shares.values())
+            made = cls(f"{function}:{properties['Name']}", properties)
+            front.aliases[made.identity] = {f"{function}:{n}": w for n, w in shares.items()}
+            return made
+
     class Permission(_Kept):
         """moto 5.2.5: takes no function's version. AWS: name or ARN, with a version."""
 
@@ -110,4 +151,4 @@ def outside_models(front: Front) -> Iterator[type[Made]]:
         def delete(self, account_id: str, region_name: str) -> None:
             boto3.client("secretsmanager").delete_secret(SecretId=self.identity)
 
-    yield from (Api, Route, Integration, Stage, Schedule, Permission, Secret)
+    yield from (Alias, Api, Group, Route, Integration, Stage, Schedule, Permission, Secret)
