@@ -34,6 +34,11 @@ def _renamed(value: Json, missing: set[str]) -> Json:
     if isinstance(value, dict):
         if set(value) == {"Ref"} and value["Ref"] in missing:
             return {"Ref": "Machine"}
+        if "DependsOn" in value:
+            left = [one for one in value["DependsOn"] if one not in missing]
+            value = {**value, "DependsOn": [*left, "Machine"]}
+        if set(value) == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
+            return {"Fn::Sub": value["Fn::Sub"].replace(":${Release}", "")}
         return {name: _renamed(item, missing) for name, item in value.items()}
     if isinstance(value, list):
         return [_renamed(item, missing) for item in value]

@@ -239,7 +239,10 @@ def schedules(outside: Outside) -> Resources:
             made[name] = _schedule(cron, expression)
     if not made:
         return {}
-    group: dict[str, Json] = {"Type": "AWS::Scheduler::ScheduleGroup", "Properties": {}}
+    group: dict[str, Json] = {
+        "Type": "AWS::Scheduler::ScheduleGroup",
+        "Properties": {"Name": {"Ref": "AWS::StackName"}},
+    }
     return {"SchedulerRole": scheduler_role(DOOR_LIVE), "Schedules": group, **made}
 
 
