@@ -21,7 +21,6 @@ __all__ = [
     "Module",
     "ModuleGraph",
     "imported_module",
-    "imports",
     "inner_statements",
     "parse",
     "read_source",
@@ -49,6 +48,10 @@ class Module(NamedTuple):
     source: Source
     tree: ast.Module
     is_package: bool
+    imports: tuple[Import, ...]
+    """Every import statement, in source order, at whatever depth it stands."""
+    methods: frozenset[str]
+    """The names of what classes in it define."""
 
     @property
     def package(self) -> str:
@@ -133,7 +136,7 @@ class ModuleGraph:
                 pending.pop()
 
     def _imported_files(self, module: Module) -> Iterator[tuple[str, Path]]:
-        for node in imports(module.tree):
+        for node in module.imports:
             for name in _named_modules(module, node):
                 own = self._own_perdure() if name == PERDURE else None
                 if own is not None:
@@ -201,7 +204,9 @@ class ModuleGraph:
         tree = parse(source, self.report, self.project.python) if source else None
         if source is None or tree is None:
             return None
-        module = Module(name, path, source, tree, path.name == "__init__.py")
+        imports, methods = _declared(tree)
+        is_package = path.name == "__init__.py"
+        module = Module(name, path, source, tree, is_package, imports, methods)
         self._modules[name] = module
         return module
 
@@ -317,15 +322,22 @@ def _is_flow_mark(mark: ast.expr) -> bool:
             return False
 
 
-def imports(tree: ast.Module) -> Iterator[Import]:
-    """Every import statement of a module, in source order, at whatever depth it stands."""
+def _declared(tree: ast.Module) -> tuple[tuple[Import, ...], frozenset[str]]:
+    """The imports and the names of methods of a module, found once for all of its flows."""
+    imports: list[Import] = []
+    methods: set[str] = set()
     pending: list[ast.stmt] = tree.body[::-1]
     while pending:
         node = pending.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        else:
-            pending.extend(reversed([*inner_statements(node)]))
+            imports.append(node)
+            continue
+        inner = [*inner_statements(node)]
+        if isinstance(node, ast.ClassDef):
+            functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+            methods.update(member.name for member in inner if isinstance(member, functions))
+        pending.extend(reversed(inner))
+    return tuple(imports), frozenset(methods)
 
 
 def inner_statements(node: ast.stmt) -> Iterator[ast.stmt]:

@@ -35,6 +35,9 @@ LOOPBACK: Final = ("127.0.0.1", "localhost", "::1", "[::1]")
 _LOOK: Final = 0.1
 _SIGN_OF_LIFE: Final = 15.0
 """Seconds of silence after which a stream says that it is there."""
+_LINGERS: Final = 1.0
+"""Seconds of silence after which a connection that is over is closed."""
+_DROPPED_READS: Final = 32
 _NOWHERE: Final = '{"error": "this address is for this machine"}'
 
 
@@ -309,6 +312,21 @@ class _Handler(BaseHTTPRequestHandler):
         if size > most:
             self.close_connection = True
         return self.rfile.read(min(size, most + 1))
+
+    @override
+    def finish(self) -> None:
+        """Before a connection is closed, what the client still sends is read and dropped.
+
+        Closing on unread bytes resets the connection, and who is still sending a body that is
+        refused would never see the answer.
+        """
+        super().finish()
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_LINGERS)
+            for _ in range(_DROPPED_READS):
+                if not self.connection.recv(65536):
+                    break
 
     def _refused(self) -> "Answer | None":
         """Whoever has no token must be on this machine, and no page of another site."""

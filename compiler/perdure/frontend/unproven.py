@@ -44,14 +44,7 @@ class Sources:
     def __init__(self, walk: "Walk") -> None:
         self._walk = walk
         self._resolver = walk.resolver
-        self._methods = {
-            member.name
-            for module in walk.modules.values()
-            for node in ast.walk(module.tree)
-            if isinstance(node, ast.ClassDef)
-            for member in node.body
-            if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef)
-        }
+        self._methods = frozenset[str]().union(*(one.methods for one in walk.modules.values()))
         self._functions: dict[Ref, bool] = {}
 
     def gives(self, node: ast.Call, scope: Scope) -> bool:
