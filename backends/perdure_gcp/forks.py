@@ -135,6 +135,9 @@ def _decide(host: "Host", body: Body, quorum: Mapping[str, Json] | None) -> Body
     if quorum is not None:
         ends = [_end_of(host, one) for one in _in_order(body)]
         good, k = sum("value" in end for end in ends), _count(quorum["k"])
+        if good < k and any("gone" in end and "fired" not in end for end in ends):
+            # The run is cancelled, and the quorum with it.
+            return {**body, "decided": {"all": True}} if len(ends) == body["count"] else body
         if good >= k or len(ends) - good > _count(quorum["of"]) - k:
             # A deadline that ended branches ends the quorum.
             fired = [number for end in ends for number in _numbers(end.get("fired"))]

@@ -8,10 +8,12 @@ __all__ = ["KNOWN"]
 type Event = tuple[object, str, object]
 
 
-def _flow(name: str, body: str, events: tuple[Event, ...] = ()) -> Program:
+def _flow(
+    name: str, body: str, events: tuple[Event, ...] = (), cancel: float | None = None
+) -> Program:
     lines = "\n".join(f"    {line}" for line in body.split("\n"))
     text = f"@flow\nasync def main(x: int) -> Any:\n    out: list[Any] = []\n{lines}\n"
-    return Program(name, text, {"x": 1}, events)
+    return Program(name, text, {"x": 1}, events, cancel)
 
 
 KNOWN = (
@@ -55,6 +57,20 @@ KNOWN = (
         "async def inner() -> Any:\n    return await race(**{k: slow(1, k) for k in 'pq'})\n"
         "later = [a(1), inc(2)]\nout.append(await gather(inner(), inner()))\n"
         "out.append(await later.pop())\nreturn out",
+    ),
+    _flow(
+        "two_events_at_the_deadline_of_a_wait",
+        "return await event('news', timeout=1)",
+        events=((1, "other", None), (1, "news", 1)),
+    ),
+    _flow(
+        "a_run_ends_at_the_instant_of_a_deadline_that_was_left",
+        "await asyncio.wait_for(slow(1, 2), 1)\nraise Odd(out)",
+    ),
+    _flow(
+        "a_quorum_that_is_cancelled_is_not_out_of_reach",
+        "return await quorum(2, slow(3, 1), race(p=slow(3, 1), q=slow(4)), late(4, 'v'))",
+        cancel=2,
     ),
     _flow(
         "how_far_the_child_of_a_loser_came_is_nobodys_promise",

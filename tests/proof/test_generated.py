@@ -8,7 +8,7 @@ import pytest
 import perdure_aws.engine.simulation as moto
 from perdure_aws.engine.patches import Patches
 from tests.proof.cases import KNOWN
-from tests.proof.quick import judge
+from tests.proof.quick import ALL, judge
 from tests.proof.sweep import Sweep, is_wrong, sweep
 
 SAMPLE = 40
@@ -45,7 +45,7 @@ def test_a_program_that_once_went_wrong_does_what_the_reference_does(program: ob
     from tests.differential.harness import Program
 
     assert isinstance(program, Program)
-    verdicts = judge(program)
+    verdicts = judge(program, ALL)
     assert not is_wrong(verdicts), verdicts
 
 

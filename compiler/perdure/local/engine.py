@@ -211,6 +211,10 @@ class Engine:
         """Wait, for a run, until the engine's clock shows `due`."""
         await self.timers.until(due, run)
 
+    def has_come(self, due: float) -> bool:
+        """Whether a moment has come, and all that came from outside by then is seen to."""
+        return not self.loop.is_digesting and self.now() >= due
+
     async def changed(self, other: str, run: str, due: float | None = None) -> None:
         """Wait, for `run`, until somebody writes something about `other`, or until `due`."""
         future = self.loop.create_future()

@@ -98,7 +98,7 @@ class EngineLoop(asyncio.SelectorEventLoop):
             # A nanosecond, as asyncio has it, is lost beside half a year: a due timer never ran.
             self._clock_resolution = _RESOLUTION
         self._virtual_time = 0.0
-        self._digesting = False
+        self.is_digesting = False
         """What just came from outside has not had all its consequences yet: timers stand back."""
         self._outside: deque[tuple[float, Callable[[], None]]] = deque()
 
@@ -106,7 +106,7 @@ class EngineLoop(asyncio.SelectorEventLoop):
         """Seconds on the loop's clock."""
         if not self.virtual:
             return super().time()
-        if not self._digesting:
+        if not self.is_digesting:
             return self._virtual_time
         return min(self._virtual_time - _STAND_BACK, nextafter(self._virtual_time, -inf))
 
@@ -137,14 +137,14 @@ class EngineLoop(asyncio.SelectorEventLoop):
             return 0
         if not self.virtual or self.busy:
             return timeout
-        until = self._virtual_time if self._digesting else self._next(timeout)
+        until = self._virtual_time if self.is_digesting else self._next(timeout)
         if self._outside and self._outside[0][0] <= until:
             when, happen = self._outside.popleft()
             self._move_to(max(self._virtual_time, when))
-            self._digesting = True
+            self.is_digesting = True
             happen()
-        elif self._digesting:
-            self._digesting = False
+        elif self.is_digesting:
+            self.is_digesting = False
         elif timeout is None:
             self.stuck()
         else:

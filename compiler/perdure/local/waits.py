@@ -65,7 +65,7 @@ async def _taken(run: "LocalRun", state: OperationState, depth: int) -> Event | 
     while True:
         waiter = get_waiter(store, run.id, state.path)
         if waiter is not None and waiter.state is WaiterState.LIVE:
-            if waiter.deadline is not None and engine.now() >= waiter.deadline:
+            if waiter.deadline is not None and engine.has_come(waiter.deadline):
                 # What is stored at this very instant goes first.
                 await run.settle(depth)
                 if _is_to_be_cancelled(run):

@@ -9,8 +9,8 @@ from perdure.codec.text import Json
 from perdure.errors import InvalidInput
 from perdure.runtime.engine import Completed, EventWait, Outcome
 from perdure.runtime.loop import VirtualLoop
+from perdure.runtime.paths import natural
 from perdure.runtime.values import encode_payload, misfit
-from perdure.store.line import natural
 from perdure.testing.scripts import ScriptError
 
 __all__ = ["Inbox", "Ticket", "Waiter"]

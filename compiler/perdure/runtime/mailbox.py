@@ -13,6 +13,7 @@ from perdure.codec import decode
 from perdure.codec.text import Json
 from perdure.errors import InvalidInput
 from perdure.runtime.engine import Completed, EventWait, Outcome
+from perdure.runtime.paths import natural
 from perdure.runtime.values import encode_payload, failed, misfit
 
 __all__ = ["Letter", "Mailbox", "Question"]
@@ -53,6 +54,7 @@ class Mailbox:
         """Told of a payload that does not fit the wait that took it."""
         self._letters: list[Letter] = []
         self._waits: list[tuple[Wait, EventWait]] = []
+        self._since: dict[Wait, tuple[float, tuple[tuple[int, str], ...]]] = {}
         self._taken: dict[str, Letter] = {}
         self._unanswered: list[_Taken] = []
         self._count = 0
@@ -68,15 +70,22 @@ class Mailbox:
         self._match(name)
 
     def wait(self, wait: EventWait) -> Wait:
-        """A live wait; done at once if a letter is there. None stands for a timeout."""
-        waiter: Wait = asyncio.get_running_loop().create_future()
+        """A live wait, in line by its time, then by lower index; done if a letter is there.
+
+        None stands for a timeout.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: Wait = loop.create_future()
+        self._since[waiter] = loop.time(), natural(wait.op.path)
         self._waits.append((waiter, wait))
+        self._waits.sort(key=lambda live: self._since[live[0]])
         self._match(wait.name)
         return waiter
 
     def leave(self, waiter: Wait) -> None:
         """The wait is over."""
         self._waits = [(other, wait) for other, wait in self._waits if other is not waiter]
+        self._since.pop(waiter, None)
 
     def give_back(self, paths: Sequence[str]) -> None:
         """What was taken at these paths is there again, in its old place."""

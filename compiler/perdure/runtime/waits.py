@@ -59,7 +59,9 @@ class Waits[T]:
         """How often anything was asked of the engine, or came from it."""
         self._quiet = 0
         """The changes when the last instant was over."""
-        self._instant: asyncio.Future[object] | None = None
+        self._instant: tuple[T, asyncio.Future[object]] | None = None
+        """The timer that says that this instant is over, and how many wait for it."""
+        self._settling = 0
 
     def future(self, task: T) -> asyncio.Future[object]:
         """The value of a task, LostError if it failed."""
@@ -83,8 +85,7 @@ class Waits[T]:
         try:
             return await self.future(task)
         except asyncio.CancelledError:
-            self._pending = [pair for pair in self._pending if pair[0] is not task]
-            self._tasks.drop(task)
+            self._drop(task)
             raise
 
     async def until(self, when: float) -> None:
@@ -124,13 +125,30 @@ class Waits[T]:
             self._quiet = self.changes
             return
         if self._instant is None:
-            self._instant = self.future(self._tasks.timer(self._tasks.now()))
-            self._instant.add_done_callback(self._is_over)
-        await asyncio.wait([self._instant])
+            timer = self._tasks.timer(self._tasks.now())
+            self._instant = timer, self.future(timer)
+            self._instant[1].add_done_callback(self._is_over)
+        self._settling += 1
+        try:
+            await asyncio.wait([self._instant[1]])
+        finally:
+            self._settling -= 1
+            if not self._settling:
+                self._forget_instant()
+
+    def _forget_instant(self) -> None:
+        """Who waited for its end was cancelled: the run may end now, with no timer open."""
+        if self._instant is not None:
+            self._drop(self._instant[0])
+            self._instant = None
 
     def _is_over(self, _: object) -> None:
         self._instant = None
         self._quiet = self.changes
+
+    def _drop(self, task: T) -> None:
+        self._pending = [pair for pair in self._pending if pair[0] is not task]
+        self._tasks.drop(task)
 
     def _collect(self) -> None:
         done = [pair for pair in self._pending if self._tasks.is_done(pair[0])]

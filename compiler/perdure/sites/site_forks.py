@@ -88,21 +88,24 @@ def branch_end(visit: "Visit", kind: str, data: Json) -> dict[str, Json]:
     branch = visit.state.branch
     if branch is not None:
         more["index"] = branch["index"]
+    if kind == "error" and (fired or visit.state.cancelled) and joins.is_cancel(data):
+        more["gone"] = True  # with its fork: it does not count
     whole: dict[str, Json] = {kind: data, **more}
     share = visit.state.share
     if share and size_of(whole) > share:
         whole = {"kept": keep(visit.host.store, whole)}
     end: dict[str, Json] = {"end": whole}
-    won = None if branch is None else _decision(visit, branch, kind, data)
+    won = None if branch is None else _decision(visit, branch, kind, {kind: data, **more})
     if won is not None:
         end["won"] = json.dumps({**won, **more})
     return end if visit.state.fork is None else forked.branch_over(visit, end)
 
 
 def _decision(
-    visit: "Visit", branch: Mapping[str, Json], kind: str, data: Json
+    visit: "Visit", branch: Mapping[str, Json], kind: str, end: Mapping[str, Json]
 ) -> dict[str, Json] | None:
     """What the end of this branch says if it is the end of its fork."""
+    data = end[kind]
     store, run = visit.host.store, visit.state.run
     match visit.event.get("wins"):
         case "race":
@@ -116,7 +119,7 @@ def _decision(
                 joins.keep_end(store, run, branch, {kind: data})
             decides = kind == "error" and not joins.is_cancel(data)
         case "quorum":
-            decides = joins.count_end(store, run, branch, {kind: data})
+            decides = "gone" not in end and joins.count_end(store, run, branch, {kind: data})
             return {"quorum": branch["k"]} if decides else None
         case _:
             return None

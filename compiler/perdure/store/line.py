@@ -4,13 +4,13 @@ One item per name holds their paths: a waiter joins when it is registered and le
 decided and its doorbell was rung. It is a hint for speed; the waiters themselves decide.
 """
 
-import re
 from collections.abc import Sequence
 
+from perdure.runtime.paths import natural
 from perdure.store.protocol import FORMAT, Item, Json, RunStore, Waiter
 from perdure.store.records import Body, line_key, partition_of, waiter_key, waiter_record
 
-__all__ = ["in_line", "join_line", "leave_line", "natural"]
+__all__ = ["in_line", "join_line", "leave_line"]
 
 
 def join_line(store: RunStore, waiter: Waiter) -> None:
@@ -49,12 +49,6 @@ def in_line(store: RunStore, run: str, name: str | None = None) -> list[Waiter]:
     found = (store.get(waiter_key(run, path)) for path in paths)
     waiters = [waiter_record(item) for item in found if item is not None]
     return sorted(waiters, key=lambda waiter: (waiter.since, natural(waiter.path)))
-
-
-def natural(path: str) -> tuple[tuple[int, str], ...]:
-    """Order `gather[2]` before `gather[10]`."""
-    parts = re.split(r"(\d+)", path)
-    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
 
 
 def _paths(item: Item) -> tuple[str, ...]:
