@@ -8,10 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, final
 
-__all__ = ["KEPT_SECONDS", "Reads", "SecretValues"]
+__all__ = ["KEPT_SECONDS", "MISSED_SECONDS", "Reads", "SecretValues"]
 
 KEPT_SECONDS: Final = 300.0
 """A secret that was replaced is used after this long in functions that are warm."""
+
+MISSED_SECONDS: Final = 10.0
+"""A secret that is set at last is found after this long: a door whose secret is missing does not
+ask for it with every request."""
 
 MISSING: Final = ("ResourceNotFoundException", "AccessDeniedException")
 """Of a secret that nobody has set Secrets Manager may say that it cannot be read: a role names
@@ -40,6 +44,7 @@ class SecretValues:
         self._places = places
         self._clock = clock
         self._kept: dict[str, tuple[float, str]] = {}
+        self._missed: dict[str, float] = {}
 
     def __call__(self, name: str) -> str | None:
         """The value of a secret; None where none is set."""
@@ -49,15 +54,19 @@ class SecretValues:
         now = self._clock()
         if known is not None and now - known[0] < KEPT_SECONDS:
             return known[1]
+        missed = self._missed.get(name)
+        if missed is not None and now - missed < MISSED_SECONDS:
+            return None
         try:
             found = self._client.get_secret_value(SecretId=self._places[name])
         except Exception as error:
-            if code_of(error) in MISSING:
-                return None
-            raise
+            if code_of(error) not in MISSING:
+                raise
+            found = {}
         value = found.get("SecretString")
-        if not isinstance(value, str):
-            return None  # bytes that somebody put there: no secret of ours
+        if not isinstance(value, str):  # none, or bytes that somebody put there: no secret of ours
+            self._missed[name] = now
+            return None
         self._kept[name] = now, value
         return value
 

@@ -133,6 +133,10 @@ class SecretStore(Protocol):
         """Set a secret, whatever it was before; whether it is new."""
         ...
 
+    def remove(self, name: str) -> bool:
+        """Delete a secret; whether it was there."""
+        ...
+
 
 class Deployer(Protocol):
     """What a target does about environments."""
@@ -176,6 +180,8 @@ def load_deployer(target: str) -> Deployer:
     """The deployer of a target; DeployError if there is none, or its packages are missing."""
     from importlib import import_module
 
+    from perdure.diagnostics import nearest
+
     try:
         if target in BUILT_IN:
             module, _, attribute = BUILT_IN[target].partition(":")
@@ -190,7 +196,10 @@ def load_deployer(target: str) -> Deployer:
         raise DeployError(
             f"`{error.name}` is not installed: add `perdure[{target}]` to the project"
         ) from None
-    raise DeployError(f"there is nothing that deploys to `{target}` yet")
+    known = {*BUILT_IN, *(entry.name for entry in entry_points(group=GROUP))}
+    meant = nearest(target, known)
+    hint = f"; the nearest is `{meant}`" if meant else f", only to {', '.join(sorted(known))}"
+    raise DeployError(f"there is nothing that deploys to `{target}`{hint}")
 
 
 def find_place(start: Path, name: str) -> Place:

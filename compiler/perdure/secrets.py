@@ -84,6 +84,10 @@ class KeyRing(Protocol):
         """Keep a value."""
         ...
 
+    def delete_password(self, service: str, name: str) -> None:
+        """Forget a value."""
+        ...
+
 
 _resolvers: Final[list[Callable[[str], str | None]]] = []
 """One at the most: where a deployed site reads secrets. Put in place once, when it starts."""
@@ -144,7 +148,7 @@ def _missing(name: str) -> str:
         )
     return (
         f"the secret {name} is not set here: `perdure secrets set local {name}` puts it into .env,"
-        f" `perdure secrets set ENV {name}` into a deployed environment"
+        f" `perdure secrets set <environment> {name}` into a deployed one"
     )
 
 

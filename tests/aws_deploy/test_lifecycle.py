@@ -87,6 +87,13 @@ def test_new_runs_start_on_what_was_deployed_last_and_go_back(there: Cloud, fold
     assert live(place) == [(2, 100)]
 
 
+def test_a_rollback_of_the_only_version_says_that_it_is(there: Cloud, folder: Path) -> None:
+    place = small(folder)
+    deploy(place)
+    back = AwsDeployer().rollback(place, ignored, flow=None, to=None)
+    assert back.lines == ("main: stays on version 1, which has none before it",)
+
+
 def test_a_canary_gets_a_share_until_it_gets_all_or_nothing(there: Cloud, folder: Path) -> None:
     place = small(folder)
     deploy(place)

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from perdure.cli import main
 from perdure.deployment import Place
@@ -17,7 +18,7 @@ from perdure.errors import RunConflict
 from perdure.runtime.engine import Completed, Failed
 from perdure.runtime.values import result_of
 from perdure_aws.deploy.verbs import AwsDeployer
-from perdure_aws.secret_values import KEPT_SECONDS, SecretValues
+from perdure_aws.secret_values import KEPT_SECONDS, MISSED_SECONDS, SecretValues
 from tests.aws_deploy.cloud import Cloud
 from tests.aws_deploy.hooks import deliver, url_of
 from tests.aws_deploy.projects import small
@@ -207,6 +208,50 @@ def test_a_secret_is_replaced_and_restored(there: Cloud, place: Place) -> None:
     assert client.get_secret_value(SecretId="shop/prod/API_KEY")["SecretString"] == "three"
 
 
+def test_a_secret_is_deleted_and_set_again(
+    there: Cloud, place: Place, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    delete = ("secrets", "delete", "prod", "API_KEY")
+    assert perdure(monkeypatch, "", *delete) == 2
+    assert "API_KEY is not set in prod" in capfd.readouterr().err
+    assert perdure(monkeypatch, VALUE, "secrets", "set", "prod", "API_KEY") == 0
+    assert perdure(monkeypatch, "", *delete) == 0
+    assert "main reads it, and fails until it is set again" in capfd.readouterr().err
+    secrets = AwsDeployer().secrets(place)
+    assert secrets.present(["API_KEY"]) == frozenset()
+    assert not secrets.remove("API_KEY"), "it is on its way out"
+    assert perdure(monkeypatch, "new-value", "secrets", "set", "prod", "API_KEY") == 0
+    assert secrets.present(["API_KEY"]) == {"API_KEY"}
+    capfd.readouterr()
+    assert perdure(monkeypatch, "", *delete, "--json") == 0
+    assert json.loads(capfd.readouterr().out)["deleted"]
+
+
+def test_secrets_leave_with_the_codes_of_all_verbs(
+    there: Cloud, place: Place, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    verbs = (["set", "prod", "API_KEY"], ["list", "prod"], ["delete", "prod", "API_KEY"])
+
+    def denied(call: Any) -> None:
+        if call.service == "secretsmanager":
+            raise there.refused("AccessDeniedException", "no", call)
+
+    there.fault = denied
+    for words in verbs:
+        assert perdure(monkeypatch, VALUE, "secrets", *words) == 5
+    there.fault = lambda call: None
+    file = place.project.root / "pyproject.toml"
+    file.write_text(file.read_text().replace("123456789012", "999999999999"))
+    for words in (
+        *(["secrets", *one] for one in verbs),
+        ["status", "prod"],
+        ["runs", "--on", "prod"],
+    ):
+        capfd.readouterr()
+        assert perdure(monkeypatch, VALUE, *words) == 5, words
+        assert "are of account 123456789012" in capfd.readouterr().err
+
+
 WRONG = [
     ("", "API_KEY", "an empty secret"),
     ("x" * 70_000, "API_KEY", "at most 65536 bytes"),
@@ -238,3 +283,24 @@ def test_a_function_keeps_a_value_for_a_while() -> None:
     assert (read("A"), read("A"), read("B")) == ("shop/prod/A 1", "shop/prod/A 1", None)
     now[0] = KEPT_SECONDS
     assert read("A") == "shop/prod/A 2"
+
+
+def test_a_function_asks_for_a_secret_that_is_missing_once_in_some_seconds() -> None:
+    class Client:
+        asked = 0
+
+        def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803
+            self.asked += 1
+            if self.asked == 3:
+                return {"SecretString": "here"}
+            code = "ResourceNotFoundException"
+            raise ClientError({"Error": {"Code": code, "Message": SecretId}}, "GetSecretValue")
+
+    client, now = Client(), [0.0]
+    read = SecretValues(client, {"A": "shop/prod/A"}, lambda: now[0])
+    assert [read("A") for _ in range(5)] == [None] * 5
+    assert client.asked == 1
+    now[0] = MISSED_SECONDS
+    assert [read("A"), read("A"), client.asked] == [None, None, 2]
+    now[0] = 2 * MISSED_SECONDS
+    assert read("A") == "here"

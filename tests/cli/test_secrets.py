@@ -74,6 +74,20 @@ def test_other_lines_stay_and_values_come_back(tmp_path: Path, value: str) -> No
     assert parse_dotenv(text) == {"A": "1", "MANY": "x\ny", "MANY2": "p\nq", "B": "2", "KEY": value}
 
 
+def test_a_secret_is_deleted_where_it_was_set(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "", "delete", "local", "API_KEY") == 2
+    (project / ".env").write_text("A=1\nAPI_KEY='old\nvalue'\nB=2\n")
+    assert call(monkeypatch, "", "delete", "local", "API_KEY") == 0
+    assert "main reads it" in capfd.readouterr().err
+    assert (project / ".env").read_text() == "A=1\nB=2\n"
+    (project / ".env").write_text("API_KEY=1\n")
+    (project / ".env.local").write_text("API_KEY=2\n")
+    assert call(monkeypatch, "", "delete", "local", "API_KEY") == 0
+    assert "API_KEY is still found here" in capfd.readouterr().err
+
+
 def test_an_environment_that_is_not_there_is_named(
     project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,8 +111,15 @@ def test_the_keyring_of_this_machine(
     def set_password(service: str, name: str, value: str) -> None:
         kept[service, name] = value
 
+    def delete_password(service: str, name: str) -> None:
+        del kept[service, name]
+
     ring = ModuleType("keyring")
-    ring.__dict__.update(get_password=get_password, set_password=set_password)
+    ring.__dict__.update(
+        get_password=get_password,
+        set_password=set_password,
+        delete_password=delete_password,
+    )
     monkeypatch.setitem(sys.modules, "keyring", ring)
     assert call(monkeypatch, "sk-1234567\n", "set", "local", "API_KEY", "--keyring") == 0
     assert kept == {(f"perdure {project.name}", "API_KEY"): "sk-1234567"}
@@ -108,6 +129,9 @@ def test_the_keyring_of_this_machine(
     assert run(["run", "app.py"]) == 0
     assert capfd.readouterr().out == "10\n"
     assert call(monkeypatch, "x", "set", "prod", "API_KEY", "--keyring") == 2
+    for code in (0, 2):
+        assert call(monkeypatch, "", "delete", "local", "API_KEY", "--keyring") == code
+    assert kept == {}
 
 
 TELLS = """

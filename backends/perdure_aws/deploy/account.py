@@ -64,7 +64,7 @@ class SecretsManager(Protocol):
         self,
         *,
         SecretId: str,  # noqa: N803
-        ForceDeleteWithoutRecovery: bool,  # noqa: N803
+        ForceDeleteWithoutRecovery: bool = ...,  # noqa: N803
     ) -> object:
         """DeleteSecret."""
         ...
@@ -95,7 +95,7 @@ class Account:
                 f' `account = "{self.id}"` if that is meant'
             )
         if self.id != environment.account:
-            raise DeployError(
+            raise CloudRefused(
                 f"these credentials are of account {self.id}, and {where} says"
                 f" {environment.account}: choose others, with AWS_PROFILE for example"
             )

@@ -3,11 +3,15 @@
 So uploading again is a look whether it is there, and an upload that was cut off is no object.
 """
 
-from collections.abc import Iterator
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from io import BytesIO
 from typing import TYPE_CHECKING, final
 
 from botocore.exceptions import ClientError
 
+from perdure.codec import Json
 from perdure.deployment import Say
 from perdure_aws.deploy.account import code_of
 
@@ -45,6 +49,13 @@ class Bucket:
         if not self._has(key):
             self._say(f"{what}: upload {_size(len(content))}")
             self._client.put_object(Bucket=self.name, Key=key, Body=content)
+
+    def description(self, key: str) -> Mapping[str, Json]:
+        """What the code that lies there says of itself."""
+        content = self._client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            about: dict[str, Json] = json.loads(archive.read("perdure_bundle.json"))
+        return about
 
     def url(self, key: str) -> str:
         """How CloudFormation names an object."""

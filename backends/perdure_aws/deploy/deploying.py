@@ -191,7 +191,8 @@ def rollback(place: Place, say: Say, flow: str | None, to: int | None) -> Answer
     for one in found:
         target = _rollback_target(environment, one, to)
         if target is None:
-            rows.append({"flow": one.flow, "version": number_of(one.newest), "changed": False})
+            version = number_of(one.newest)
+            rows.append({"flow": one.flow, "version": version, "changed": False, "first": True})
             continue
         shares = all_to(environment, one, target)
         _, changed = environment.stacks.change_parameters(one.stack, shares)
@@ -209,7 +210,8 @@ def rollback(place: Place, say: Say, flow: str | None, to: int | None) -> Answer
 def _rollback_lines(rows: list[dict[str, object]]) -> Iterator[str]:
     for row in rows:
         what = "new runs start on" if row["changed"] else "stays on"
-        yield f"{row['flow']}: {what} version {row['version']}"
+        older = ", which has none before it" if row.get("first") else ""
+        yield f"{row['flow']}: {what} version {row['version']}{older}"
         if "door" in row:
             yield (
                 f"{row['flow']}: that version has no webhooks, links or schedules; those of version"

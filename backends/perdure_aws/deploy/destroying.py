@@ -9,14 +9,15 @@ from itertools import islice
 
 from botocore.exceptions import ClientError
 
+from perdure.deploying.counted import are, counted
 from perdure.deployment import Answer, DeployError, Place, Say
 from perdure.store.runs import list_runs
 from perdure_aws.deploy.account import code_of
-from perdure_aws.deploy.environment import Deployed, Environment
-from perdure_aws.deploy.machines import number_of
+from perdure_aws.deploy.environment import Environment
 from perdure_aws.deploy.names import store_stack
 from perdure_aws.deploy.secrets import AwsSecrets
 from perdure_aws.deploy.stacks import Stack
+from perdure_aws.deploy.under_way import UnderWay, end_left, stop, under_way
 
 __all__ = ["destroy"]
 
@@ -32,39 +33,33 @@ def destroy(
     if flow is not None and not flows:
         raise DeployError(f"`{flow}` is not deployed in {place.environment.name}")
     store = environment.stacks.settled(store_stack(place)) if flow is None else None
-    live = [execution for one in flows for execution in _running(environment, one)]
+    live = {one.flow: [*under_way(environment, one)] for one in flows}
+    runs = [each for found in live.values() for each in found if each.is_run]
     kept = _kept(environment, store)
     secrets = AwsSecrets(place, environment.account)
     values = secrets.kept() if flow is None else ()
     data: dict[str, object] = {
         "stacks": [one.stack.name for one in flows] + ([store.name] if store else []),
-        "live_runs": [execution for _, execution in live],
+        "live_runs": [each.execution for each in runs],
         "kept_runs": kept,
         "kept_secrets": [*values],
         "destroyed": False,
     }
-    refused = [*_refused_runs(live, with_runs), *_refused_data(kept, values, with_data)]
+    refused = [*_refused_runs(runs, with_runs), *_refused_data(kept, values, with_data)]
     if refused:
         return Answer(data, tuple(refused), done=False)
-    for _, execution in live:
-        environment.machines.stop(execution, "its environment was destroyed")
+    for one in flows:
+        stop(environment, one, live[one.flow])
     environment.stacks.delete([one.stack.name for one in flows])
+    if flow is not None:
+        end_left(environment, frozenset(ref for one in flows for ref in one.machines))
     for called in values:
         say(f"{called}: delete")
-        secrets.remove(called)
+        secrets.remove_kept(called)
     if store is not None:
         _remove_store(environment, store)
     said = "destroyed" if data["stacks"] or values else "nothing is deployed"
     return Answer({**data, "destroyed": True}, (f"{place.environment.name}: {said}",))
-
-
-def _running(environment: Environment, one: Deployed) -> Iterator[tuple[str, str]]:
-    """What is under way, with a line about it. A child may outlive the run that started it."""
-    for ref, machine in one.machines.items():
-        for execution, version in environment.machines.running(machine):
-            number = number_of(version) if version else "?"
-            name = execution.rpartition(":")[2]
-            yield f"{name}  {ref.rpartition(':')[2]}, version {number}", execution
 
 
 def _kept(environment: Environment, store: Stack | None) -> int:
@@ -79,19 +74,27 @@ def _kept(environment: Environment, store: Stack | None) -> int:
         raise
 
 
-def _refused_runs(live: list[tuple[str, str]], with_runs: bool) -> Iterator[str]:
-    if live and not with_runs:
-        yield f"{len(live)} runs are under way, and would be lost; --with-runs stops them:"
-        yield from (f"  {line}" for line, _ in islice(live, SHOWN))
-        if len(live) > SHOWN:
-            yield f"  and {len(live) - SHOWN} more"
+def _refused_runs(runs: list[UnderWay], with_runs: bool) -> Iterator[str]:
+    count = len(runs)
+    if count and not with_runs:
+        what = "it" if count == 1 else "them"
+        yield f"{counted(count, 'run')} {are(count)} under way, and would be lost; --with-runs" + (
+            f" stops {what}:"
+        )
+        for one in islice(runs, SHOWN):
+            yield f"  {one.name}  {one.flow.rpartition(':')[2]}, version {one.version or '?'}"
+        if count > SHOWN:
+            yield f"  and {count - SHOWN} more"
 
 
 def _refused_data(kept: int, secrets: tuple[str, ...], with_data: bool) -> Iterator[str]:
     if kept and not with_data:
-        yield f"the store keeps {kept} runs; --with-data deletes them, for good"
+        what = "it" if kept == 1 else "them"
+        yield f"the store keeps {counted(kept, 'run')}; --with-data deletes {what}, for good"
     if secrets and not with_data:
-        yield f"{len(secrets)} secrets are kept; --with-data deletes them, for good:"
+        count = len(secrets)
+        what = "it" if count == 1 else "them"
+        yield f"{counted(count, 'secret')} {are(count)} kept; --with-data deletes {what}, for good:"
         yield from (f"  {called}" for called in secrets)
 
 

@@ -12,8 +12,9 @@ from perdure_aws.deploy.account import code_of
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
-__all__ = ["Machines", "Share", "number_of"]
+__all__ = ["GONE", "Machines", "Share", "number_of"]
 
+GONE = ("TaskDoesNotExist", "TaskTimedOut", "InvalidToken")
 MISSING = ("StateMachineDoesNotExist", "ResourceNotFound")
 
 
@@ -91,6 +92,23 @@ class Machines:
                     yield one["executionArn"], one.get("stateMachineVersionArn", "")
         except ClientError as error:
             if code_of(error) not in MISSING:
+                raise
+
+    def described(self, execution: str) -> Mapping[str, object] | None:
+        """DescribeExecution; None where it is gone."""
+        try:
+            return {**self._client.describe_execution(executionArn=execution)}
+        except ClientError as error:
+            if code_of(error) == "ExecutionDoesNotExist":
+                return None
+            raise
+
+    def ring(self, token: str) -> None:
+        """SendTaskSuccess; who waits no more is not told."""
+        try:
+            self._client.send_task_success(taskToken=token, output="true")
+        except ClientError as error:
+            if code_of(error) not in GONE:
                 raise
 
     def stop(self, execution: str, cause: str) -> None:

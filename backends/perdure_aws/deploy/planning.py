@@ -25,6 +25,7 @@ from perdure_aws.deploy.names import flow_stack, store_stack
 from perdure_aws.deploy.releases import DEFINITION
 from perdure_aws.deploy.secrets import missing_lines
 from perdure_aws.deploy.stacks import GOOD, NEVER_MADE, Change, Stack
+from perdure_aws.deploy.under_way import under_way
 
 __all__ = ["plan", "status"]
 
@@ -139,6 +140,8 @@ class Standing(NamedTuple):
     live: tuple[Share, ...]
     running: Mapping[int, int]
     """How many runs are under way, by version."""
+    children: Mapping[tuple[str, int], int] = {}
+    """Likewise of flows that it starts, by flow and version of its machine."""
 
     def data(self) -> dict[str, object]:
         """For programs."""
@@ -151,6 +154,10 @@ class Standing(NamedTuple):
             "newest": number_of(self.flow.newest) if self.flow.newest else None,
             "live": [{"version": number_of(s.version), "weight": s.weight} for s in self.live],
             "running": [{"version": v, "runs": count} for v, count in self.running.items()],
+            "children": [
+                {"flow": ref, "version": v, "runs": count}
+                for (ref, v), count in self.children.items()
+            ],
             "alias": self.flow.alias,
             "webhooks": list(self.flow.webhooks),
         }
@@ -166,7 +173,13 @@ class Standing(NamedTuple):
 
     def _line(self, width: int) -> str:
         shares = ", ".join(f"version {number_of(s.version)} {s.weight} %" for s in self.live)
-        runs = ", ".join(f"{count} on version {v}" for v, count in self.running.items())
+        runs = ", ".join(
+            [f"{count} on version {v}" for v, count in self.running.items()]
+            + [
+                f"{count} of {ref.rpartition(':')[2]} on its version {v}"
+                for (ref, v), count in self.children.items()
+            ]
+        )
         status = self.flow.stack.status.lower().replace("_", " ")
         return (
             f"{self.flow.flow:<{width}}  {status}  new runs: {shares or 'nowhere'}"
@@ -197,6 +210,8 @@ def status(place: Place, say: Say) -> Answer:
 def _standing(environment: Environment, one: Deployed) -> Standing:
     whole = one.stack.status in GOOD and bool(one.machine)
     shares = environment.machines.shares(one.alias) if whole else ()
-    found = environment.machines.running(one.machine) if one.machine else ()
-    running = Counter(number_of(version) if version else 0 for _, version in found)
-    return Standing(one, shares, dict(sorted(running.items())))
+    own = {ref for ref, arn in one.machines.items() if arn == one.machine}
+    runs = [each for each in under_way(environment, one) if each.is_run]
+    running = Counter(each.version for each in runs if each.flow in own)
+    children = Counter((each.flow, each.version) for each in runs if each.flow not in own)
+    return Standing(one, shares, dict(sorted(running.items())), dict(sorted(children.items())))

@@ -31,6 +31,7 @@ from perdure.store.starts import is_noted, note_start
 from perdure_aws.deploy.account import code_of
 from perdure_aws.deploy.environment import Environment
 from perdure_aws.deploy.happened import happened, joined
+from perdure_aws.deploy.machines import GONE
 from perdure_aws.deploy.names import flow_stack
 from perdure_aws.ended import error_of
 from perdure_aws.limits import value_of
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["AwsRuns"]
-
-GONE = ("TaskDoesNotExist", "TaskTimedOut", "InvalidToken")
 
 
 @final

@@ -52,8 +52,18 @@ class AwsSecrets:
         names = (str(one["Name"]) for one in found if "DeletedDate" not in one)
         return tuple(sorted(name for name in names if name.startswith(prefix)))
 
-    def remove(self, called: str) -> None:
-        """Delete one of them for good; it may be gone already."""
+    def remove(self, name: str) -> bool:
+        """Delete a secret; for 30 days, until that is done, `put` brings it back."""
+        try:
+            if not self._is_there(name):
+                return False
+            self._client.delete_secret(SecretId=secret_name(self._place, name))
+        except (ClientError, BotoCoreError) as error:
+            raise DeployError(f"AWS: {error}") from None
+        return True
+
+    def remove_kept(self, called: str) -> None:
+        """Delete one of `kept` for good; it may be gone already."""
         try:
             self._client.delete_secret(SecretId=called, ForceDeleteWithoutRecovery=True)
         except ClientError as error:

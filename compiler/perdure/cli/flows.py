@@ -57,10 +57,11 @@ def _of_project(workspace: "Workspace") -> tuple[FlowName, ...]:
     names: list[FlowName] = []
     for entry in project.settings.flows:
         path = project.root / entry
+        named = split_flow(str(path))
         if path.is_dir():
             names += _with_flows(path, workspace)
-        elif path.is_file():
-            names.append(FlowName(path))
+        elif named.path.is_file():
+            names.append(named)
         else:
             report.error(rules.MISSING_FLOWS, _flows_span(report), path=entry)
     if not project.settings.flows and report.ok:

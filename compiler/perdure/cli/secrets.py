@@ -1,4 +1,4 @@
-"""`perdure secrets set|list ENV`: the secrets that flows read, by name; never their values."""
+"""`perdure secrets set|list|delete ENV`: secrets that flows read, by name; never their values."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from perdure.cli import exits
 from perdure.cli.called import typed
 from perdure.cli.environments import environment_argument, json_option, open_environment
 from perdure.cli.streams import out, say
-from perdure.deployment import DeployError
+from perdure.deployment import CloudRefused, DeployError
 
 if TYPE_CHECKING:
     from perdure.deployment import SecretStore
@@ -27,7 +27,7 @@ LARGEST = 65_536
 
 @click.group("secrets")
 def command() -> None:
-    """Set secrets of an environment, and list those that flows read.
+    """Set and delete secrets of an environment, and list those that flows read.
 
     ENV is an environment, or `local` for this machine (`.env`, or its keyring).
     """
@@ -57,6 +57,36 @@ def set_secret(environment: str, name: str, keyring: bool, as_json: bool) -> int
         out(f"{name} is {'set' if new else 'replaced'} in {environment}")
     if readers and name not in readers:
         say(f"no flow reads {name}{_nearest(name, readers)}")
+    return exits.DONE
+
+
+@command.command("delete")
+@environment_argument
+@click.argument("name", metavar="NAME")
+@click.option("--keyring", is_flag=True, help="In this machine's keyring; ENV is `local`.")
+@json_option
+def delete_secret(environment: str, name: str, keyring: bool, as_json: bool) -> int:
+    """Delete a secret; what runs may use it for minutes yet."""
+    _check_name(name)
+    store = _store(environment, keyring=keyring)
+    readers = _readers() or {}
+    try:
+        was_there = store.remove(name)
+        still = name in store.present((name,))
+    except DeployError as error:
+        return _failed(error, as_json)
+    if not was_there:
+        raise click.UsageError(f"{name} is not set in {environment}{_nearest(name, readers)}")
+    if as_json:
+        out(json.dumps({"version": 1, "name": name, "environment": environment, "deleted": True}))
+    else:
+        out(f"{name} is deleted in {environment}")
+    if still:
+        say(f"{name} is still found here: in the environment, `.env.local` or the keyring")
+    elif name in readers:
+        say(
+            "\n".join(f"{flow} reads it, and fails until it is set again" for flow in readers[name])
+        )
     return exits.DONE
 
 
@@ -118,6 +148,8 @@ def _store(environment: str, *, keyring: bool = False) -> "SecretStore":
             return InKeyring(project.root) if keyring else DotEnv(project.root)
         place, deployer = open_environment(environment)
         return deployer.secrets(place)
+    except CloudRefused:
+        raise
     except DeployError as error:
         raise click.ClickException(str(error)) from None
 
@@ -171,4 +203,4 @@ def _failed(error: DeployError, as_json: bool) -> int:
     if as_json:
         out(json.dumps({"version": 1, "error": str(error)}))
     say(f"error: {error}")
-    return exits.REFUSED
+    return exits.ENVIRONMENT if isinstance(error, CloudRefused) else exits.REFUSED

@@ -49,6 +49,17 @@ class InKeyring:
             raise DeployError(f"the keyring refuses: {type(error).__name__}: {error}") from None
         return new
 
+    def remove(self, name: str) -> bool:
+        """Forget a value."""
+        service = keyring_service(self._folder)
+        try:
+            if self._keyring.get_password(service, name) is None:
+                return False
+            self._keyring.delete_password(service, name)
+        except Exception as error:
+            raise DeployError(f"the keyring refuses: {type(error).__name__}: {error}") from None
+        return True
+
 
 @final
 class DotEnv:
@@ -70,6 +81,14 @@ class DotEnv:
             kept += "\n"
         self._write(f"{kept}{name}={_quoted(value)}\n")
         return new
+
+    def remove(self, name: str) -> bool:
+        """Take its line out, of `.env` alone; all others stay as they are."""
+        text = self._file.read_text("utf-8-sig") if self._file.exists() else ""
+        if name not in parse_dotenv(text):
+            return False
+        self._write(_without(text, name))
+        return True
 
     def _write(self, text: str) -> None:
         """At once or not at all; readable for nobody else from the first byte."""

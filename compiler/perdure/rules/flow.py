@@ -175,7 +175,8 @@ MISSING_FLOWS = Rule(
     "PDR254",
     "`{path}` of the setting `flows` does not exist",
     "create it, or correct the path",
-    "The entries of `flows` are files or folders, relative to pyproject.toml.",
+    "The entries of `flows` are files (`FILE:FLOW` for one flow of a file) or folders, relative to"
+    " pyproject.toml.",
 )
 WHICH_FLOW = Rule(
     "PDR255",

@@ -7,12 +7,13 @@ execution that the first one made.
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Protocol
+from typing import Final, Protocol
 
 from perdure.codec import Json
 
-__all__ = ["Executions", "Stops", "execution_name", "generation_name"]
+__all__ = ["Executions", "Stops", "execution_name", "generation_name", "is_part"]
 
+_PART: Final = re.compile(r"-(generation-\d+|chunk-\d+|branch)-[0-9a-f]{16}\Z")
 LONGEST = 80
 """Characters of an execution's name (botocore service model stepfunctions, Name)."""
 
@@ -37,15 +38,26 @@ class Executions(Stops, Protocol):
         ...
 
 
-def execution_name(run: str) -> str:
-    """The name of a run's execution: its id where Step Functions takes that, else as near to it."""
-    plain = re.sub(r"[^A-Za-z0-9_-]", "-", run)
-    if plain == run and len(run) <= LONGEST:
-        return run
-    digest = sha256(run.encode()).hexdigest()[:16]
-    return f"{plain[: LONGEST - 17]}-{digest}"
+def execution_name(run: str, part: str = "") -> str:
+    """The name of a run's execution: its id where Step Functions takes that, else as near to it.
+
+    `part`: of another execution that the run goes through (`is_part`); it stays legible.
+    """
+    whole = f"{run} {part}" if part else run
+    plain = re.sub(r"[^A-Za-z0-9_-]", "-", whole)
+    if plain == whole and len(whole) <= LONGEST:
+        return whole
+    digest = sha256(whole.encode()).hexdigest()[:16]
+    room, last = LONGEST - 17, f"-{part.replace(' ', '-')}" if part else ""
+    shown = plain if len(plain) <= room else plain[: room - len(last)] + last
+    return f"{shown}-{digest}"
+
+
+def is_part(name: str) -> bool:
+    """Whether an execution is another one of a run than its first: a generation, some branches."""
+    return _PART.search(name) is not None
 
 
 def generation_name(run: str, number: int) -> str:
     """The name of the n-th execution that a run goes through."""
-    return execution_name(run) if number == 1 else execution_name(f"{run} generation {number}")
+    return execution_name(run) if number == 1 else execution_name(run, f"generation {number}")

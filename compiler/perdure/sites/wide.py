@@ -96,7 +96,7 @@ def _start(visit: "Visit", chunk: Mapping[str, Json], number: int) -> None:
         "chunk": {**chunk, "number": number},
     }
     path = text(operands["path"])
-    name = execution_name(f"{state.run}/{path} chunk {number}")
+    name = execution_name(f"{state.run}/{path}", f"chunk {number}")
     run: dict[str, Json] = {"id": state.run, "seed": state.seed}
     host.executions.start(
         str(host.table.ref),
