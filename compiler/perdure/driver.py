@@ -85,6 +85,7 @@ def compile_flows(
     _refuse_duplicates(flows, report)
     analyses = [analyse(workspace, flow) for flow in flows]
     programs = [build_program(analysis, report) for analysis in analyses if report.ok]
+    _check_secrets([program for program in programs if program], project, report)
     for target in targets:
         _check_triggers([program for program in programs if program], target, report)
     compiled = [
@@ -99,6 +100,25 @@ def compile_flows(
         if program
     ]
     return tuple(compiled) if report.ok else ()
+
+
+def _check_secrets(programs: "Sequence[Program]", project: Project, report: Report) -> None:
+    """A secret's value stands in no file that is deployed, whatever the environment."""
+    from perdure.settings import environment_span
+
+    settings = {name: one.settings for name, one in project.settings.environments.items()}
+    secret = {name: one.entry.qualname for one in reversed(programs) for name in one.secrets}
+    for environment, named in {**settings, "local": project.settings.local}.items():
+        source = report.sources.get(PYPROJECT)
+        for name in sorted(named.keys() & secret):
+            span = source and environment_span(source, environment, "settings")
+            report.error(
+                rules.SECRET_IN_SETTINGS,
+                span,
+                name=name,
+                flow=secret[name],
+                environment=environment,
+            )
 
 
 def _check_triggers(programs: "Sequence[Program]", target: "Target", report: Report) -> None:

@@ -57,6 +57,8 @@ class Environment(NamedTuple):
     allow: tuple[str, ...] = ()
     """What steps may do: "service:Action resource"."""
     groups: Mapping[str, Group] = {}
+    settings: Mapping[str, str] = {}
+    """Plain environment variables of the functions; never secrets."""
 
 
 class Settings(NamedTuple):
@@ -71,6 +73,8 @@ class Settings(NamedTuple):
     """The pinned minor version; None where none is written."""
     pure: frozenset[str] = frozenset()
     environments: Mapping[str, Environment] = {}
+    local: Mapping[str, str] = {}
+    """Those of `[tool.perdure.env.local.settings]`: this machine's."""
     azure_sdk: int = 2
     """`[tool.perdure.azure] sdk`: the major version of Azure's Durable Functions SDK."""
 

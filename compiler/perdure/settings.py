@@ -7,10 +7,11 @@ from typing import NamedTuple, TypeGuard
 
 from perdure import rules
 from perdure.diagnostics import Report, nearest
+from perdure.offered import wrong_name, wrong_of, wrong_settings
 from perdure.project import COMPILED_FOR, DEFAULTS, Environment, Group, Settings
 from perdure.source import Source, Span
 
-__all__ = ["read_settings", "setting_span"]
+__all__ = ["environment_span", "read_settings", "setting_span"]
 
 TABLE = "tool.perdure"
 SETTINGS = ("name", "flows", "out", "store", "python", "pure", "env", "azure")
@@ -24,7 +25,10 @@ ENVIRONMENT_SETTINGS = (
     "log_days",
     "allow",
     "groups",
+    "settings",
 )
+LOCAL = "local"
+"""This machine, if it has no target: it takes `settings` alone."""
 GROUP_SETTINGS = ("memory", "allow")
 ARCHITECTURES = ("arm64", "x86_64")
 PERMISSION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*]+ (\*|arn:[^\s]+)", re.ASCII)
@@ -70,6 +74,7 @@ def _settings(table: Table, name: str, place: _Place) -> Settings:
         python=_python(table, place),
         pure=frozenset(_texts(table, "pure", place)),
         environments=_environments(table, place),
+        local=_local(table, place),
         azure_sdk=_azure_sdk(_table(table.get("azure")), place),
     )
 
@@ -144,8 +149,31 @@ def _environments(table: Table, place: _Place) -> Mapping[str, Environment]:
         if not _is_table(entry):
             _wrong("env", "a table of tables", f'env.{name} = {{ target = "aws" }}', place)
             continue
-        found[name] = _environment(name, entry, place)
+        if name != LOCAL or "target" in entry:
+            found[name] = _environment(name, entry, place)
     return found
+
+
+def _local(table: Table, outer: _Place) -> Mapping[str, str]:
+    """What runs on this machine see."""
+    entry = _table(_table(table.get("env")).get(LOCAL))
+    if "target" in entry:
+        return {}
+    place = outer._replace(table=f"{TABLE}.env.{LOCAL}")
+    _check_names(entry, ("settings",), place)
+    found = _variables(entry, place)
+    for wrong in wrong_settings(found):
+        _wrong(wrong.name, wrong.expected, wrong.example, place)
+    return found
+
+
+def _variables(table: Table, place: _Place) -> Mapping[str, str]:
+    value = table.get("settings", {})
+    found = _table(value)
+    texts = {name: text for name, text in found.items() if isinstance(text, str)}
+    if not _is_table(value) or len(texts) != len(found):
+        _wrong("settings", "a table of texts", 'settings = { MODEL = "..." }', place)
+    return texts
 
 
 def _environment(name: str, table: Table, outer: _Place) -> Environment:
@@ -155,14 +183,27 @@ def _environment(name: str, table: Table, outer: _Place) -> Environment:
         _wrong("target", "set for every environment", 'target = "aws"', place)
     values = {key: _text(table, key, "", place) for key in ENVIRONMENT_TEXTS}
     defaults = Environment(name, "")
-    return defaults._replace(
+    found = defaults._replace(
         **values,
         memory=_number(table, "memory", defaults.memory, place),
         architecture=_architecture(table, defaults.architecture, place),
         log_days=_number(table, "log_days", defaults.log_days, place),
         allow=_permissions(table, place),
         groups=_groups(table, place),
+        settings=_variables(table, place),
     )
+    _check_offered(found, place)
+    return found
+
+
+def _check_offered(environment: Environment, place: _Place) -> None:
+    """What the target would refuse is refused here."""
+    named = wrong_name(environment)
+    if named is not None:
+        _wrong(named.name, named.expected, named.example, place)
+    for wrong in wrong_of(environment):
+        table = f"{place.table}.groups.{wrong.group}" if wrong.group else place.table
+        _wrong(wrong.name, wrong.expected, wrong.example, place._replace(table=table))
 
 
 def _groups(table: Table, outer: _Place) -> Mapping[str, Group]:
@@ -223,6 +264,11 @@ def _is_table(value: object) -> TypeGuard[Table]:
 def setting_span(source: Source, name: str) -> Span:
     """Where a setting of `[tool.perdure]` is written."""
     return _find_key(source, TABLE, name)
+
+
+def environment_span(source: Source, environment: str, name: str) -> Span:
+    """Where a setting of `[tool.perdure.env.ENVIRONMENT]` is written."""
+    return _find_key(source, f"{TABLE}.env.{environment}", name)
 
 
 def _find_key(source: Source, table: str, key: str) -> Span:

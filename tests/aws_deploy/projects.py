@@ -49,6 +49,7 @@ flows = ["app.py"]
 target = "aws"
 region = "us-east-1"
 account = "123456789012"
+settings = { MODEL = "small" }
 
 [tool.perdure.env.prod]
 target = "aws"
@@ -59,6 +60,7 @@ architecture = "x86_64"
 log_days = 90
 alarm_topic = "arn:aws:sns:eu-central-1:123456789012:alarms"
 allow = ["s3:GetObject arn:aws:s3:::reports/*", "ses:SendEmail *"]
+settings = { MODEL = "large", REGION_NAME = "Frankfurt" }
 
 [tool.perdure.env.prod.groups.heavy-lifting]
 memory = 4096

@@ -157,7 +157,7 @@ def test_doors_retire_with_their_releases(
     there: Cloud, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retiring, "KEPT", 2)
-    deploy_hooks(folder, OLD)
+    place = deploy_hooks(folder, OLD)
     text = '"old step"'
     for number in range(3):
         place = change(folder, text, text := f'"step {number}"')

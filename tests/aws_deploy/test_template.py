@@ -263,3 +263,23 @@ def test_a_webhook_takes_no_more_than_a_function_is_given(
     said = capfd.readouterr().err
     assert "PDR301" in said
     assert "this webhook takes is 5000000 bytes, and aws takes 4500000" in said
+
+
+def test_plain_settings_are_variables_of_every_function_where_the_environment_has_them(
+    tmp_path: Path,
+) -> None:
+    file = make_project(tmp_path, HOOKS)
+    made = resources(template_of(file), "Lambda::Function")
+    assert set(made) == {"Sites", "Door"}
+    none = {"Ref": "AWS::NoValue"}
+    for function in made.values():
+        variables = function["Environment"]["Variables"]
+        assert variables["MODEL"] == {"Fn::If": ["InEnvironment1", "large", "small"]}
+        assert variables["REGION_NAME"] == {"Fn::If": ["InEnvironment1", "Frankfurt", none]}
+
+
+def test_an_alarm_watches_what_the_door_answers(tmp_path: Path) -> None:
+    template = template_of(make_project(tmp_path, HOOKS))
+    alarm = resources(template, "CloudWatch::Alarm")["ApiFailedAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/ApiGateway", "5xx")
+    assert alarm["Dimensions"] == [{"Name": "ApiId", "Value": {"Ref": "Api"}}]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from perdure.diagnostics import Report
-from perdure.project import DEFAULTS, Environment, find_project
+from perdure.project import DEFAULTS, Environment, Settings, find_project
 
 
 def _project(folder: Path, settings: str) -> tuple[object, list[tuple[str, str]]]:
@@ -80,6 +80,11 @@ account = "123456789012"
     )
 
 
+AWS = "[tool.perdure.env.prod]\ntarget='aws'\n"
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:alarms"
+LONG = f"[tool.perdure.env.{'x' * 51}]"
+
+
 @pytest.mark.parametrize(
     ("settings", "found"),
     [
@@ -98,6 +103,25 @@ account = "123456789012"
         ("[tool.perdure.env.prod]\ntarget='aws'\narchitecture = 'x'", ("PDR252", "architecture")),
         ("[tool.perdure.env.p]\ntarget='a'\ngroups.g.x = 1", ("PDR251", "[tool.perdure.env.p]")),
         ("[tool]\nperdure.fows = []", ("PDR251", "perdure.fows")),
+        (AWS + "memory = 1", ("PDR252", "memory")),
+        (AWS + "memory = 10241", ("PDR252", "memory")),
+        (AWS + "[tool.perdure.env.prod.groups.g]\nmemory = 127", ("PDR252", "memory")),
+        (AWS + "log_days = 11", ("PDR252", "log_days")),
+        (AWS + "alarm_topic = 'alarms'", ("PDR252", "alarm_topic")),
+        (AWS + f"region = 'eu-west-1'\nalarm_topic = '{TOPIC}'", ("PDR252", "alarm_topic")),
+        ("[tool.perdure.env.my_prod]\ntarget='aws'", ("PDR252", "[tool.perdure.env.my_prod]")),
+        (f"[tool.perdure.env.{'x' * 51}]\ntarget='aws'", ("PDR252", LONG)),
+        (AWS + "settings = ['A']", ("PDR252", "settings")),
+        (AWS + "settings = { MODEL = 3 }", ("PDR252", "settings")),
+        (AWS + "settings = { AWS_REGION = 'x' }", ("PDR252", "settings")),
+        (AWS + "settings = { perdure_table = 'x' }", ("PDR252", "settings")),
+        (AWS + "settings = { 'a-b' = 'x' }", ("PDR252", "settings")),
+        (AWS + f"settings = {{ MODEL = '{'x' * 3000}' }}", ("PDR252", "settings")),
+        ("[tool.perdure.env.local]\nmemory = 3", ("PDR251", "memory")),
+        (
+            "[tool.perdure.env.local.settings]\n_X = ''",
+            ("PDR252", "[tool.perdure.env.local.settings]"),
+        ),
         ("[tool.perdure\nflows = []", ("PDR250", "\n")),
         ("perdure = [\n", ("PDR250", "perdure = [")),
     ],
@@ -109,6 +133,36 @@ def test_a_wrong_setting_is_shown_where_it_stands(
     assert [code for code, _ in said] == [found[0]]
     assert said[0][1] in (found[1], found[1].strip())
     assert read is not None
+
+
+def test_what_is_wrong_names_what_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(AWS + "log_days = 11\nmemory = 1\n")
+    report = Report()
+    find_project(tmp_path, report)
+    days, memory = report.diagnostics
+    assert "from 128 to 10240" in memory.message
+    assert memory.help == "write `memory = 128`"
+    assert "one of 1, 3, 5, 7, 14, 30, 60" in days.message
+    assert days.help in ("write `log_days = 7`", "write `log_days = 14`")
+
+
+def test_plain_settings_are_read_for_an_environment_and_for_this_machine(tmp_path: Path) -> None:
+    text = AWS + "[tool.perdure.env.prod.settings]\nMODEL = 'large'\n"
+    settings, found = _project(
+        tmp_path, text + "[tool.perdure.env.local]\nsettings.MODEL = 'small'"
+    )
+    assert not found
+    assert isinstance(settings, Settings)
+    assert settings.environments["prod"].settings == {"MODEL": "large"}
+    assert settings.local == {"MODEL": "small"}
+    assert list(settings.environments) == ["prod"], "this machine is nothing to deploy to"
+
+
+def test_a_target_that_is_not_known_checks_its_settings_itself(tmp_path: Path) -> None:
+    _, found = _project(
+        tmp_path, "[tool.perdure.env.my_lab]\ntarget = 'lab'\nmemory = 1\nlog_days = 11"
+    )
+    assert not found
 
 
 def test_a_misspelt_setting_names_the_nearest(tmp_path: Path) -> None:

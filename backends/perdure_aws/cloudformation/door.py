@@ -309,10 +309,15 @@ def _not(condition: str) -> list[Json]:
     return [{"Fn::Not": asked}]
 
 
-def door(outside: Outside, configuration: dict[str, Json], machine: str) -> Resources:
-    """The door function, its role, its version of this release and the alias that is invoked.
+def door(
+    outside: Outside,
+    configuration: dict[str, Json],
+    machine: str,
+    variables: Mapping[str, Json],
+) -> Resources:
+    """The door function, its role and the alias that is invoked.
 
-    `configuration`: what all functions of the flow have.
+    `configuration`: what all functions of the flow have; `variables`: the plain settings.
     """
     own: dict[str, Json] = {
         **configuration,
@@ -321,6 +326,7 @@ def door(outside: Outside, configuration: dict[str, Json], machine: str) -> Reso
         "Timeout": SECONDS,
         "Environment": {
             "Variables": {
+                **variables,
                 "PERDURE_TABLE": {"Ref": "Table"},
                 "PERDURE_ENVIRONMENT": {"Ref": "Environment"},
                 "PERDURE_RELEASE": {"Fn::Sub": f"{_machine_arn(machine)}:${{Release}}"},

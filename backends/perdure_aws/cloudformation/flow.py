@@ -20,6 +20,7 @@ from perdure.codec import Json
 from perdure.project import Environment
 from perdure.webhooks.links import LINK_KEY
 from perdure_aws.cloudformation import door
+from perdure_aws.cloudformation.alarms import alarm
 from perdure_aws.cloudformation.door import DOOR, NOTHING, Outside
 from perdure_aws.cloudformation.roles import machine_role, sites_role
 from perdure_aws.cloudformation.tasks import SITES, functions, seconds_of, tasks
@@ -181,6 +182,7 @@ class FlowTemplate:
         return {"Fn::FindInMap": ["Environments", {"Ref": "Environment"}, name]}
 
     def _conditions(self) -> dict[str, Json]:
+        variables = json.dumps(self._variables())
         has_topic: list[Json] = [{"Fn::Equals": [self._setting("AlarmTopic"), ""]}]
         return {
             "AllNew": {"Fn::Equals": [{"Ref": "Weight"}, "100"]},
@@ -191,6 +193,7 @@ class FlowTemplate:
                 _condition(number): {"Fn::Equals": [{"Ref": "Environment"}, name]}
                 for number, (name, one) in enumerate(self.environments.items(), 1)
                 if any(self._allowed(one, function) for function in self.functions)
+                or f'"{_condition(number)}"' in variables
             },
         }
 
@@ -250,6 +253,7 @@ class FlowTemplate:
             "Timeout": seconds_of(self.tasks, name),
             "Environment": {
                 "Variables": {
+                    **self._variables(),
                     "PERDURE_TABLE": {"Ref": "Table"},
                     "PERDURE_ENVIRONMENT": {"Ref": "Environment"},
                     **self._known_machines(name),
@@ -260,6 +264,21 @@ class FlowTemplate:
             "LoggingConfig": {"LogGroup": {"Ref": logs}},
             "TracingConfig": {"Mode": "Active"},
         }
+
+    def _variables(self) -> dict[str, Json]:
+        """The plain settings: each as the environment says it, or not there at all."""
+        names = sorted({name for one in self.environments.values() for name in one.settings})
+        return {name: self._variable(name) for name in names}
+
+    def _variable(self, name: str) -> Json:
+        nothing: Json = {"Ref": "AWS::NoValue"}
+        *others, last = self.environments.values()
+        found: Json = last.settings.get(name, nothing)
+        for number, one in reversed([*enumerate(others, 1)]):
+            value = one.settings.get(name, nothing)
+            if value != found:
+                found = {"Fn::If": [_condition(number), value, found]}
+        return found
 
     def _arns(self, qualifier: str) -> dict[str, Json]:
         """The machine of each flow, as JSON text."""
@@ -344,7 +363,8 @@ class FlowTemplate:
             return {}
         physical = "${AWS::StackName}-door"
         configuration = self._configuration(SITES, physical, f"{DOOR}Role", f"{DOOR}Logs")
-        made = door.door(self.outside, configuration, self.machines[0].name)
+        machine, variables = self.machines[0].name, self._variables()
+        made = door.door(self.outside, configuration, machine, variables)
         made[f"{DOOR}Version"] = self._version(DOOR, made[DOOR]["Properties"])
         made[f"{DOOR}Logs"] = self._log_group(f"/aws/lambda/{physical}")
         if self.outside.has_api:
@@ -354,6 +374,9 @@ class FlowTemplate:
             made.update(door.link_key())
         made.update(door.schedules(self.outside))
         made[f"{DOOR}FailedAlarm"] = self._alarm("Errors", "the door fails", DOOR)
+        if self.outside.has_api:
+            # The door answers 500 itself: for Lambda, nothing failed.
+            made["ApiFailedAlarm"] = self._alarm("5xx", "the door answers with errors", "Api")
         return made
 
     # --- what watches ---------------------------------------------------------------------------
@@ -397,31 +420,7 @@ class FlowTemplate:
         return found
 
     def _alarm(self, metric: str, says: str, of: str) -> dict[str, Json]:
-        """An alarm on a metric of the machine, or of a function."""
-        machine = of == "Machine"
-        dimension: dict[str, Json] = {
-            "Name": "StateMachineArn" if machine else "FunctionName",
-            "Value": {"Ref": of},
-        }
-        topic: dict[str, Json] = {
-            "Fn::If": ["HasAlarmTopic", [self._setting("AlarmTopic")], {"Ref": "AWS::NoValue"}]
-        }
-        return {
-            "Type": "AWS::CloudWatch::Alarm",
-            "Properties": {
-                "AlarmDescription": f"{self.flow}: {says}",
-                "Namespace": "AWS/States" if machine else "AWS/Lambda",
-                "MetricName": metric,
-                "Dimensions": [dimension],
-                "Statistic": "Sum",
-                "Period": 60,
-                "EvaluationPeriods": 1,
-                "Threshold": 1,
-                "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-                "TreatMissingData": "notBreaching",
-                "AlarmActions": topic,
-            },
-        }
+        return alarm(metric, f"{self.flow}: {says}", of, self._setting("AlarmTopic"))
 
     def _outputs(self) -> dict[str, Json]:
         return {

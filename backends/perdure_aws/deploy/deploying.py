@@ -14,7 +14,7 @@ from perdure.deployment import Answer, DeployError, Place, Say
 from perdure_aws.deploy.account import Account
 from perdure_aws.deploy.environment import Deployed, Environment, parameters, release_of
 from perdure_aws.deploy.machines import number_of
-from perdure_aws.deploy.names import flow_stack, store_stack, tags
+from perdure_aws.deploy.names import flow_stack, store_stack, tags, too_long
 from perdure_aws.deploy.packages import package
 from perdure_aws.deploy.releases import Release, read_releases
 from perdure_aws.deploy.retiring import retire
@@ -43,8 +43,12 @@ class Prepared(NamedTuple):
 
 
 def prepare(place: Place, say: Say) -> tuple[Prepared, ...]:
-    """What is going to be deployed."""
-    return tuple(Prepared(one, package(place, one, say)) for one in read_releases(place))
+    """What is going to be deployed; what AWS would not take is refused."""
+    releases = read_releases(place)
+    refused = [why for one in releases for why in too_long(place, one.flow, one.template)]
+    if refused:
+        raise DeployError("; ".join(refused))
+    return tuple(Prepared(one, package(place, one, say)) for one in releases)
 
 
 def deploy(place: Place, say: Say, weight: int) -> Answer:

@@ -5,9 +5,12 @@
 <project>/<env>/NAME         a secret                        shop/prod/OPENAI_API_KEY
 """
 
+import json
 import re
+from collections.abc import Iterator
 from hashlib import sha256
 
+from perdure.codec import Json
 from perdure.deployment import Place
 
 __all__ = [
@@ -19,10 +22,15 @@ __all__ = [
     "secrets_prefix",
     "store_stack",
     "tags",
+    "too_long",
 ]
 
 LONGEST = 50
 """Of a stack: functions are called after it, and their names have 64 characters."""
+CALLED = {"FunctionName": ("function", 64), "StateMachineName": ("machine", 80)}
+"""Properties that name something after the stack, and the characters that such a name has
+(lambda/latest/api/API_CreateFunction.html, step-functions/latest/apireference
+/API_CreateStateMachine.html, 2026-11-23)."""
 TAG_PROJECT = "perdure:project"
 TAG_ENVIRONMENT = "perdure:environment"
 TAG_FLOW = "perdure:flow"
@@ -52,6 +60,24 @@ def secrets_prefix(place: Place) -> str:
 def secret_name(place: Place, name: str) -> str:
     """What a secret is called in Secrets Manager."""
     return f"{secrets_prefix(place)}/{place.environment.name}/{name}"
+
+
+def too_long(place: Place, flow: str, template: str) -> Iterator[str]:
+    """What a template would call longer than AWS takes, and what to do about it."""
+    made: dict[str, dict[str, dict[str, Json]]] = json.loads(template)["Resources"]
+    for one in made.values():
+        for key, (what, most) in CALLED.items():
+            named = one.get("Properties", {}).get(key)
+            text = named.get("Fn::Sub") if isinstance(named, dict) else None
+            if not isinstance(text, str):
+                continue
+            name = text.replace("${AWS::StackName}", flow_stack(place, flow))
+            if len(name) > most:
+                yield (
+                    f"the {what} `{name}` has a name of {len(name)} characters, and AWS takes"
+                    f" {most}: shorten the name of the group, the flow, the project or the"
+                    " environment"
+                )
 
 
 def _plain(name: str) -> str:

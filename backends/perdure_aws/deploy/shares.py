@@ -82,7 +82,7 @@ def door_versions(client: "LambdaClient", one: Deployed) -> Mapping[str, str]:
     function = one.door.split(":")[6]
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
     return {
-        found["Version"]: found.get("Description", "").rpartition(" ")[2]
+        found.get("Version", ""): found.get("Description", "").rpartition(" ")[2]
         for page in pages
         for found in page["Versions"]
         if found.get("Version", "").isdigit()

@@ -6,6 +6,7 @@ stored copy, and says which files differ.
 
 import ast
 import json
+import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -183,6 +184,7 @@ def check_program(name: FlowName) -> Checked:
     project = workspace.project
     if report.ok:
         _check_pin(project)
+        _set_here(project)
     flows = find_flows(workspace, name) if report.ok else ()
     if len(flows) > 1:
         which_flow(project, name.path, flows, report)
@@ -201,6 +203,12 @@ def check_program(name: FlowName) -> Checked:
         files[SETTINGS_FILE] = settings
     copy = SourceCopy(project.display(file), flows[0].ref.qualname, files)
     return Checked(project, analysis, copy)
+
+
+def _set_here(project: Project) -> None:
+    """This machine's settings, as functions find theirs: what is set already counts."""
+    for name, value in project.settings.local.items():
+        os.environ.setdefault(name, value)
 
 
 def _check_pin(project: Project) -> None:

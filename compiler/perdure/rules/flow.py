@@ -178,6 +178,13 @@ MISSING_FLOWS = Rule(
     "The entries of `flows` are files (`FILE:FLOW` for one flow of a file) or folders, relative to"
     " pyproject.toml.",
 )
+SECRET_IN_SETTINGS = Rule(
+    "PDR256",
+    "`{name}` is a secret of `{flow}`, and a plain setting of `{environment}`",
+    "remove it from `settings`, and type `perdure secrets set {environment} {name}`",
+    "Settings are environment variables that whoever sees the function, its template or this file "
+    "can read. What is read with `secret(...)` lies in the environment's secret store alone.",
+)
 WHICH_FLOW = Rule(
     "PDR255",
     "`{file}` has {count} flows, and this runs one",
