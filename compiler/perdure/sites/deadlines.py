@@ -7,7 +7,6 @@ bounds them by `first()` and says which one has passed with `fire`; the flow the
 CancelledError there, which becomes a TimeoutError where the block ends, as in asyncio.timeouts.
 """
 
-import asyncio
 from collections.abc import Iterator, MutableMapping
 from typing import Any, Final, Literal, Self, final
 
@@ -140,8 +139,10 @@ def end_deadline(slots: MutableMapping[str, object]) -> None:
 
 def fail_deadline(slots: MutableMapping[str, object], error: BaseException) -> BaseException:
     """The innermost block ends with an exception; gives the one that goes on."""
+    from asyncio import CancelledError  # here: a compiler imports this module too
+
     mine = _leave(slots)
-    if mine and isinstance(error, asyncio.CancelledError):
+    if mine and isinstance(error, CancelledError):
         timeout = TimeoutError()
         timeout.__cause__ = error
         return timeout

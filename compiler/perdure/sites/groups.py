@@ -4,7 +4,6 @@ Comes in: calls of emitted code. Goes out: a `Group` that says what to run, and 
 are what `create_task` gives; all of them are live values of the flow.
 """
 
-import asyncio
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, Self, final
 
@@ -46,9 +45,13 @@ class GroupTask:
         """The task's value, the same object at each call; raises its error."""
         match self._state:
             case "pending":
-                raise asyncio.InvalidStateError(PENDING)
+                from asyncio import InvalidStateError  # here: a compiler imports this module too
+
+                raise InvalidStateError(PENDING)
             case "cancelled":
-                raise asyncio.CancelledError
+                from asyncio import CancelledError
+
+                raise CancelledError
             case "error":
                 assert isinstance(self._outcome, BaseException), "an error was kept"
                 raise self._outcome

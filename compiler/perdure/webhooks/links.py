@@ -12,7 +12,6 @@ import binascii
 import hmac
 import os
 from hashlib import sha256
-from html import escape
 from json import dumps, loads
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -130,6 +129,8 @@ def answer_link(delivery: Delivery, runs: Sends, now: float) -> Answer:
 
 
 def _question(link: Link) -> Answer:
+    from html import escape  # here: a compiler imports this module too
+
     shown = dumps(link.payload, indent=2, ensure_ascii=False)
     form = (
         f"<p>This sends <b>{escape(link.event)}</b> to {escape(link.run)}:</p>"
@@ -139,6 +140,8 @@ def _question(link: Link) -> Answer:
 
 
 def _page(status: int, title: str, text: str) -> Answer:
+    from html import escape
+
     return _html(status, escape(title), f"<p>{escape(text)}</p>")
 
 
