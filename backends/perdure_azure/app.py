@@ -13,7 +13,7 @@ from perdure.project import Project
 from perdure.runtime.engine import Json
 from perdure_azure.names import FIND, START, TELL, function_name
 
-__all__ = ["app_files"]
+__all__ = ["app_files", "functions_of"]
 
 BUNDLE = "Microsoft.Azure.Functions.ExtensionBundle"
 
@@ -29,6 +29,7 @@ class _Sdk(NamedTuple):
     imports: str
     orchestrator: str
     neighbour: str
+    end: str
 
 
 _HEAD = '''\
@@ -102,6 +103,12 @@ def {name}(call, client):
     return {body}(call, client)
 '''
 
+_END_2 = """
+
+# Runs of older releases, which `perdure deploy` puts beside this one, go on in their own code.
+route(app, __file__)
+"""
+
 _NEIGHBOURS = {
     START: ("start_run", "Starts a run, once."),
     FIND: ("find_run", "Says whether a run is running, has ended, or is not there."),
@@ -116,15 +123,18 @@ SDKS: Final = {
         "from perdure_azure.classic import find_run, orchestrate, start_run, tell_run\n",
         _ORCHESTRATOR_1,
         _NEIGHBOUR_1,
+        "",
     ),
     2: _Sdk(
         "azure-functions>=2.3\nazure-functions-durable>=2.0.0rc3,<3\n",
         f"{BUNDLE}.Preview",
         "[4.*, 5.0.0)",
         "from perdure_azure.neighbours import find_run, start_run\n"
-        "from perdure_azure.orchestration import orchestrate\n",
+        "from perdure_azure.orchestration import orchestrate\n"
+        "from perdure_azure.routing import route\n",
         _ORCHESTRATOR_2,
         _NEIGHBOUR_2,
+        _END_2,
     ),
 }
 
@@ -137,6 +147,13 @@ def app_files(program: Program, modules: Sequence[str], project: Project) -> dic
         "host.json": _json(_host(sdk)),
         "requirements.txt": sdk.requirements,
     }
+
+
+def functions_of(program: Program) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the orchestrators and of the activities of a program."""
+    flows = (each for each in program.functions if each.kind == "flow")
+    names = tuple(function_name(flow.ref) for flow in flows)
+    return names, tuple(function_name(step.ref) for step in program.steps)
 
 
 def _function_app(
@@ -160,6 +177,7 @@ def _function_app(
             for name, (body, about) in _NEIGHBOURS.items()
             if body in sdk.imports
         ),
+        sdk.end,
     ]
     return "".join(parts)
 

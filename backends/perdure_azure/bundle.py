@@ -9,13 +9,16 @@ from perdure.bundling import LANGUAGE, python_files
 __all__ = ["runtime_files"]
 
 TARGET = ("__init__", "limits", "names", "neighbours")
-SDKS = {1: "classic", 2: "orchestration"}
-"""Modules of `perdure_azure` that run in an app, and the one of its SDK."""
+SDKS = {
+    1: ("classic",),
+    2: ("elsewhere", "orchestration", "releases", "routing", "served"),
+}
+"""Modules of `perdure_azure` that run in an app, and those of its SDK."""
 
 
 def runtime_files(sdk: int) -> dict[str, bytes]:
     """Content by path, for an SDK."""
     ours, own = Path(perdure.__file__).parent, Path(perdure_azure.__file__).parent
     files = dict(python_files(ours, "perdure", (*LANGUAGE, "backend")))
-    files.update(python_files(own, "perdure_azure", (*TARGET, SDKS[sdk])))
+    files.update(python_files(own, "perdure_azure", (*TARGET, *SDKS[sdk])))
     return files

@@ -3,13 +3,22 @@
 function_app.py, host.json, requirements.txt
 <project modules>     flows and helpers printed from the Flow IR, all else as written
 perdure/, perdure_azure/   the runtime
+perdure_bundle.json   what is in it: versions, flow, functions, secrets, digests
+
+and beside the project, for who deploys it: template.json, environment.json, source.json
 """
 
+import json
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Literal, final
 
+from perdure import __version__
 from perdure.backend import Artifacts, Limits
+from perdure.codec import VERSION as CODEC_VERSION
+from perdure.codec.text import Json
+from perdure.copies import SourceCopy
 from perdure.diagnostics import InternalError, Report
 from perdure.explain.explained import explained
 from perdure.explain.model import Explanation
@@ -19,8 +28,10 @@ from perdure.frontend.check import check as analyse
 from perdure.ir import Program
 from perdure.machine.ir import Machines
 from perdure.machine.policies import Policies
-from perdure.project import Project
-from perdure_azure.app import app_files
+from perdure.project import PYPROJECT, Project
+from perdure_azure.app import app_files, functions_of
+from perdure_azure.arm.environment import environment_template
+from perdure_azure.arm.flow import Needs, flow_template
 from perdure_azure.bundle import runtime_files
 from perdure_azure.checks import check
 from perdure_azure.explained import AzureExplainer
@@ -58,13 +69,19 @@ class AzureTarget:
         analysis = _analysis(program, workspace)
         files: dict[str, str | bytes] = {}
         files.update(app_files(program, [*analysis.modules], project))
+        own = frozenset(files)
         for module in workspace.graph.modules.values():
             # What only step bodies import goes along as it is.
             files[module.source.path] = module.source.text
         for path in [*files]:
             files.update(_packages(path, files))
+        sources = {path: text for path, text in files.items() if path not in own}
         files.update(print_modules(program, analysis))
         files.update(runtime_files(project.settings.azure_sdk))
+        copy = _copy(program, {path: str(text) for path, text in sources.items()}, project)
+        files["perdure_bundle.json"] = _json(_about(program, project, copy))
+        if project.settings.azure_sdk == 2:
+            files.update(_deployed(program, project, copy))
         return dict(sorted(files.items()))
 
     def explain(self, machines: Machines) -> Explanation:
@@ -72,6 +89,50 @@ class AzureTarget:
         retried = [machine.ref for machine in machines.machines if machine.retried]
         policies = Policies(machines.steps, retried, invocation=UNLIMITED)
         return explained("azure", machines, AzureExplainer(policies))
+
+
+def _copy(program: Program, sources: Mapping[str, str], project: Project) -> bytes:
+    """What is kept of the source of the flow's runs; of the settings, those that say what it
+    means."""
+    settings = {"python": project.minor, "pure": sorted(project.settings.pure)}
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
+    text = "[tool.perdure]\n" + "".join(lines)
+    flow = program.functions[0]
+    files = {**sources, PYPROJECT: text}
+    return SourceCopy(flow.span.file, flow.ref.qualname, files).encoded()
+
+
+def _about(program: Program, project: Project, copy: bytes) -> dict[str, Json]:
+    """What the app itself, and who deploys it, need to know."""
+    orchestrators, activities = functions_of(program)
+    return {
+        "format": 1,
+        "perdure": __version__,
+        "python": project.minor,
+        "codec": CODEC_VERSION,
+        "flow": str(program.functions[0].ref),
+        "source": sha256(copy).hexdigest(),
+        "orchestrators": [*orchestrators],
+        "activities": [*activities],
+        "secrets": [*program.secrets],
+        "links": program.links,
+        "events": [[one.name, one.module, one.type] for one in program.events],
+    }
+
+
+def _deployed(program: Program, project: Project, copy: bytes) -> dict[str, str | bytes]:
+    """What deploys the app; it is no part of it."""
+    secrets = tuple(program.secrets)
+    needs = Needs(program.functions[0].ref.qualname, project.minor, secrets, program.links)
+    return {
+        "environment.json": _json(environment_template()),
+        "source.json": copy,
+        "template.json": _json(flow_template(needs)),
+    }
+
+
+def _json(document: Json) -> str:
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _packages(path: str, files: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:

@@ -46,6 +46,10 @@ class Environment(NamedTuple):
     target: str
     region: str = ""
     account: str = ""
+    subscription: str = ""
+    tenant: str = ""
+    resource_group: str = ""
+    """Of Azure, as the two above."""
     memory: int = 512
     """Megabytes of the functions that run steps."""
     architecture: str = "arm64"

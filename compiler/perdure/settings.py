@@ -17,7 +17,8 @@ TABLE = "tool.perdure"
 SETTINGS = ("name", "flows", "out", "store", "python", "pure", "env", "azure")
 AZURE_SETTINGS = ("sdk",)
 AZURE_SDKS = (1, 2)
-ENVIRONMENT_TEXTS = ("target", "region", "account", "alarm_topic")
+AZURE_TEXTS = ("subscription", "tenant", "resource_group")
+ENVIRONMENT_TEXTS = ("target", "region", "account", "alarm_topic", *AZURE_TEXTS)
 ENVIRONMENT_SETTINGS = (
     *ENVIRONMENT_TEXTS,
     "memory",

@@ -16,8 +16,9 @@ from perdure.errors import InvalidInput
 from perdure.runtime.bodies import Attempted, raised
 from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.envelope import pack, unpack
-from perdure.runtime.episode import Episode, flow_input
+from perdure.runtime.episode import Episode
 from perdure.runtime.host import Identity
+from perdure.runtime.inputs import flow_input
 from perdure.runtime.values import encode_input, failed, result_of
 from perdure.runtime.watch import watcher
 from perdure.testing.answers import answered

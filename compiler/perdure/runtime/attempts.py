@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["attempted_outcome", "call_of", "run_step"]
 
 
-def call_of(call: Attempt, arguments: Mapping[str, Json], most: int) -> dict[str, Json]:
+def call_of(
+    call: Attempt, arguments: Mapping[str, Json], most: int, release: str = ""
+) -> dict[str, Json]:
     """The input of the function; its result may have so many bytes."""
-    return pack({**call._asdict(), "arguments": dict(arguments), "most": most})
+    of: dict[str, Json] = {"release": release} if release else {}
+    return pack({**call._asdict(), **of, "arguments": dict(arguments), "most": most})
 
 
 def run_step(step: "Step[..., Any]", call: object) -> dict[str, Json]:

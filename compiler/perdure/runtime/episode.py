@@ -13,27 +13,26 @@ import logging
 import random
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
-from hashlib import sha256
-from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
 
 from perdure.codec.text import Json
-from perdure.errors import InvalidInput, LimitExceeded
+from perdure.errors import LimitExceeded
+from perdure.runtime.account import Account
 from perdure.runtime.attempts import attempted_outcome, call_of
 from perdure.runtime.engine import (
     Completed,
     Failed,
     FlowCall,
     LogRecord,
-    Operation,
     Outcome,
     StepCall,
 )
-from perdure.runtime.envelope import is_envelope, pack, size_of, unpack
-from perdure.runtime.host import Attempt, Identity, LostError
+from perdure.runtime.envelope import pack, size_of, unpack
+from perdure.runtime.host import Attempt, Begun, Identity, LostError
 from perdure.runtime.hosted import HostedRun
+from perdure.runtime.inputs import flow_input, input_of, message_in
 from perdure.runtime.usage import Usage
-from perdure.runtime.values import encode_input, failed
+from perdure.runtime.values import failed
 from perdure.runtime.waits import Tasks, Waits
 from perdure.runtime.watch import watcher
 from perdure.trace import TraceEntry, error_json
@@ -50,7 +49,6 @@ __all__ = [
     "FlowFailed",
     "Limits",
     "Sdk",
-    "flow_input",
     "run_episode",
 ]
 
@@ -140,24 +138,15 @@ class FlowFailed(Exception):  # noqa: N818  # it is shown in consoles as what ha
     """The flow raised: type and message of its error; all of it is in the status."""
 
 
-def flow_input(
-    flow: "Flow[..., Any]",
-    identity: Identity,
-    arguments: Mapping[str, Json],
-    *,
-    child: bool = False,
-) -> dict[str, Json]:
-    """The input of a run; `arguments` are encoded, the seed is 128 random bits."""
-    whole: dict[str, Json] = {"flow": flow.__perdure_ref__, **identity._asdict()}
-    return pack({**whole, "arguments": dict(arguments), "child": child})
-
-
 @final
 class Episode[T]:
     """One execution of an orchestrator, from the start to where the history ends: the `Host`."""
 
-    def __init__(self, sdk: Sdk[T], functions: "FunctionTable | None", tree: str) -> None:
+    def __init__(
+        self, sdk: Sdk[T], functions: "FunctionTable | None", tree: str, release: str = ""
+    ) -> None:
         self._sdk = sdk
+        self._release = release
         self.functions = functions
         self.tree = tree
         self.waits = Waits(sdk)
@@ -171,6 +160,7 @@ class Episode[T]:
         self.branches: set[str] = set()
         """Branches that ended by themselves."""
         self.logs: list[LogRecord] = []
+        self.account = Account()
         self.progress: Json = None
         self.at: Site | None = None
         """The operation that started last."""
@@ -229,7 +219,7 @@ class Episode[T]:
     ) -> tuple[Outcome, bool, tuple[Usage, ...]]:
         """A function of its own; one that fails was lost."""
         carried = self._sdk.limits.message_bytes - ROOM
-        given = call_of(attempt, call.arguments, carried)
+        given = call_of(attempt, call.arguments, carried, self._release)
         if not self.fits(f"the input of `{call.name}`", given, call.op.site):
             await self.loop.create_future()
         self.asked.append(Asked(call.name, given, call.op.site))
@@ -238,7 +228,9 @@ class Episode[T]:
             what = f"the result of `{call.name}`"
             self.limited(_too_large(what, int(str(size)), carried), call.op.site)
             await self.loop.create_future()
-        return attempted_outcome(result)
+        outcome, again, usage = attempted_outcome(result)
+        self.account.attempted(call.op.path, attempt.number, outcome, usage, self.now())
+        return outcome, again, usage
 
     def jitter(self, key: str) -> float:
         """The same draw at each replay; none in tests."""
@@ -246,7 +238,7 @@ class Episode[T]:
 
     def child(self, call: FlowCall, identity: Identity) -> asyncio.Future[Outcome]:
         """A run under this one."""
-        given = flow_input(call.flow, identity, call.arguments, child=True)
+        given = flow_input(call.flow, identity, call.arguments, child=True, release=self._release)
         if not self.fits(f"the input of `{call.name}`", given, call.op.site):
             return self.loop.create_future()
         task = self._sdk.child(call.flow, given, identity.run)
@@ -254,7 +246,7 @@ class Episode[T]:
 
     async def start(self, call: FlowCall, identity: Identity) -> Outcome:
         """Only a client can see whether the run exists."""
-        given = flow_input(call.flow, identity, call.arguments)
+        given = flow_input(call.flow, identity, call.arguments, release=self._release)
         if not self.fits(f"the input of `{call.name}`", given, call.op.site):
             await self.loop.create_future()
         data = unpack(await self._sure(lambda: self._sdk.start(call.flow, given, identity.run)))
@@ -324,7 +316,7 @@ class Episode[T]:
         self._message(value)
 
     def _message(self, value: object) -> None:
-        message = _message_in(value)
+        message = message_in(value)
         if message is not None and self.run is not None:
             self.run.deliver(message)
         elif not self._sdk.is_replaying():
@@ -350,13 +342,19 @@ class Episode[T]:
     def log(self, record: LogRecord) -> None:
         """Show a log record, unless an earlier episode did."""
         self.logs.append(record)
+        self.account.logs.append((self.now(), record))
         if not self._sdk.is_replaying():
             level = logging.getLevelNamesMapping().get(record.level.upper(), logging.INFO)
             logging.getLogger(record.logger or "perdure").log(level, "%s", record.text.rstrip("\n"))
 
-    def begun(self, op: Operation) -> None:
-        """Kept for tests, and to say where a limit was passed."""
-        self.at = op.site
+    def begun(self, begun: Begun) -> None:
+        """Kept for who asks what a run did, and to say where a limit was passed."""
+        self.at = begun.op.site
+        self.account.begun(begun, self.now())
+
+    def came(self, begun: Begun, outcome: Outcome | None) -> None:
+        """Kept for who asks what a run did."""
+        self.account.ended(begun, outcome, self.now())
 
     def ended(self, entry: TraceEntry) -> int:
         """Kept for tests."""
@@ -397,13 +395,14 @@ def run_episode[T](
 ) -> Generator[T, object, Json]:
     """Run a flow as the body of an orchestrator: `return (yield from run_episode(...))`.
 
-    `given` is what `flow_input` wrote, or the arguments as plain JSON, where it is started by hand.
+    `given` is what `flow_input` wrote, or the arguments as plain JSON, where it is started by hand
+    (`{"plain", "release"}` in an envelope, where that was told which release it runs on).
     """
-    data = unpack(given if is_envelope(given) else _by_hand(sdk, given, flow))
+    data = input_of(sdk, given, flow)
     arguments = data["arguments"]
     assert isinstance(arguments, dict), "the input of a flow is an object"
     identity = Identity(*(str(data[name]) for name in Identity._fields))
-    episode = Episode(sdk, functions, identity.tree)
+    episode = Episode(sdk, functions, identity.tree, str(data.get("release", "")))
     watching = watcher.get()
     if watching is not None:
         watching.began(episode)
@@ -427,15 +426,6 @@ def run_episode[T](
         return _finished(sdk, episode, run, child=bool(data["child"]))
     finally:
         episode.abandon()
-
-
-def _by_hand[T](sdk: Sdk[T], given: Any, flow: "Flow[..., Any]") -> dict[str, Json]:
-    if type(given) not in (dict, NoneType):
-        raise InvalidInput("the input of a flow is an object, with its parameters as names")
-    arguments: Any = given or {}
-    run = sdk.run_id()
-    seed = sha256(f"{run} {sdk.now()}".encode()).hexdigest()[:32]
-    return flow_input(flow, Identity(run, seed, run), encode_input(flow, arguments))
 
 
 def _driven[T](episode: Episode[T], run: HostedRun) -> Generator[T, object]:
@@ -470,19 +460,6 @@ def _finished[T](sdk: Sdk[T], episode: Episode[T], run: HostedRun, *, child: boo
         case _:
             stopped = failed(asyncio.CancelledError())
             return pack({"status": "cancelled", "error": stopped.error})
-
-
-def _message_in(value: Any) -> Mapping[str, Any] | None:
-    """What was written to a run: by perdure, or by hand as plain JSON."""
-    if is_envelope(value):
-        return unpack(value)
-    match value:
-        case {"event": str(name), **rest}:
-            return {"event": name, "payload": rest.get("payload"), "plain": True}
-        case {"cancel": "run" | "now" as how}:
-            return {"cancel": how}
-        case _:
-            return None
 
 
 def _too_large(what: str, size: int, carried: int) -> str:

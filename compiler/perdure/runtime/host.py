@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perdure.codec.functions import FunctionTable
     from perdure.runtime.site import Site
 
-__all__ = ["Attempt", "Host", "Identity", "LostError"]
+__all__ = ["Attempt", "Begun", "Host", "Identity", "LostError"]
 
 
 class LostError(Exception):
@@ -44,6 +44,17 @@ class Attempt(NamedTuple):
     path: str
     number: int
     timeout: float
+
+
+class Begun(NamedTuple):
+    """An operation that has started and has no trace entry yet."""
+
+    op: Operation
+    kind: str
+    name: str
+    arguments: dict[str, Json]
+    due: float | None = None
+    """Until when it waits."""
 
 
 class Host(Protocol):
@@ -122,8 +133,12 @@ class Host(Protocol):
         """Show a record, once."""
         ...
 
-    def begun(self, op: Operation) -> None:
+    def begun(self, begun: Begun) -> None:
         """An operation starts."""
+        ...
+
+    def came(self, begun: Begun, outcome: Outcome | None) -> None:
+        """It is over; None: it was cancelled."""
         ...
 
     def ended(self, entry: TraceEntry) -> int:

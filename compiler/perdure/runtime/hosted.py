@@ -6,7 +6,7 @@ nothing and decides nothing twice. All that differs between engines is behind `H
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, final
 
 from perdure.codec import decode_error, encode_error
 from perdure.codec.text import Json
@@ -27,7 +27,7 @@ from perdure.runtime.engine import (
     StepCall,
     Timer,
 )
-from perdure.runtime.host import Attempt, Host, Identity, LostError
+from perdure.runtime.host import Attempt, Begun, Host, Identity, LostError
 from perdure.runtime.mailbox import Mailbox, Question
 from perdure.runtime.reads import child_seed
 from perdure.runtime.retries import LOST_IN_A_ROW, delay_before_next
@@ -40,15 +40,6 @@ if TYPE_CHECKING:
     from perdure.language import Flow
 
 __all__ = ["HostedRun"]
-
-
-class _Begun(NamedTuple):
-    """An operation that has started and has no trace entry yet."""
-
-    op: Operation
-    kind: str
-    name: str
-    arguments: dict[str, Json]
 
 
 @final
@@ -117,10 +108,15 @@ class HostedRun:
 
     def _receive(self, name: str, message: Mapping[str, Json]) -> None:
         sender, id = message.get("from"), str(message.get("id"))
+        if sender is None and "id" in message and not self.mailbox.is_new(id):
+            return
         asks = Question(str(sender), id) if message.get("asks") else None
         try:
             plain = bool(message.get("plain"))
-            self.mailbox.store(name, message.get("payload"), plain=plain, question=asks)
+            # What does not fit is told to a run that sent it; nobody else listens.
+            checked = sender is not None
+            payload = message.get("payload")
+            self.mailbox.store(name, payload, plain=plain, question=asks, checked=checked)
         except InvalidInput as error:
             self._host.tell(str(sender), {"reply": id, "error": encode_error(error)})
         else:
@@ -278,10 +274,11 @@ class HostedRun:
 
     async def event(self, wait: EventWait) -> Outcome:
         """Take the oldest event; one that is stored by the deadline wins."""
-        begun = await self._begin(wait.op, "event", wait.name, {})
+        until = None if wait.timeout is None else due(self._host.now(), wait.timeout)
+        begun = await self._begin(wait.op, "event", wait.name, {}, until)
         self._host.expect(wait.name)
         waiter = self.mailbox.wait(wait)
-        timer = self._deadline(waiter, wait)
+        timer = self._deadline(waiter, wait, until)
         try:
             taken = await waiter
         except asyncio.CancelledError:
@@ -298,11 +295,10 @@ class HostedRun:
         return outcome
 
     def _deadline(
-        self, waiter: "asyncio.Future[Outcome | None]", wait: EventWait
+        self, waiter: "asyncio.Future[Outcome | None]", wait: EventWait, when: float | None
     ) -> "asyncio.Task[None] | None":
-        if wait.timeout is None:
+        if when is None:
             return None
-        when = due(self._host.now(), wait.timeout)
 
         async def expire() -> None:
             await self._host.until(when)
@@ -314,9 +310,10 @@ class HostedRun:
 
     async def sleep(self, timer: Timer) -> None:
         """Until the timer is due; a "timeout" leaves no trace."""
-        begun = await self._begin(timer.op, timer.kind, timer.kind, sleep_arguments(timer))
         now = self._host.now()
         when = due(now, timer.seconds if timer.until is None else timer.until - now)
+        given = sleep_arguments(timer)
+        begun = await self._begin(timer.op, timer.kind, timer.kind, given, when)
         try:
             await self._host.until(when)
         except asyncio.CancelledError:
@@ -466,14 +463,23 @@ class HostedRun:
             raise asyncio.CancelledError
 
     async def _begin(
-        self, op: Operation, kind: str, name: str, arguments: Mapping[str, Json]
-    ) -> _Begun:
+        self,
+        op: Operation,
+        kind: str,
+        name: str,
+        arguments: Mapping[str, Json],
+        due: float | None = None,
+    ) -> Begun:
         await self._alive()
-        self._host.begun(op)
-        return _Begun(op, kind, name, dict(arguments))
+        begun = Begun(op, kind, name, dict(arguments), due)
+        self._host.begun(begun)
+        return begun
 
-    def _end(self, begun: _Begun, outcome: Outcome | None) -> None:
-        if self._host.over or begun.kind == "timeout":
+    def _end(self, begun: Begun, outcome: Outcome | None) -> None:
+        if self._host.over:
+            return
+        self._host.came(begun, outcome)
+        if begun.kind == "timeout":
             return
         path = begun.op.path
         entry = TraceEntry(

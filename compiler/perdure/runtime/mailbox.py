@@ -58,12 +58,27 @@ class Mailbox:
         self._taken: dict[str, Letter] = {}
         self._unanswered: list[_Taken] = []
         self._count = 0
+        self._ids: list[str] = []
+        """Of letters from outside, which may come twice."""
+
+    def is_new(self, id: str) -> bool:
+        """Whether no letter from outside had this id before."""
+        if id in self._ids:
+            return False
+        self._ids.append(id)
+        return True
 
     def store(
-        self, name: str, payload: Json, *, plain: bool = False, question: Question | None = None
+        self,
+        name: str,
+        payload: Json,
+        *,
+        plain: bool = False,
+        question: Question | None = None,
+        checked: bool = True,
     ) -> None:
         """A letter came; InvalidInput if the wait that lives cannot take what a run sent."""
-        if not plain:
+        if checked and not plain:
             self._check(name, payload)
         self._count += 1
         self._letters.append(Letter(self._count, name, payload, plain, question))
@@ -110,7 +125,9 @@ class Mailbox:
 
     def saved(self) -> dict[str, Json]:
         """All of it but live waits, of which a hand-over has none."""
+        ids: dict[str, Json] = {"ids": [*self._ids]} if self._ids else {}
         return {
+            **ids,
             "count": self._count,
             "letters": [_letter_json(letter) for letter in self._letters],
             "unanswered": [
@@ -121,6 +138,7 @@ class Mailbox:
     def restore(self, saved: Mapping[str, Json]) -> None:
         """Take over what `saved` gave."""
         self._count = int(str(saved["count"]))
+        self._ids = [str(id) for id in _list(saved.get("ids", []))]
         self._letters = [_letter(each) for each in _list(saved["letters"])]
         for each in _list(saved["unanswered"]):
             scope, path, letter = _list(each)
