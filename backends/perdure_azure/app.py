@@ -106,7 +106,7 @@ def {name}(call, client):
 _END_2 = """
 
 # Runs of older releases, which `perdure deploy` puts beside this one, go on in their own code.
-route(app, __file__)
+older = route(app, __file__)
 """
 
 _NEIGHBOURS = {

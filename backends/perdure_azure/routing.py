@@ -32,12 +32,13 @@ REFERENCE: Final = "@Microsoft.KeyVault("
 type Others = Mapping[str, Elsewhere]
 
 
-def route(app: Any, file: str) -> Releases | None:  # a DFApp
-    """Let the functions of an app run the code of the release that is called."""
+def route(app: Any, file: str) -> Mapping[str, Elsewhere]:  # a DFApp
+    """Let the functions of an app run the code of the release that is called; gives the older
+    ones."""
     folder = Path(file).parent
     releases = read_releases(folder)
     if releases is None:
-        return None
+        return {}
     forget_missing_secrets()
     others = {name: Elsewhere(folder / FOLDER / name) for name in releases.older}
     builders = {_name(each): each for each in app._function_builders}
@@ -55,7 +56,7 @@ def route(app: Any, file: str) -> Releases | None:  # a DFApp
             builder._function._func = _orchestrator(name, inner, builder, releases, others)
         elif kind == "ActivityTrigger" and not hasattr(inner, "client_function"):
             builder._function._func = _activity(name, inner, builder, releases, others)
-    return releases
+    return others
 
 
 def forget_missing_secrets() -> None:
@@ -116,7 +117,9 @@ def _other(others: Others, release: str) -> Elsewhere:
 def _request(body: str) -> "pb.OrchestratorRequest":
     import durabletask.internal.orchestrator_service_pb2 as pb
 
-    return pb.OrchestratorRequest.FromString(base64.b64decode(body))
+    request = pb.OrchestratorRequest()
+    request.ParseFromString(base64.b64decode(body))
+    return request
 
 
 def _release_of(request: "pb.OrchestratorRequest") -> tuple[str, bool]:
@@ -130,7 +133,9 @@ def _release_of(request: "pb.OrchestratorRequest") -> tuple[str, bool]:
 def _started(request: "pb.OrchestratorRequest") -> "pb.ExecutionStartedEvent":
     """Of a run that began again there are several, in some histories: the last one counts."""
     events = [*request.pastEvents, *request.newEvents]
-    return next(e.executionStarted for e in reversed(events) if e.HasField("executionStarted"))
+    started = [event for event in events if event.HasField("executionStarted")]
+    last: pb.ExecutionStartedEvent = started[-1].executionStarted
+    return last
 
 
 def _begin_again(request: "pb.OrchestratorRequest", release: str) -> str:

@@ -31,7 +31,10 @@ __all__ = [
 ]
 
 GROUP = "perdure.deployers"
-BUILT_IN: Mapping[str, str] = {"aws": "perdure_aws.deploy:deployer"}
+BUILT_IN: Mapping[str, str] = {
+    "aws": "perdure_aws.deploy:deployer",
+    "azure": "perdure_azure.deploy:deployer",
+}
 """Deployers of this distribution, so that finding them needs no scan of what is installed."""
 
 type Say = Callable[[str], None]

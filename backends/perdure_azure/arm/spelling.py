@@ -43,7 +43,8 @@ LONGEST_FLOW: Final = 32
 """Characters of a flow in names: an app has 60, of which `perdure-`, `-` and 13 are taken."""
 
 VARIABLES: Final[dict[str, Json]] = {
-    "suffix": "[uniqueString(resourceGroup().id, parameters('project'), parameters('environment'))]",
+    "suffix": "[uniqueString(resourceGroup().id, parameters('project'),"
+    " parameters('environment'))]",
     "storage": "[concat('perdure', variables('suffix'))]",
     "name": "[concat('perdure-', variables('suffix'))]",
 }

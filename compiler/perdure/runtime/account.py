@@ -12,7 +12,7 @@ __all__ = ["Account", "Happening"]
 
 @final
 class Happening:
-    """One operation; `ended` is None while it goes on, `outcome` then and where it was cancelled."""
+    """One operation; `ended` is None while it goes on, `outcome` also where it was cancelled."""
 
     def __init__(self, begun: Begun, began: float) -> None:
         self.begun = begun
