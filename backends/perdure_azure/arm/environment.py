@@ -105,6 +105,26 @@ def _resources() -> list[Json]:
             kind="web",
             dependsOn=[f"[{resource_id(WORKSPACE, "variables('name')")}]"],
         ),
+        *_storage(),
+        _resource(
+            VAULT,
+            name(),
+            {
+                "enableRbacAuthorization": True,
+                "enableSoftDelete": True,
+                "sku": {"family": "A", "name": "standard"},
+                "softDeleteRetentionInDays": 7,
+                "tenantId": "[subscription().tenantId]",
+            },
+        ),
+        _resource(
+            SCHEDULER, name(), {"ipAllowlist": ["0.0.0.0/0"], "sku": {"name": "Consumption"}}
+        ),
+    ]
+
+
+def _storage() -> list[Json]:
+    return [
         _resource(
             STORAGE,
             name("storage"),
@@ -124,20 +144,6 @@ def _resources() -> list[Json]:
             "dependsOn": [f"[{resource_id(STORAGE, "variables('storage')")}]"],
             "properties": {"publicAccess": "None"},
         },
-        _resource(
-            VAULT,
-            name(),
-            {
-                "enableRbacAuthorization": True,
-                "enableSoftDelete": True,
-                "sku": {"family": "A", "name": "standard"},
-                "softDeleteRetentionInDays": 7,
-                "tenantId": "[subscription().tenantId]",
-            },
-        ),
-        _resource(
-            SCHEDULER, name(), {"ipAllowlist": ["0.0.0.0/0"], "sku": {"name": "Consumption"}}
-        ),
     ]
 
 

@@ -5,6 +5,7 @@ from typing import Final, final
 
 from perdure.deployment import DeployError
 from perdure_azure.arm.flow import kept_as
+from perdure_azure.deploy import seams
 from perdure_azure.deploy.account import KEY_VAULT, Account, NotThere
 
 __all__ = ["AzureSecrets", "missing_lines"]
@@ -39,6 +40,14 @@ class AzureSecrets:
         self._account.send("PUT", url, KEY_VAULT, {"value": value}, VERSION)
         return is_new
 
+    def remove(self, name: str) -> bool:
+        """Delete a secret; for seven days, until that is done, `put` brings its name back."""
+        if name not in self.present([name]):
+            return False
+        url = f"{self._vault}/secrets/{kept_as(name)}"
+        self._account.send("DELETE", url, KEY_VAULT, None, VERSION)
+        return True
+
     def kept(self) -> tuple[str, ...]:
         """What all secrets are called in the vault."""
         names: list[str] = []
@@ -59,6 +68,8 @@ class AzureSecrets:
         except NotThere:
             return
         self._account.send("POST", f"{url}/recover", KEY_VAULT, None, VERSION)
+        while called not in self.kept():
+            seams.pause()
 
 
 def missing_lines(missing: Iterable[str], environment: str) -> Iterator[str]:

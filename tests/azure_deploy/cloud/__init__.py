@@ -51,6 +51,7 @@ class Cloud:
         self.arm = Arm()
         self.blobs: dict[str, tuple[bytes, str]] = {}
         self.vaults: dict[str, dict[str, str]] = {}
+        self.deleted: dict[str, dict[str, str]] = {}
         self.hubs: dict[str, Hub] = {}
         self.pushed: dict[str, list[bytes]] = {}
         self.calls: list[Call] = []
@@ -172,7 +173,8 @@ class Cloud:
             for one in settings["DURABLE_TASK_SCHEDULER_CONNECTION_STRING"].split(";")
         )
         scheduler = connection["Endpoint"].removeprefix("https://").partition(".")[0]
-        hub = f"{self._resource('Microsoft.DurableTask/schedulers', scheduler)}/taskHubs/{settings['TASKHUB_NAME']}"
+        its = self._resource("Microsoft.DurableTask/schedulers", scheduler)
+        hub = f"{its}/taskHubs/{settings['TASKHUB_NAME']}"
         assert hub.lower() in self.arm.resources
         self._may(principal, DURABLE, hub)
         values = {
@@ -202,11 +204,23 @@ class Cloud:
         name = host.partition(".")[0]
         self._may(OPERATOR, SECRETS_OFFICER, self._resource("Microsoft.KeyVault/vaults", name))
         values = self.vaults.setdefault(name, {})
+        gone = self.deleted.setdefault(name, {})
         if path.startswith("/deletedsecrets/"):
-            return 404, {}, {"error": {"code": "SecretNotFound", "message": "it is not deleted"}}
+            called = path.split("/")[2]
+            if called not in gone:
+                raise Refused(404, "SecretNotFound", "it is not deleted")
+            if method == "POST":
+                assert path.endswith("/recover")
+                values[called] = gone.pop(called)
+            return 200, {}, {}
+        if method == "DELETE":
+            called = path.removeprefix("/secrets/")
+            gone[called] = values.pop(called)
+            return 200, {}, {}
         if path == "/secrets":
             return 200, {}, {"value": [{"id": f"https://{host}/secrets/{one}"} for one in values]}
         assert method == "PUT"
+        assert path.removeprefix("/secrets/") not in gone, "Key Vault says Conflict"
         values[path.removeprefix("/secrets/")] = str(json.loads(body)["value"])
         return 200, {}, {"id": f"https://{host}{path}"}
 

@@ -8,7 +8,6 @@ import copy
 import json
 import re
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -258,7 +257,12 @@ class Arm:
         group = self.groups[where.rpartition("/")[2].lower()]
         given = {name: one["value"] for name, one in properties["parameters"].items()}
         evaluator = Evaluator(
-            SUBSCRIPTION, TENANT, group, {}, template.get("variables", {}), self._reference
+            subscription=SUBSCRIPTION,
+            tenant=TENANT,
+            group=group,
+            parameters={},
+            variables=template.get("variables", {}),
+            reference=self._reference,
         )
         unknown = set(given) - set(template["parameters"])
         if unknown:
@@ -288,9 +292,7 @@ class Arm:
         for one in properties["template"]["resources"]:
             if not evaluator.value(one.get("condition", True)):
                 continue
-            named = {
-                key: evaluator.value(one[key]) for key in ("type", "name", "scope") if key in one
-            }
+            named = _named(one, evaluator)
             wanted[self.id_of(named, where).lower()] = one
         made: set[str] = set()
         while len(made) < len(wanted):
@@ -312,9 +314,7 @@ class Arm:
         properties = body["properties"]
         evaluator = self._evaluator(where, properties)
         for one in self._ordered(where, properties):
-            named = {
-                key: evaluator.value(one[key]) for key in ("type", "name", "scope") if key in one
-            }
+            named = _named(one, evaluator)
             identity = self.id_of(named, where)
             there = self.resources.get(identity.lower())
             changes.append(
@@ -349,11 +349,13 @@ class Arm:
         }
 
 
+def _named(resource: Mapping[str, Any], evaluator: Evaluator) -> dict[str, Any]:
+    """What the id of a resource is made of."""
+    keys = [key for key in ("type", "name", "scope") if key in resource]
+    return {key: evaluator.value(resource[key]) for key in keys}
+
+
 def _referred(resource: Mapping[str, Any], evaluator: Evaluator) -> Iterator[str]:
     text = json.dumps(resource)
     for found in re.finditer(r"reference\((resourceId\((?:[^()]|\([^()]*\))*\))", text):
         yield evaluator.value(f"[{found[1]}]")
-
-
-def digest(content: bytes) -> str:
-    return sha256(content).hexdigest()

@@ -26,6 +26,7 @@ class Evaluator:
 
     def __init__(
         self,
+        *,
         subscription: str,
         tenant: str,
         group: Mapping[str, Any],
@@ -43,7 +44,7 @@ class Evaluator:
             return {self.value(key): self.value(item) for key, item in given.items()}
         if isinstance(given, list):
             return [self.value(item) for item in given]
-        if isinstance(given, str) and given.startswith("[[") is False and given.startswith("["):
+        if isinstance(given, str) and given.startswith("["):
             assert given.endswith("]"), f"no expression: {given}"
             return self._parsed(given[1:-1])
         return given

@@ -130,8 +130,8 @@ class _Refused(grpc.RpcError, grpc.Call):  # type: ignore[misc]
     def details(self) -> str:
         return self._details
 
-    initial_metadata = trailing_metadata = is_active = time_remaining = cancel = None  # type: ignore[assignment]
-    add_callback = None  # type: ignore[assignment]
+    initial_metadata = trailing_metadata = is_active = time_remaining = cancel = None
+    add_callback = None
 
 
 class _Context:

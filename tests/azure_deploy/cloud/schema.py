@@ -89,7 +89,13 @@ def _walk(tree: Mapping[str, Any], value: Mapping[str, Any], path: str, model: A
             yield from _typed(kind, item, f"{path}.{name}", models)
 
 
-PLAIN = {"str": str, "bool": bool, "int": int, "float": (int, float), "object": object}
+PLAIN: dict[str, Any] = {
+    "str": str,
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "object": object,
+}
 
 
 def _typed(kind: str, item: Any, path: str, models: Any) -> Any:
