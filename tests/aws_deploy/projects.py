@@ -126,9 +126,9 @@ def examples(folder: Path, *names: str) -> Place:
     return compile_project(folder)
 
 
-def compile_project(folder: Path) -> Place:
+def compile_project(folder: Path, environment: str = "prod") -> Place:
     """Compile as the command line does; where it is deployed to."""
-    place = find_place(folder, "prod")
+    place = find_place(folder, environment)
     out = str(folder / "compiled")
     files = [str(folder / entry) for entry in place.project.settings.flows]
     code = main.run(["compile", "--target", "aws", "--out", out, *files])

@@ -74,6 +74,7 @@ class SecretsManager(Protocol):
         ...
 
 
+IMPATIENCE = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
 PATIENCE = Config(retries={"mode": "standard", "total_max_attempts": 5})
 
 
@@ -120,6 +121,16 @@ class Account:
     def cloudformation(self) -> "CloudFormationClient":
         """Stacks."""
         return self._session.client("cloudformation", config=PATIENCE)
+
+    def other_regions(self) -> tuple[str, ...]:
+        """The regions of the same partition beside this one, as botocore knows them."""
+        partition = self._session.get_partition_for_region(self.region)
+        known = self._session.get_available_regions("cloudformation", partition_name=partition)
+        return tuple(region for region in sorted(known) if region != self.region)
+
+    def cloudformation_in(self, region: str) -> "CloudFormationClient":
+        """Stacks of another region; it is asked once, and not for long."""
+        return self._session.client("cloudformation", region_name=region, config=IMPATIENCE)
 
     @cached_property
     def s3(self) -> "S3Client":

@@ -15,6 +15,7 @@ from perdure_aws.deploy.account import Account
 from perdure_aws.deploy.environment import Deployed, Environment, parameters, release_of
 from perdure_aws.deploy.machines import number_of
 from perdure_aws.deploy.names import flow_stack, store_stack, tags, too_long
+from perdure_aws.deploy.orphans import left_over, left_over_lines
 from perdure_aws.deploy.packages import package
 from perdure_aws.deploy.releases import Release, read_releases
 from perdure_aws.deploy.retiring import retire
@@ -70,20 +71,16 @@ def deploy(place: Place, say: Say, weight: int) -> Answer:
     standing = environment.flows()
     for flow in standing:
         retire(environment, flow)
-    left = _left_over(environment, prepared)
+    left = left_over(environment, frozenset(one.release.flow for one in prepared))
     missing = missing_secrets(place, environment.account, prepared)
     rows = [{"name": n, "stack": s, "changed": c} for n, s, c in done]
     lines = [f"{name}: {'deployed' if changed else 'unchanged'}" for name, _, changed in done[1:]]
-    lines += [
-        f"`{one.flow}` is deployed and no longer in the project: its runs go on;"
-        f" `perdure destroy {place.environment.name} --flow {one.flow}` removes it"
-        for one in left
-    ]
+    lines += left_over_lines(place, left)
     lines += [f"{one.flow}: webhook {url}" for one in standing for url in one.webhooks]
     lines += missing_lines(missing, place.environment.name)
     data: dict[str, object] = {
         "deployed": rows,
-        "left_over": [one.flow for one in left],
+        "left_over": left,
         "webhooks": {one.flow: list(one.webhooks) for one in standing if one.webhooks},
         "missing_secrets": missing,
     }
@@ -175,11 +172,6 @@ def _refuse_lost_functions(environment: Environment, prepared: tuple[Prepared, .
                 f"`{one.release.flow}` has no function {', '.join(lost)} any more, and"
                 f" {len(running)} runs under way call it: keep the group until they have ended"
             )
-
-
-def _left_over(environment: Environment, prepared: tuple[Prepared, ...]) -> list[Deployed]:
-    ours = {one.release.flow for one in prepared}
-    return [one for one in environment.flows() if one.flow not in ours]
 
 
 def rollback(place: Place, say: Say, flow: str | None, to: int | None) -> Answer:

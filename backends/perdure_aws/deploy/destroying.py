@@ -15,6 +15,7 @@ from perdure.store.runs import list_runs
 from perdure_aws.deploy.account import code_of
 from perdure_aws.deploy.environment import Environment
 from perdure_aws.deploy.names import store_stack
+from perdure_aws.deploy.orphans import orphans
 from perdure_aws.deploy.secrets import AwsSecrets
 from perdure_aws.deploy.stacks import Stack
 from perdure_aws.deploy.under_way import UnderWay, end_left, stop, under_way
@@ -58,8 +59,13 @@ def destroy(
         secrets.remove_kept(called)
     if store is not None:
         _remove_store(environment, store)
-    said = "destroyed" if data["stacks"] or values else "nothing is deployed"
-    return Answer({**data, "destroyed": True}, (f"{place.environment.name}: {said}",))
+    name = place.environment.name
+    left = orphans(environment) if flow is None else ()
+    said = [f"{name}: destroyed"]
+    if not data["stacks"] and not values:
+        said = [f"{name}: nothing is deployed; `perdure status {name}` looks in other regions"]
+    data["orphans"] = [one.data() for one in left]
+    return Answer({**data, "destroyed": True}, (*said, *(one.line() for one in left)))
 
 
 def _kept(environment: Environment, store: Stack | None) -> int:

@@ -22,6 +22,7 @@ from perdure_aws.deploy.difference import differences
 from perdure_aws.deploy.environment import Deployed, Environment
 from perdure_aws.deploy.machines import Share, number_of
 from perdure_aws.deploy.names import flow_stack, store_stack
+from perdure_aws.deploy.orphans import elsewhere, flows_of, left_over, left_over_lines, orphans
 from perdure_aws.deploy.releases import DEFINITION
 from perdure_aws.deploy.secrets import missing_lines
 from perdure_aws.deploy.stacks import GOOD, NEVER_MADE, Change, Stack
@@ -83,13 +84,24 @@ def plan(place: Place, say: Say) -> Answer:
     settings = place.environment.settings
     if settings:
         lines.append("settings: " + ", ".join(f"{n}={value}" for n, value in settings.items()))
+    left = orphans(environment)
+    gone = left_over(environment, frozenset(one.release.flow for one in prepared))
     data: dict[str, object] = {
         "plan": [row.data() for row in rows],
         "changes": changes,
         "settings": dict(settings),
         "missing_secrets": missing,
+        "left_over": gone,
+        "orphans": [one.data() for one in left],
     }
-    return Answer(data, (*lines, _summary(rows), *missing_lines(missing, place.environment.name)))
+    said = (
+        *lines,
+        _summary(rows),
+        *missing_lines(missing, place.environment.name),
+        *left_over_lines(place, gone),
+        *(one.line() for one in left),
+    )
+    return Answer(data, said)
 
 
 def _plan_flow(environment: Environment, one: Prepared, store: Stack | None) -> Row:
@@ -203,12 +215,19 @@ def status(place: Place, say: Say) -> Answer:
         "flows": [one.data() for one in flows],
     }
     name = place.environment.name
+    left = orphans(environment) + (elsewhere(environment) if store is None else ())
+    compiled = flows_of(place)
+    gone = [one.flow.flow for one in flows if compiled and one.flow.flow not in compiled]
+    data |= {"left_over": gone, "orphans": [one.data() for one in left]}
+    said = [*left_over_lines(place, gone), *(one.line() for one in left)]
     if store is None:
-        return Answer(data, (f"`{name}` is not deployed; `perdure deploy {name}` does it",))
+        return Answer(data, (f"`{name}` is not deployed; `perdure deploy {name}` does it", *said))
     width = max((len(one.flow.flow) for one in flows), default=0)
     where = f"{name}: account {environment.account.id}, {environment.account.region}"
     none = () if flows else (f"no flow is deployed; `perdure deploy {name}` does it",)
-    return Answer(data, (where, *none, *(line for one in flows for line in one.lines(width))))
+    return Answer(
+        data, (where, *none, *(line for one in flows for line in one.lines(width)), *said)
+    )
 
 
 def _standing(environment: Environment, one: Deployed) -> Standing:
