@@ -162,7 +162,8 @@ def posted(url: str, path: str, body: bytes, headers: Mapping[str, str]) -> tupl
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
-    return answer.status, json.loads(content) if content else None
+    is_json = "json" in answer.getheader("Content-Type", "")
+    return answer.status, json.loads(content) if content and is_json else None
 
 
 def test_a_signed_webhook_comes_in_an_event_follows_and_the_result_goes_out(
@@ -198,6 +199,53 @@ def test_a_signed_webhook_comes_in_an_event_follows_and_the_result_goes_out(
     late = sender("standard").headers(body, time.time() - 301, "late")
     assert posted(url, "/decided", body, late)[0] == 401
     assert [one.run for one in list_runs(runs.store)] == [run]
+
+
+ASKING = """
+from perdure import Cron, approval_link, event, flow, step
+
+@step
+async def ask(file: str) -> None:
+    with open(file, "w") as out:
+        print(approval_link("approved", True, expires="1h"), file=out)
+        print(approval_link("approved", False, expires="1h"), file=out)
+
+@flow(on=[Cron("0 9 * * MON-FRI", tz="Europe/Berlin", input={"file": "FILE"})])
+async def main(file: str) -> bool:
+    await ask(file)
+    return await event("approved", bool)
+"""
+
+
+def test_a_moment_of_a_schedule_starts_a_run_and_a_link_decides_it(
+    there: None, folder: Path
+) -> None:
+    file = folder / "links"
+    place = here(small(folder, ASKING.replace("FILE", str(file))))
+    runs = deployed(place)
+    scheduler: Any = boto3.client("scheduler")
+    (listed,) = scheduler.list_schedules(NamePrefix="perdure-shop-prod-main")["Schedules"]
+    made = scheduler.get_schedule(GroupName=listed["GroupName"], Name=listed["Name"])
+    assert made["ScheduleExpression"] == "cron(0 9 ? * 2-6 *)"
+    # ministack tells of a moment as it comes, and does not say which one it is: told here.
+    told = made["Target"]["Input"].replace("<aws.scheduler.scheduled-time>", "2026-11-23T08:00:00Z")
+    functions: Any = boto3.client("lambda")
+    for _ in range(2):
+        said = functions.invoke(FunctionName=made["Target"]["Arn"], Payload=told)
+        (run,) = json.loads(said["Payload"].read())
+    assert run.startswith("main-20261123T0800Z-")
+    waits(runs, run)
+    yes, no = file.read_text().split()
+    parts = urlsplit(yes)
+    url = f"{parts.scheme}://{parts.netloc}"
+    assert posted(url, parts.path[:-2], b"", {})[0] == 401
+    assert runs.outcome(run) is None
+    assert posted(url, parts.path, b"", {})[0] == 200
+    assert outcome(runs, run) == Completed(True)
+    assert posted(url, urlsplit(no).path, b"", {})[0] == 410
+    assert [one.run for one in list_runs(runs.store)] == [run]
+    AwsDeployer().destroy(place, lambda line: None, flow=None, with_runs=True, with_data=True)
+    assert scheduler.list_schedules()["Schedules"] == []
 
 
 # --- faults of ministack -------------------------------------------------------------------------
