@@ -1,7 +1,7 @@
 """The door function: deliveries, approval links and schedules, as Lambda is told of them.
 
 An HTTP API hands requests over (payload format 2.0), EventBridge Scheduler a schedule and the
-moment that was due. `PERDURE_RELEASE` is the alias under which runs of the door's own release
+moment that was due. `PERDURE_MACHINE` is the alias under which runs of the door's own release
 start, so that what a delivery was read as is what the machine takes; what else configures it,
 `perdure_aws.handler` says. The rest is `perdure.webhooks`, as everywhere.
 """
@@ -115,7 +115,7 @@ def _runs() -> DoorRuns:
     about = _about()
     declared: list[tuple[str | None, str, str]] = json.loads(json.dumps(about["events"]))
     client = boto3.client("stepfunctions")  # pyright: ignore[reportUnknownMemberType]  (others)
-    begins = Release(client, os.environ["PERDURE_RELEASE"])
+    begins = Release(client, os.environ["PERDURE_MACHINE"])
     payloads = Payloads(text(about["source"]), declared)
     return DoorRuns(run_store(), begins, TaskTokens(), payloads)
 

@@ -11,7 +11,7 @@ from perdure.store.runs import list_runs
 from perdure_aws.deploy import retiring
 from perdure_aws.deploy.verbs import AwsDeployer
 from tests.aws_deploy.cloud import Cloud
-from tests.aws_deploy.projects import CHILDREN, GROUPS, change, small
+from tests.aws_deploy.projects import CHILDREN, GROUPS, change, compile_project, small
 
 FLOW = """
 from perdure import event, flow, step
@@ -114,6 +114,20 @@ def test_a_group_that_runs_under_way_still_call_stays(there: Cloud, folder: Path
     runs.send("waits", "more", 1, id="more")
     assert ended(runs, "waits") == 5
     deployed(place)
+
+
+def test_what_is_only_set_otherwise_is_a_release_of_all_functions_too(
+    there: Cloud, folder: Path
+) -> None:
+    deployed(small(folder, GROUPS))
+    settings = folder / "pyproject.toml"
+    settings.write_text(settings.read_text() + "log_days = 7\n")
+    runs = deployed(compile_project(folder))
+    (machine,) = there.states.machines.values()
+    assert sorted(machine.versions) == [1, 2]
+    runs.start("app:main", {"n": 1}, "after")
+    runs.send("after", "more", 1, id="more")
+    assert ended(runs, "after") == 5
 
 
 def test_old_releases_retire_but_those_that_runs_are_on(

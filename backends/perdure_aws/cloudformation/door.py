@@ -329,7 +329,7 @@ def door(
                 **variables,
                 "PERDURE_TABLE": {"Ref": "Table"},
                 "PERDURE_ENVIRONMENT": {"Ref": "Environment"},
-                "PERDURE_RELEASE": {"Fn::Sub": f"{_machine_arn(machine)}:${{Release}}"},
+                "PERDURE_MACHINE": {"Fn::Sub": f"{_machine_arn(machine)}:${{Release}}"},
                 **secret_places(outside.secrets.get(DOOR, ())),
             }
         },

@@ -256,6 +256,8 @@ class FlowTemplate:
                     **self._variables(),
                     "PERDURE_TABLE": {"Ref": "Table"},
                     "PERDURE_ENVIRONMENT": {"Ref": "Environment"},
+                    # Lambda publishes no version of what has not changed.
+                    "PERDURE_RELEASE": {"Ref": "Release"},
                     **self._known_machines(name),
                     **(door.url_of(self.outside) if self.outside.links else {}),
                     **door.secret_places(self.outside.secrets.get(name, ())),

@@ -27,6 +27,8 @@ __all__ = ["corrected"]
 
 type Json = Any
 
+PUBLISHED = ("CodeSha256", "Environment", "MemorySize", "Timeout", "Runtime", "Role", "Handler")
+"""What a version of a function is made of."""
 STATES = "arn:aws:states:us-east-1:123456789012"
 
 
@@ -248,12 +250,18 @@ def _models(states: States) -> Iterator[type[_Made]]:
 
     class LambdaVersion(_Made):
         """moto 5.2.5: its Ref is no ARN, it cannot be updated, and a version is that of another
-        function object whose code changes with it. AWS: the ARN of code as it was published."""
+        function object whose code changes with it. AWS: the ARN of code as it was published; a
+        function that has not changed since publishes nothing, and the stack fails."""
 
         KIND = "AWS::Lambda::Version"
 
         @classmethod
         def put(cls, name: str, properties: Json, before: Any) -> Any:
+            known = _client("lambda").list_versions_by_function(
+                FunctionName=properties["FunctionName"]
+            )
+            now, *published = ([one[key] for key in PUBLISHED] for one in known["Versions"])
+            assert now not in published[-1:], f"{name}: a version for this function exists"
             said = _client("lambda").publish_version(
                 FunctionName=properties["FunctionName"], Description=properties["Description"]
             )
