@@ -54,8 +54,8 @@ def test_what_lambda_does_not_take_is_refused_with_the_largest(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = small(folder)
-    monkeypatch.setattr(packages, "UNZIPPED_BYTES", 100_000)
-    with pytest.raises(DeployError, match=r"Lambda takes 250; the largest: perdure "):
+    monkeypatch.setattr(packages, "UNZIPPED_BYTES", 100_000)  # 0.1 MB
+    with pytest.raises(DeployError, match=r"Lambda takes 0; the largest: perdure "):
         built(place)
 
 
