@@ -95,6 +95,7 @@ def _answer(
     event: dict[str, Json] = {
         **ask,
         "next": arrived,
+        "steps": state.get("steps", "0"),
         "entered": datetime.fromtimestamp(int(text(state["time"])) / 1000, UTC).isoformat(),
     }
     if "wait" in ask:

@@ -17,13 +17,17 @@ __all__ = ["bundle_files"]
 TARGET = (
     "__init__",
     "answers",
+    "door",
     "ended",
     "firestore",
     "forks",
     "generations",
     "google",
     "handler",
+    "journal",
     "keys",
+    "live",
+    "secret_values",
 )
 """Modules of `perdure_gcp` that run in a bundle."""
 MAIN = b"""from perdure_gcp.handler import serve

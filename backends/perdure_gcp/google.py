@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Final, final
 
 from perdure.codec import Json
+from perdure.sites.state import fields, text
 from perdure.store.protocol import FORMAT, Key, RunStore
 from perdure_gcp.firestore import Send
 from perdure_gcp.generations import argument_of
@@ -120,7 +121,8 @@ class Executions:
             if status != 200 or not isinstance(answer, Mapping):
                 raise RuntimeError(f"Workflows answers {status} to a start of {workflow}: {answer}")
             found = str(answer["name"])
-        self._store.put_if_absent(_key(name), {"format": FORMAT, "execution": found})
+        noted: dict[str, Json] = {"format": FORMAT, "execution": found, "run": _run_of(given)}
+        self._store.put_if_absent(_key(name), noted)
 
     def stop(self, flow: str, name: str) -> None:
         """Cancel an execution, unless it has ended."""
@@ -143,6 +145,12 @@ class Executions:
         found = answer.get("executions")
         first = found[0] if isinstance(found, list) and found else None
         return str(first["name"]) if isinstance(first, Mapping) else None
+
+
+def _run_of(given: Mapping[str, Json]) -> Json:
+    """The run that an execution is of, be it a branch."""
+    whole = fields(json.loads(text(given["state"]))) if "branch" in given else given
+    return fields(whole["run"])["id"] if "run" in whole else None
 
 
 def _key(name: str) -> Key:

@@ -2,15 +2,17 @@
 
 Configured by its environment: `PERDURE_PROJECT` and `PERDURE_DATABASE` name the run store,
 `PERDURE_WORKFLOWS` is a JSON object that names the workflow of each flow of the bundle
-(projects/P/locations/L/workflows/W), `PORT` is Cloud Run's own. Who may call is Cloud Run's to say
-(roles/run.invoker for the workflow's identity). The event loop lives as long as the process, so
-module-level clients of steps keep working.
+(projects/P/locations/L/workflows/W), `PERDURE_SECRETS` one that says where each secret lies that
+is read here, `PERDURE_DEPLOYED` what the deployment is called whose runs schedules start, `PORT` is
+Cloud Run's own. Who may call is Cloud Run's to say (roles/run.invoker for the workflow's identity).
+The event loop lives as long as the process, so module-level clients of steps keep working.
 """
 
 import asyncio
 import importlib
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -21,20 +23,29 @@ from pathlib import Path
 from typing import final
 
 from perdure.codec import Json
+from perdure.errors import RunConflict
 from perdure.runtime.bodies import Attempted
 from perdure.runtime.functions import ModuleFunctions
 from perdure.sites.bodies import flow_named, timed_attempt
+from perdure.sites.doors import start_due
 from perdure.sites.host import Host
+from perdure.sites.masked import masked_output
 from perdure.sites.operations import Attempt
 from perdure.sites.state import fields, text
 from perdure.store.protocol import Versions
 from perdure_gcp.answers import answer
+from perdure_gcp.door import door_runs
 from perdure_gcp.ended import execution_of, record_end
 from perdure_gcp.firestore import FirestoreStore, Send
 from perdure_gcp.google import API, Callbacks, Executions, Session
+from perdure_gcp.journal import note
+from perdure_gcp.secret_values import use_secrets
 
 __all__ = ["Service", "WrongPython", "serve"]
 
+MOMENT = "X-CloudScheduler-ScheduleTime"
+"""The header in which Cloud Scheduler says which moment was due
+(https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs#HttpTarget)."""
 BUNDLE = Path(__file__).parent.parent
 ABOUT = BUNDLE / "perdure_bundle.json"
 
@@ -52,6 +63,7 @@ class Service:
         _check_python(text(about["python"]))
         self._about = about
         self._send = send
+        use_secrets(send, environment)
         database = environment.get("PERDURE_DATABASE", "(default)")
         self._store = FirestoreStore(send, environment["PERDURE_PROJECT"], database)
         self._workflows: dict[str, str] = json.loads(environment.get("PERDURE_WORKFLOWS", "{}"))
@@ -60,7 +72,20 @@ class Service:
 
     def respond(self, body: bytes) -> bytes:
         """The answer to one request; what it raises is a lost attempt to the workflow."""
-        asked: dict[str, Json] = json.loads(body)
+        with masked_output():
+            return self._responded(json.loads(body))
+
+    def due(self, number: int, moment: str) -> bytes:
+        """A schedule is due; what is told twice starts one run."""
+        with masked_output():
+            flow = flow_named(text(self._about["flow"]))
+            try:
+                start_due(flow, number, moment, door_runs(self._about, self._send, self._store))
+            except RunConflict as conflict:
+                print(f"the schedule of {flow.name} starts nothing: {conflict}")
+            return b"{}"
+
+    def _responded(self, asked: Mapping[str, Json]) -> bytes:
         if "message" in asked:
             self._ended(fields(asked["message"]))
             return b"{}"
@@ -69,6 +94,7 @@ class Service:
 
     def told(self, event: Mapping[str, Json], said: Mapping[str, Json]) -> None:
         """What a site reports goes to the log, one record a line: Cloud Logging takes it apart."""
+        note(self._store, event, said, time.time())
         line: dict[str, Json] = {"message": "perdure", "site": event.get("site"), **said}
         line.pop("next", None)
         print(json.dumps(line), flush=True)
@@ -76,15 +102,22 @@ class Service:
     def _ended(self, message: Mapping[str, Json]) -> None:
         """A log entry says that an execution has ended badly: pushed until this does not raise."""
         found = execution_of(message)
-        flows = {path.rpartition("/")[2]: flow for flow, path in self._workflows.items()}
-        if found is None or found[0] not in flows:
+        flow = None if found is None else self._flow_of(found[0])
+        if found is None or flow is None:
             return
-        flow = flows[found[0]]
-        url = f"{API}{self._workflows[flow]}/executions/{found[1]}"
+        place = self._workflows[flow].rpartition("/")[0]
+        url = f"{API}{place}/{found[0]}/executions/{found[1]}"
         status, execution = self._send("GET", url)
         if status != 200 or not isinstance(execution, Mapping):
             raise RuntimeError(f"Workflows answers {status} to a question about {found[1]}")
         record_end(self._hosts(flow), execution)
+
+    def _flow_of(self, workflow: str) -> str | None:
+        """The flow that a workflow runs, be it one of an earlier release."""
+        for flow, path in self._workflows.items():
+            if unversioned(path.rpartition("/")[2]) == unversioned(workflow):
+                return flow
+        return None
 
     def _host(self, flow: str) -> Host:
         """Everything of one flow that outlives a request."""
@@ -111,6 +144,11 @@ class Service:
             functions=ModuleFunctions({module.__name__: module for module in modules.values()}),
             waiting_branches=100_000,
         )
+
+
+def unversioned(workflow: str) -> str:
+    """The name of a workflow without its release."""
+    return re.sub(r"-r[0-9a-f]{10}(?=-\d+$|$)", "", workflow)
 
 
 def _check_python(pinned: str) -> None:
@@ -143,7 +181,11 @@ def serve() -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            said = service.respond(body)
+            number = self.path.removeprefix("/schedule/")
+            if number.isdigit():
+                said = service.due(int(number), self.headers[MOMENT])
+            else:
+                said = service.respond(body)
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(said)))

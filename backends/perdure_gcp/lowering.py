@@ -69,6 +69,8 @@ class Workflow:
         """Steps that lead there, for as many each as a switch has conditions."""
         self.origins: dict[str, tuple[str, str, Span]] = {}
         """Routine, scope and span of each step, by routine and name."""
+        self.states: dict[str, str] = {}
+        """What the machine calls each of them."""
         names = Names()
         for name in RUNNING:
             names.free(name)
@@ -183,6 +185,7 @@ class Routine:
     def _put(self, state: State, name: str, body: dict[str, Json]) -> None:
         routine = self._whole.routines[self._scope.id]
         self._whole.origins[f"{routine}.{name}"] = (routine, self._scope.id, state.span)
+        self._whole.states[f"{routine}.{name}"] = state.name
         self._steps.append(step(name, body))
 
     # --- sites ----------------------------------------------------------------------------------

@@ -21,6 +21,11 @@ NOW: Final = "${string(int(sys.now() * 1000))}"
 SITES: Final = '${sys.get_env("PERDURE_SITES")}'
 """The URL of the sites' service; a variable of the workflow's environment."""
 
+AUDIENCE: Final = '${sys.get_env("PERDURE_AUDIENCE", sys.get_env("PERDURE_SITES"))}'
+"""Whom tokens are made out to: the service, where `PERDURE_SITES` is one revision of it
+(https://cloud.google.com/run/docs/authenticating/service-to-service).
+"""
+
 LOST_ATTEMPTS: Final = 4
 """Repeats of a request that brought no answer: with the first, five in a row."""
 
@@ -39,7 +44,7 @@ _POST: Final[dict[str, Json]] = {
         "call": "http.post",
         "args": {
             "url": SITES,
-            "auth": {"type": "OIDC", "audience": SITES},
+            "auth": {"type": "OIDC", "audience": AUDIENCE},
             "timeout": "${timeout}",
             "body": {"ask": "${ask}", "state": "${state}", "token": "${token}"},
         },

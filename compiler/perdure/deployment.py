@@ -34,6 +34,7 @@ GROUP = "perdure.deployers"
 BUILT_IN: Mapping[str, str] = {
     "aws": "perdure_aws.deploy:deployer",
     "azure": "perdure_azure.deploy:deployer",
+    "gcp": "perdure_gcp.deploy:deployer",
 }
 """Deployers of this distribution, so that finding them needs no scan of what is installed."""
 

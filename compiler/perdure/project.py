@@ -59,10 +59,13 @@ class Environment(NamedTuple):
     alarm_topic: str = ""
     """Where alarms go."""
     allow: tuple[str, ...] = ()
-    """What steps may do: "service:Action resource"."""
+    """What steps may do: on AWS "service:Action resource"; on Google Cloud "roles/NAME", or
+    "roles/NAME projects/_/buckets/..." for resources whose names begin so."""
     groups: Mapping[str, Group] = {}
     settings: Mapping[str, str] = {}
     """Plain environment variables of the functions; never secrets."""
+    project: str = ""
+    """Of Google Cloud; any other one is refused."""
 
 
 class Settings(NamedTuple):

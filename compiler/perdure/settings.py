@@ -18,7 +18,7 @@ SETTINGS = ("name", "flows", "out", "store", "python", "pure", "env", "azure")
 AZURE_SETTINGS = ("sdk",)
 AZURE_SDKS = (1, 2)
 AZURE_TEXTS = ("subscription", "tenant", "resource_group")
-ENVIRONMENT_TEXTS = ("target", "region", "account", "alarm_topic", *AZURE_TEXTS)
+ENVIRONMENT_TEXTS = ("target", "region", "account", "project", "alarm_topic", *AZURE_TEXTS)
 ENVIRONMENT_SETTINGS = (
     *ENVIRONMENT_TEXTS,
     "memory",
@@ -32,7 +32,11 @@ LOCAL = "local"
 """This machine, if it has no target: it takes `settings` alone."""
 GROUP_SETTINGS = ("memory", "allow")
 ARCHITECTURES = ("arm64", "x86_64")
-PERMISSION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*]+ (\*|arn:[^\s]+)", re.ASCII)
+PERMISSION = re.compile(
+    r"[a-z0-9-]+:[A-Za-z0-9*]+ (\*|arn:[^\s]+)"  # AWS: an action on a resource
+    r"|((projects|organizations)/[\w.:-]+/)?roles/[\w.]+( [^\s\"'\\]+)?",  # Google: a role, where
+    re.ASCII,
+)
 
 type Table = Mapping[str, object]
 
