@@ -26,7 +26,6 @@ TARGET = (
     "handler",
     "journal",
     "keys",
-    "live",
     "secret_values",
 )
 """Modules of `perdure_gcp` that run in a bundle."""

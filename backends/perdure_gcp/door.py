@@ -1,8 +1,7 @@
 """The door's service: webhooks and approval links, as anybody may send them.
 
-`python -m perdure_gcp.door` serves on `$PORT`. `PERDURE_DEPLOYED` is what the deployment is called
-whose runs are started: the run store says which release gets a new run. What else configures it,
-`perdure_gcp.handler` says. The rest is `perdure.webhooks`, as everywhere.
+`python -m perdure_gcp.door` serves on `$PORT`, configured as `perdure_gcp.handler` is. The door of
+a release starts runs on that release. The rest is `perdure.webhooks`, as everywhere.
 """
 
 import json
@@ -20,14 +19,13 @@ from perdure.sites.bodies import flow_named
 from perdure.sites.doors import DoorRuns, Payloads
 from perdure.sites.executions import execution_name
 from perdure.sites.masked import masked_output
-from perdure.sites.state import fields, text
+from perdure.sites.state import text
 from perdure.store.protocol import RunStore
 from perdure.triggers import LARGEST_BODY
 from perdure.webhooks.delivery import Answer, Delivery
 from perdure.webhooks.door import Door
 from perdure_gcp.firestore import FirestoreStore, Send
 from perdure_gcp.google import Callbacks, Executions, Session
-from perdure_gcp.live import workflows_for
 from perdure_gcp.secret_values import use_secrets
 
 __all__ = ["DoorService", "door_runs"]
@@ -35,29 +33,29 @@ __all__ = ["DoorService", "door_runs"]
 ABOUT: Final = Path(__file__).parent.parent / "perdure_bundle.json"
 
 
-def door_runs(about: Mapping[str, Json], send: Send, store: RunStore) -> DoorRuns:
+def door_runs(
+    about: Mapping[str, Json], send: Send, store: RunStore, workflows: Mapping[str, str]
+) -> DoorRuns:
     """Runs as what comes from outside starts them, and sends to them."""
     declared: list[tuple[str | None, str, str]] = json.loads(json.dumps(about["events"]))
-    begins = Live(send, store, os.environ["PERDURE_DEPLOYED"], text(about["flow"]))
+    begins = Release(Executions(send, store, workflows), text(about["flow"]))
     return DoorRuns(store, begins, Callbacks(send), Payloads(text(about["source"]), declared))
 
 
 @final
-class Live:
-    """`perdure.sites.doors.Begins`: executions of the release that gets the run."""
+class Release:
+    """`perdure.sites.doors.Begins`: executions of this very release."""
 
-    def __init__(self, send: Send, store: RunStore, deployed: str, flow: str) -> None:
-        self._send = send
-        self._store = store
-        self._deployed = deployed
+    def __init__(self, executions: Executions, flow: str) -> None:
+        self._executions = executions
         self._flow = flow
 
+    def check(self, given: Mapping[str, Json]) -> None:
+        """Nothing: a long input lies in the store."""
+
     def begin(self, run: str, given: Mapping[str, Json]) -> None:
-        """Start the execution, unless that was done; a long input lies in the store."""
-        workflows = workflows_for(self._store, self._deployed, run)
-        if self._flow not in workflows:
-            raise RuntimeError(f"{self._deployed} has no release that gets new runs yet")
-        Executions(self._send, self._store, workflows).start(self._flow, execution_name(run), given)
+        """Start the execution, unless that was done."""
+        self._executions.start(self._flow, execution_name(run), given)
 
 
 @final
@@ -69,7 +67,8 @@ class DoorService:
         use_secrets(send, environment)
         database = environment.get("PERDURE_DATABASE", "(default)")
         store = FirestoreStore(send, environment["PERDURE_PROJECT"], database)
-        runs = door_runs(fields(about), send, store)
+        workflows: dict[str, str] = json.loads(environment["PERDURE_WORKFLOWS"])
+        runs = door_runs(about, send, store, workflows)
         self._door = Door([flow_named(text(about["flow"]))], runs)
 
     def respond(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:

@@ -3,9 +3,8 @@
 Configured by its environment: `PERDURE_PROJECT` and `PERDURE_DATABASE` name the run store,
 `PERDURE_WORKFLOWS` is a JSON object that names the workflow of each flow of the bundle
 (projects/P/locations/L/workflows/W), `PERDURE_SECRETS` one that says where each secret lies that
-is read here, `PERDURE_DEPLOYED` what the deployment is called whose runs schedules start, `PORT` is
-Cloud Run's own. Who may call is Cloud Run's to say (roles/run.invoker for the workflow's identity).
-The event loop lives as long as the process, so module-level clients of steps keep working.
+is read here, `PORT` is Cloud Run's own. Who may call is Cloud Run's to say (roles/run.invoker for
+the workflow's identity). The event loop lives as long as the process, so module-level clients of steps keep working.
 """
 
 import asyncio
@@ -23,7 +22,6 @@ from pathlib import Path
 from typing import final
 
 from perdure.codec import Json
-from perdure.errors import RunConflict
 from perdure.runtime.bodies import Attempted
 from perdure.runtime.functions import ModuleFunctions
 from perdure.sites.bodies import flow_named, timed_attempt
@@ -70,24 +68,27 @@ class Service:
         self._bodies = Bodies()
         self._hosts = cache(self._host)
 
-    def respond(self, body: bytes) -> bytes:
+    def respond(self, body: bytes, moment: str | None = None) -> bytes:
         """The answer to one request; what it raises is a lost attempt to the workflow."""
         with masked_output():
-            return self._responded(json.loads(body))
+            return self._responded(json.loads(body), moment)
 
-    def due(self, number: int, moment: str) -> bytes:
-        """A schedule is due; what is told twice starts one run."""
-        with masked_output():
-            flow = flow_named(text(self._about["flow"]))
-            try:
-                start_due(flow, number, moment, door_runs(self._about, self._send, self._store))
-            except RunConflict as conflict:
-                print(f"the schedule of {flow.name} starts nothing: {conflict}")
-            return b"{}"
+    def due(self, schedule: Mapping[str, Json], moment: str) -> None:
+        """A schedule is due; what is told twice starts one run. One of another release is none of
+        ours: it starts nothing.
+        """
+        flow = flow_named(text(self._about["flow"]))
+        runs = door_runs(self._about, self._send, self._store, self._workflows)
+        named = (text(schedule["expression"]), text(schedule["tz"]))
+        for run, outcome in start_due(flow, named, moment, runs):
+            print(f"run {run} {outcome}")
 
-    def _responded(self, asked: Mapping[str, Json]) -> bytes:
+    def _responded(self, asked: Mapping[str, Json], moment: str | None) -> bytes:
         if "message" in asked:
             self._ended(fields(asked["message"]))
+            return b"{}"
+        if "schedule" in asked and moment is not None:
+            self.due(fields(asked["schedule"]), moment)
             return b"{}"
         host = self._hosts(text(fields(asked["ask"])["flow"]))
         return json.dumps(answer(host, asked, self), ensure_ascii=False).encode()
@@ -181,11 +182,7 @@ def serve() -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            number = self.path.removeprefix("/schedule/")
-            if number.isdigit():
-                said = service.due(int(number), self.headers[MOMENT])
-            else:
-                said = service.respond(body)
+            said = service.respond(body, self.headers.get(MOMENT))
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(said)))

@@ -15,7 +15,9 @@ what a resource before it became; `{"file": ...}` is the text of an artifact.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import NamedTuple, final
 
 from perdure.codec import Json
@@ -254,44 +256,42 @@ def _services(emitted: Sequence[Emitted], python: str, outside: Outside) -> dict
         "PERDURE_WORKFLOWS": _workflows(emitted),
         **_read(outside.read_by_sites),
     }
-    if outside.crons:
-        settings["PERDURE_DEPLOYED"] = "${Name}"
     if outside.has_door:
         settings[URL_SETTING] = "${Door.uri}"
     template = _template(python, "sites", settings, ["main.py"], SECONDS)
-    traffic: dict[str, Json] = {
-        "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION",
-        "revision": "${Name}-${Release}",
-        "tag": "${Release}",
-        "percent": 100,
-    }
-    body: dict[str, Json] = {
-        "description": "answers the workflows of ${Name}",
-        "labels": _labels(),
-        "template": {"revision": "${Name}-${Release}", **template},
-        "traffic": [traffic],
-    }
-    found["Sites"] = _resource("service", f"{REGION}/services/${{Name}}", body)
+    found["Sites"] = _service("${Name}", "answers the workflows of ${Name}", template)
     found["FlowCallsSites"] = _binding(
         f"{REGION}/services/${{Name}}", "roles/run.invoker", _member("flow")
     )
     return found
 
 
-def _door(emitted: Sequence[Emitted], python: str, outside: Outside) -> Resource:
-    """A service that anybody may call: it checks what is sent. Always that of the newest deploy."""
-    settings: dict[str, Json] = {
-        "PERDURE_WORKFLOWS": _workflows(emitted[:1]),
-        "PERDURE_DEPLOYED": "${Name}",
-        **_read(outside.read_by_door),
+def _service(name: str, description: str, template: Mapping[str, Json]) -> Resource:
+    """A service with a revision of this release. Shares of new runs are shares of its traffic."""
+    traffic: dict[str, Json] = {
+        "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION",
+        "revision": f"{name}-${{Release}}",
+        "tag": "${Release}",
+        "percent": 100,
     }
     body: dict[str, Json] = {
-        "description": "webhooks and approval links of ${Name}",
+        "description": description,
         "labels": _labels(),
-        "invokerIamDisabled": True,
-        "template": _template(python, "door", settings, ["-m", "perdure_gcp.door"], DOOR_SECONDS),
+        "template": {"revision": f"{name}-${{Release}}", **template},
+        "traffic": [traffic],
     }
-    return _resource("service", f"{REGION}/services/${{Name}}-door", body)
+    return _resource("service", f"{REGION}/services/{name}", body)
+
+
+def _door(emitted: Sequence[Emitted], python: str, outside: Outside) -> Resource:
+    """A service that anybody may call: it checks what is sent."""
+    settings: dict[str, Json] = {
+        "PERDURE_WORKFLOWS": _workflows(emitted[:1]),
+        **_read(outside.read_by_door),
+    }
+    template = _template(python, "door", settings, ["-m", "perdure_gcp.door"], DOOR_SECONDS)
+    made = _service("${Name}-door", "webhooks and approval links of ${Name}", template)
+    return {**made, "body": {**_object(made["body"]), "invokerIamDisabled": True}}
 
 
 def _template(
@@ -404,25 +404,30 @@ def _ended() -> dict[str, Json]:
 def _schedules(outside: Outside) -> Iterator[tuple[str, Json]]:
     """Cloud Scheduler tells the sites' service of each moment, at least once.
 
-    The moment is in a header of the request.
+    Schedules are called after what they are: another one beside them changes none. The moment is
+    in a header of the request.
     """
-    for index, cron in enumerate(outside.crons):
+    for cron in {(one.expression, one.tz): one for one in outside.crons}.values():
+        named = {"expression": cron.expression, "tz": cron.tz}
+        content = json.dumps({"schedule": named})
+        digest = sha256(content.encode()).hexdigest()[:8]
         body: dict[str, Json] = {
             "description": f"{cron.expression} in {cron.tz}",
-            "schedule": _numbers(cron),
+            "schedule": _fields(cron),
             "timeZone": cron.tz,
             "attemptDeadline": f"{DOOR_SECONDS}s",
             "retryConfig": {"retryCount": 5, "maxRetryDuration": "3600s"},
             "httpTarget": {
-                "uri": f"${{Sites.uri}}/schedule/{index}",
+                "uri": "${Sites.uri}/",
                 "httpMethod": "POST",
+                "body": b64encode(content.encode()).decode(),
                 "oidcToken": {"serviceAccountEmail": _email("flow"), "audience": "${Sites.uri}"},
             },
         }
-        yield f"Schedule{index + 1}", _resource("job", f"{REGION}/jobs/${{Name}}-{index + 1}", body)
+        yield f"Schedule{digest}", _resource("job", f"{REGION}/jobs/${{Name}}-{digest}", body)
 
 
-def _numbers(cron: CronTrigger) -> str:
+def _fields(cron: CronTrigger) -> str:
     """The expression in numbers alone, as the unix cron of Cloud Scheduler has them
     (https://cloud.google.com/scheduler/docs/configuring/cron-job-schedules).
     """

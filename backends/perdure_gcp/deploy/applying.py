@@ -4,7 +4,7 @@ Comes in: the resources of `deployment.json`, in their order. Each is looked at 
 it is to be costs no more.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, final
 
 from perdure.codec import Json
@@ -14,7 +14,7 @@ from perdure_gcp.deploy.environment import Environment, Filling, Unknown
 from perdure_gcp.deploy.kinds import Resource, differing
 from perdure_gcp.deploy.record import Deployed, key_of
 
-__all__ = ["Change", "apply", "changes", "of_this_place"]
+__all__ = ["Change", "apply", "changes", "of_this_place", "point"]
 
 
 @final
@@ -28,7 +28,7 @@ class Change(NamedTuple):
 
 
 def of_this_place(document: Mapping[str, Json], place: Place) -> dict[str, Json]:
-    """The resources of a document that this environment has."""
+    """The resources of a document that this environment has, with its settings."""
     return {
         logical: given
         for logical, given in fields(document["resources"]).items()
@@ -45,8 +45,9 @@ def apply(
     """Bring them there; whether anything had to be done."""
     changed = False
     for logical, given in resources.items():
-        one = with_others(filling.resource(logical, given), record)
+        one = filling.resource(logical, given)
         live = environment.kinds.find(one)
+        one = with_others(one, live, record)
         if live is None:
             live, changed = environment.kinds.make(one), True
         elif members := differing(one, live):
@@ -65,12 +66,13 @@ def changes(
     keys: set[str] = set()
     for logical, given in resources.items():
         try:
-            one = with_others(filling.resource(logical, given), record)
+            one = filling.resource(logical, given)
         except Unknown:
             yield Change("add", logical, text(fields(given)["kind"]))
             continue
         keys.add(key_of(one))
         live = environment.kinds.find(one)
+        one = with_others(one, live, record)
         if live is None:
             yield Change("add", logical, one.kind)
             continue
@@ -79,7 +81,52 @@ def changes(
         filling.became(one, live)
 
 
-def with_others(one: Resource, record: Deployed | None) -> Resource:
+def point(environment: Environment, record: Deployed) -> bool:
+    """Let the traffic of a flow's services follow the shares of new runs; whether it did not."""
+    changed = False
+    for entry in record.entries:
+        one = entry.resource
+        live = environment.kinds.find(one) if one.kind == "service" else None
+        if live is None:
+            continue
+        rows = _traffic(record, _tags(live), one.name)
+        one = one._replace(body={"traffic": rows})
+        if rows and differing(one, live):
+            environment.kinds.change(one, ("traffic",))
+            changed = True
+    return changed
+
+
+def _traffic(record: Deployed, tags: Iterable[str], name: str) -> list[Json]:
+    """Of the revisions under these tags: the shares that their releases have of new runs, what is
+    over to the last of them.
+    """
+    weights = {share.release: share.weight for share in record.live}
+    listed = list(tags)
+    over = 100 - sum(weights.get(tag, 0) for tag in listed)
+    rows: list[Json] = []
+    for tag in listed:
+        percent = weights.get(tag, 0) + (over if tag == listed[-1] else 0)
+        row: dict[str, Json] = {
+            "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION",
+            "revision": f"{name.rpartition('/')[2]}-{tag}",
+            "tag": tag,
+        }
+        rows.append({**row, "percent": percent} if percent else row)
+    return rows
+
+
+def _tags(live: Mapping[str, Json] | None) -> list[str]:
+    rows = live.get("traffic") if live is not None else None
+    found = (
+        [row.get("tag") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    )
+    return [tag for tag in found if isinstance(tag, str)]
+
+
+def with_others(
+    one: Resource, live: Mapping[str, Json] | None, record: Deployed | None
+) -> Resource:
     """What the releases before the newest need of what all of them share: their revisions under
     their tags, and the permissions that their code uses.
     """
@@ -88,14 +135,12 @@ def with_others(one: Resource, record: Deployed | None) -> Resource:
     if one.kind == "service" and "traffic" in one.body:
         traffic = one.body["traffic"]
         assert isinstance(traffic, list)
-        own = dict(fields(traffic[0]))
-        others = dict.fromkeys(
-            number.release for number in record.releases if number.release != own["tag"]
+        own = text(fields(traffic[0])["tag"])
+        there, known = _tags(live), {number.release for number in record.releases}
+        others = [tag for tag in there if tag in known and tag != own]
+        return one._replace(
+            body={**one.body, "traffic": _traffic(record, [*others, own], one.name)}
         )
-        rows: list[Json] = [
-            {"type": own["type"], "revision": f"{record.name}-{tag}", "tag": tag} for tag in others
-        ]
-        return one._replace(body={**one.body, "traffic": [*rows, own]})
     if one.kind == "role":
         entry = next((e for e in record.entries if e.key == key_of(one)), None)
         known = {r.release for r in record.releases}

@@ -16,7 +16,7 @@ from perdure.codec import Json
 from perdure.deploying.packages import Package
 from perdure.deployment import Answer, DeployError, Place, Say
 from perdure.sites.state import fields, text
-from perdure_gcp.deploy.applying import apply, of_this_place
+from perdure_gcp.deploy.applying import apply, of_this_place, point
 from perdure_gcp.deploy.environment import Environment, Filling, Unknown
 from perdure_gcp.deploy.kinds import Resource
 from perdure_gcp.deploy.names import flow_name, parameters
@@ -158,6 +158,7 @@ def _deploy_flow(environment: Environment, one: Prepared, weight: int) -> tuple[
     if after._replace(entries=()) != noted._replace(entries=()):
         # New runs start there from here on. What is to go stays noted until it has gone.
         noted = write(environment.store, after._replace(entries=noted.entries))
+    changed = point(environment, noted) or changed
     for resource in reversed(gone):
         if resource.kind != "secret":
             environment.say(f"{flow}: remove {resource.id}")
@@ -252,6 +253,7 @@ def rollback(place: Place, say: Say, flow: str | None, to: int | None) -> Answer
         live = (Share(target.release, 100),)
         if one.live != live:
             write(environment.store, one._replace(live=live))
+        point(environment, one._replace(live=live))
         rows.append({"flow": one.flow, "version": target.number, "changed": one.live != live})
     return Answer({"rolled_back": rows}, tuple(_rollback_lines(rows)))
 

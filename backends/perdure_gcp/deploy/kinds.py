@@ -252,23 +252,21 @@ def differing(one: Resource, live: Mapping[str, Json]) -> tuple[str, ...]:
     if one.kind in ("binding", "services"):
         return ()
     members = [name for name in one.body if name not in FIXED]
-    if one.kind == "service" and "traffic" in one.body:
+    if one.kind == "service" and _has_tag(one, live):
         # Under its tag a release has the template that it was made with.
-        members = [] if _has_tag(one, live) else members
+        members = ["traffic"]
     return tuple(name for name in members if not _holds(live.get(name), one.body[name]))
 
 
 def _has_tag(one: Resource, live: Mapping[str, Json]) -> bool:
-    statuses, wanted = live.get("trafficStatuses"), one.body["traffic"]
+    statuses, wanted = live.get("trafficStatuses"), one.body.get("traffic")
     tags = (
         [row.get("tag") for row in statuses if isinstance(row, dict)]
         if isinstance(statuses, list)
         else []
     )
     last = wanted[-1] if isinstance(wanted, list) else None
-    if not isinstance(last, dict) or last.get("tag") not in tags:
-        return False
-    return _holds(live.get("traffic"), wanted)
+    return isinstance(last, dict) and last.get("tag") in tags
 
 
 def _holds(live: Json, wanted: Json) -> bool:

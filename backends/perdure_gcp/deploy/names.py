@@ -13,8 +13,9 @@ from perdure.deployment import Place
 
 __all__ = ["flow_name", "parameters", "secret_id", "secret_prefix"]
 
-LONGEST = 32
-"""Of a service: with a tag of 11 characters before it, its address has 63 in a label."""
+LONGEST = 28
+"""Of a service: with `-door`, and a tag of 11 characters before it, 46 is the most
+(https://cloud.google.com/run/docs/rollouts-rollbacks-traffic-migration)."""
 LONGEST_ACCOUNT = 24
 """Of a service account's id, which has 30, before `-sites`."""
 

@@ -10,7 +10,13 @@ from perdure.deploying.packages import Package
 from perdure.deployment import Answer, Place, Say
 from perdure.sites.state import fields, text
 from perdure_gcp.deploy.applying import Change, changes, of_this_place
-from perdure_gcp.deploy.deploying import Prepared, filling_for, missing_secrets, prepare
+from perdure_gcp.deploy.deploying import (
+    Prepared,
+    filling_for,
+    missing_secrets,
+    prepare,
+    shares_for,
+)
 from perdure_gcp.deploy.difference import differences
 from perdure_gcp.deploy.environment import Environment, Filling
 from perdure_gcp.deploy.kinds import Resource
@@ -102,7 +108,8 @@ def _plan_flow(environment: Environment, one: Prepared) -> Row:
             for logical, given in resources.items()
         )
         return Row(release.flow, name, True, made, code=one.package)
-    found = tuple(changes(environment, resources, filling_for(place, one), record))
+    then = record._replace(live=shares_for(record, one.id, 100))
+    found = tuple(changes(environment, resources, filling_for(place, one), then))
     return Row(release.flow, name, False, found, _machine(environment, one, record), one.package)
 
 

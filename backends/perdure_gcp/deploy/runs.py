@@ -59,7 +59,7 @@ class GcpRuns:
             return
         workflows = self._workflows(flow, run)
         # Noted first: from here on it may be sent to, and a start that is repeated is this one.
-        seed, _ = note_start(self.store, run, flow, digest, os.urandom(16).hex())
+        seed, _ = note_start(self.store, run, flow, digest, os.urandom(16).hex(), now=time.time())
         given: dict[str, Json] = {"run": {"id": run, "seed": seed}, "input": dict(arguments)}
         executions = Executions(self.environment.api.send, self.store, workflows)
         executions.start(flow, execution_name(run), given)

@@ -289,11 +289,11 @@ class Cloud:
         body: bytes,
     ) -> bytes:
         """A request with the OIDC token of an identity, to a service of which it is private."""
-        service, revision, path = self._revision_at(url)
+        service, revision, _ = self._revision_at(url)
         if audience != self.kept.there[f"run/{service}"]["uri"]:
             raise Forbidden(f"a token for {audience} is sent to {url}")
         self.rights.need(f"serviceAccount:{email}", NEEDED["invoke"], service)
-        return self._code(service, revision).sites(path, headers, body)
+        return self._code(service, revision).sites(headers, body)
 
     def knock(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Any:
         """A stranger's request to a service that anybody may call."""
@@ -385,7 +385,15 @@ class Cloud:
                 target, token = job["httpTarget"], job["httpTarget"]["oidcToken"]
                 headers = {"X-CloudScheduler-ScheduleTime": moment}
                 email = token["serviceAccountEmail"]
-                found.append(self.invoke(email, target["uri"], token["audience"], headers, b""))
+                found.append(
+                    self.invoke(
+                        email,
+                        target["uri"],
+                        token["audience"],
+                        headers,
+                        base64.b64decode(target["body"]),
+                    )
+                )
         self.running.settle()
         return found
 

@@ -40,16 +40,12 @@ class Code:
         self._service: Any = None
         self._slept = 0.0
 
-    def sites(self, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    def sites(self, headers: Mapping[str, str], body: bytes) -> bytes:
         """What `main.py` serves: a request of a workflow, of Pub/Sub, of Cloud Scheduler."""
         with self._imported():
             module: Any = import_module("perdure_gcp.handler")
             self._service = self._service or module.Service(self._send, os.environ)
-            if path.startswith("/schedule/"):
-                number = int(path.removeprefix("/schedule/"))
-                answer: bytes = self._service.due(number, headers[module.MOMENT])
-            else:
-                answer = self._service.respond(body)
+            answer: bytes = self._service.respond(body, headers.get(module.MOMENT))
             return answer
 
     def door(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Any:
