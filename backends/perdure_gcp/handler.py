@@ -4,7 +4,8 @@ Configured by its environment: `PERDURE_PROJECT` and `PERDURE_DATABASE` name the
 `PERDURE_WORKFLOWS` is a JSON object that names the workflow of each flow of the bundle
 (projects/P/locations/L/workflows/W), `PERDURE_SECRETS` one that says where each secret lies that
 is read here, `PORT` is Cloud Run's own. Who may call is Cloud Run's to say (roles/run.invoker for
-the workflow's identity). The event loop lives as long as the process, so module-level clients of steps keep working.
+the workflow's identity). The event loop lives as long as the process, so module-level clients of
+steps keep working.
 """
 
 import asyncio
