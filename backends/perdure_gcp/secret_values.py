@@ -14,10 +14,13 @@ from perdure.secrets import read_from
 from perdure.sites.masked import mask_logging
 from perdure_gcp.firestore import Send
 
-__all__ = ["KEPT_SECONDS", "SecretValues", "use_secrets"]
+__all__ = ["KEPT_SECONDS", "MISSED_SECONDS", "SecretValues", "use_secrets"]
 
 KEPT_SECONDS: Final = 300.0
 """A secret that was replaced is used after this long in instances that are warm."""
+MISSED_SECONDS: Final = 10.0
+"""A secret that is set at last is found after this long: a door whose secret is missing does not
+ask for it with every request."""
 API: Final = "https://secretmanager.googleapis.com/v1/"
 
 
@@ -40,6 +43,7 @@ class SecretValues:
         self._places = places
         self._clock = clock
         self._kept: dict[str, tuple[float, str]] = {}
+        self._missed: dict[str, float] = {}
 
     def __call__(self, name: str) -> str | None:
         """The value of a secret; None where none is set."""
@@ -48,8 +52,12 @@ class SecretValues:
         known, now = self._kept.get(name), self._clock()
         if known is not None and now - known[0] < KEPT_SECONDS:
             return known[1]
+        missed = self._missed.get(name)
+        if missed is not None and now - missed < MISSED_SECONDS:
+            return None
         status, answer = self._send("GET", f"{API}{self._places[name]}/versions/latest:access")
-        if status == 404:
+        if status == 404 or (status == 400 and "DESTROYED" in json.dumps(answer)):
+            self._missed[name] = now
             return None
         payload = answer.get("payload") if isinstance(answer, Mapping) else None
         data = payload.get("data") if isinstance(payload, Mapping) else None

@@ -7,11 +7,13 @@ is repeated, and finds the rest.
 from collections.abc import Iterator
 from itertools import islice
 
+from perdure.deploying.counted import are, counted
 from perdure.deployment import Answer, DeployError, Place, Say
 from perdure.store.runs import list_runs
 from perdure_gcp.deploy.environment import Environment
 from perdure_gcp.deploy.record import Deployed, write
 from perdure_gcp.deploy.secrets import GcpSecrets
+from perdure_gcp.deploy.under_way import UnderWay, end_left, stop, under_way
 
 __all__ = ["destroy"]
 
@@ -29,8 +31,9 @@ def destroy(
     if flow is not None and not flows:
         raise DeployError(f"`{flow}` is not deployed in {place.environment.name}")
     whole = flow is None
-    live = [execution for one in flows for execution in _running(environment, one)]
-    runs = len(list_runs(environment.store)) if whole and environment.is_there else 0
+    live = {one.flow: [*under_way(environment, one)] for one in flows}
+    running = [each for found in live.values() for each in found if each.is_run]
+    kept = len(list_runs(environment.store)) if whole and environment.is_there else 0
     secrets = GcpSecrets(place, environment.api)
     held = secrets.kept() if whole else ()
     values = tuple(one for one in held if secrets.has_value(one))
@@ -38,21 +41,22 @@ def destroy(
     there = [environment.parameters["Database"]] if whole and environment.is_there else []
     data: dict[str, object] = {
         "stacks": [one.name for one in flows] + there,
-        "live_runs": [execution for _, execution in live],
-        "kept_runs": runs,
+        "live_runs": [each.execution for each in running],
+        "kept_runs": kept,
         "kept_secrets": [*values],
         "destroyed": False,
     }
-    refused = [*_refused_runs(live, with_runs), *_refused_data(runs, values, with_data)]
+    refused = [*_refused_runs(running, with_runs), *_refused_data(kept, values, with_data)]
     if refused:
         return Answer(data, tuple(refused), done=False)
-    for _, execution in live:
-        environment.stop(execution)
     for one in flows:
+        stop(environment, one, live[one.flow])
         _remove_flow(environment, one)
+    if flow is not None:
+        end_left(environment, frozenset(ref for one in flows for ref in one.refs()))
     for called in held:
         say(f"{called}: delete")
-        secrets.remove(called)
+        secrets.remove_kept(called)
     if has_bucket:
         say(f"{environment.bucket.name}: delete")
         environment.empty_bucket()
@@ -63,27 +67,28 @@ def destroy(
     return Answer({**data, "destroyed": True}, (f"{place.environment.name}: {said}",))
 
 
-def _running(environment: Environment, one: Deployed) -> Iterator[tuple[str, str]]:
-    """What is under way, with a line about it. A child may outlive the run that started it."""
-    for workflow, (ref, number) in one.workflows().items():
-        for execution in environment.running(workflow):
-            name = execution.rpartition("/")[2]
-            yield f"{name}  {ref.rpartition(':')[2]}, version {number}", execution
-
-
-def _refused_runs(live: list[tuple[str, str]], with_runs: bool) -> Iterator[str]:
-    if live and not with_runs:
-        yield f"{len(live)} runs are under way, and would be lost; --with-runs stops them:"
-        yield from (f"  {line}" for line, _ in islice(live, SHOWN))
-        if len(live) > SHOWN:
-            yield f"  and {len(live) - SHOWN} more"
+def _refused_runs(runs: list[UnderWay], with_runs: bool) -> Iterator[str]:
+    count = len(runs)
+    if count and not with_runs:
+        what = "it" if count == 1 else "them"
+        yield (
+            f"{counted(count, 'run')} {are(count)} under way, and would be lost; --with-runs"
+            f" stops {what}:"
+        )
+        for one in islice(runs, SHOWN):
+            yield f"  {one.run}  {one.flow.rpartition(':')[2]}, version {one.version}"
+        if count > SHOWN:
+            yield f"  and {count - SHOWN} more"
 
 
 def _refused_data(kept: int, secrets: tuple[str, ...], with_data: bool) -> Iterator[str]:
     if kept and not with_data:
-        yield f"the store keeps {kept} runs; --with-data deletes them, for good"
+        what = "it" if kept == 1 else "them"
+        yield f"the store keeps {counted(kept, 'run')}; --with-data deletes {what}, for good"
     if secrets and not with_data:
-        yield f"{len(secrets)} secrets are kept; --with-data deletes them, for good:"
+        count = len(secrets)
+        what = "it" if count == 1 else "them"
+        yield f"{counted(count, 'secret')} {are(count)} kept; --with-data deletes {what}, for good:"
         yield from (f"  {called}" for called in secrets)
 
 

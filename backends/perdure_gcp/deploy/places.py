@@ -1,4 +1,5 @@
-"""Lines of the source, kept with each release: what `show` says of a run's waits and ways.
+"""Lines of the source and versions, kept with each release: what `show` says of a run's waits and
+ways, and what the record of a run has.
 
 places / <name>/<release>    {"lines": state -> "file:line", "ways": decision -> exit -> state}
 """
@@ -12,6 +13,8 @@ from perdure.store.protocol import FORMAT, Key, RunStore
 from perdure_gcp.deploy.releases import Release
 
 __all__ = ["keep_places", "places_of"]
+
+VERSIONS = ("perdure", "python", "codec", "source")
 
 
 def keep_places(store: RunStore, name: str, release: str, compiled: Release) -> None:
@@ -27,7 +30,11 @@ def keep_places(store: RunStore, name: str, release: str, compiled: Release) -> 
                 lines.setdefault(str(step["state"]), f"{step['file']}:{step['line']}")
             for state, exits in fields(document["ways"]).items():
                 ways.setdefault(state, exits)
-        store.put_if_absent(key, {"format": FORMAT, "lines": lines, "ways": ways})
+        about = compiled.about
+        versions: dict[str, Json] = {name: about[name] for name in VERSIONS}
+        store.put_if_absent(
+            key, {"format": FORMAT, "lines": lines, "ways": ways, "versions": versions}
+        )
 
 
 def places_of(store: RunStore, name: str, release: str) -> Mapping[str, Json]:

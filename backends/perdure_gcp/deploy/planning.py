@@ -23,6 +23,7 @@ from perdure_gcp.deploy.kinds import Resource
 from perdure_gcp.deploy.names import flow_name
 from perdure_gcp.deploy.record import Deployed, read
 from perdure_gcp.deploy.secrets import missing_lines
+from perdure_gcp.deploy.under_way import under_way
 
 __all__ = ["plan", "status"]
 
@@ -135,7 +136,9 @@ class Standing(NamedTuple):
 
     flow: Deployed
     running: Mapping[int, int]
-    """How many executions are under way, by version."""
+    """How many runs are under way, by version."""
+    children: Mapping[tuple[str, int], int] = {}
+    """Likewise of flows that it starts, by flow and version."""
 
     @property
     def state(self) -> str:
@@ -159,6 +162,10 @@ class Standing(NamedTuple):
                 {"version": flow.number_of(one.release), "weight": one.weight} for one in flow.live
             ],
             "running": [{"version": v, "runs": count} for v, count in self.running.items()],
+            "children": [
+                {"flow": ref, "version": v, "runs": count}
+                for (ref, v), count in self.children.items()
+            ],
             "alias": None if newest is None else next(iter(newest.workflows.values())),
             "webhooks": list(flow.webhooks),
         }
@@ -178,7 +185,13 @@ class Standing(NamedTuple):
         shares = ", ".join(
             f"version {flow.number_of(one.release)} {one.weight} %" for one in flow.live
         )
-        runs = ", ".join(f"{count} on version {v}" for v, count in self.running.items())
+        runs = ", ".join(
+            [f"{count} on version {v}" for v, count in self.running.items()]
+            + [
+                f"{count} of {ref.rpartition(':')[2]} on its version {v}"
+                for (ref, v), count in self.children.items()
+            ]
+        )
         return (
             f"{flow.flow:<{width}}  {self.state.lower()}  new runs: {shares or 'nowhere'}"
             f"  under way: {runs or 'none'}"
@@ -211,7 +224,10 @@ def status(place: Place, say: Say) -> Answer:
 
 
 def _standing(environment: Environment, one: Deployed) -> Standing:
-    counted: Counter[int] = Counter()
-    for workflow, (_, number) in one.workflows().items():
-        counted[number] += len(environment.running(workflow))
-    return Standing(one, {number: n for number, n in sorted(counted.items()) if n})
+    name = one.flow
+    runs = [each for each in under_way(environment, one) if each.is_run]
+    running = Counter(each.version for each in runs if each.flow.rpartition(":")[2] == name)
+    children = Counter(
+        (each.flow, each.version) for each in runs if each.flow.rpartition(":")[2] != name
+    )
+    return Standing(one, dict(sorted(running.items())), dict(sorted(children.items())))

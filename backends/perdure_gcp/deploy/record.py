@@ -83,11 +83,9 @@ class Deployed(NamedTuple):
         """How people call a release."""
         return max((one.number for one in self.releases if one.release == release), default=0)
 
-    def workflows(self) -> dict[str, tuple[str, int]]:
-        """All workflows: the flow that each runs, and the number of its release."""
-        return {
-            path: (ref, one.number) for one in self.releases for ref, path in one.workflows.items()
-        }
+    def refs(self) -> set[str]:
+        """The flows that it runs: its own, and those that it starts."""
+        return {ref for one in self.releases for ref in one.workflows}
 
 
 def key_of(one: Resource) -> str:

@@ -63,8 +63,17 @@ class GcpSecrets:
         found = self._api.find(f"{BASE}{called}/versions/latest")
         return found is not None and found.get("state") == "ENABLED"
 
-    def remove(self, called: str) -> None:
-        """Delete one of them for good; it may be gone already."""
+    def remove(self, name: str) -> bool:
+        """Destroy its values; what holds them stays, with the rights to read it."""
+        there = self.present([name])
+        rows = self._api.pages(f"{self._url(name)}/versions", "versions") if there else []
+        for row in rows:
+            if row.get("state") != "DESTROYED":
+                self._api.ask("POST", f"{BASE}{row['name']}:destroy", {})
+        return bool(there)
+
+    def remove_kept(self, called: str) -> None:
+        """Delete one of `kept` for good; it may be gone already."""
         try:
             self._api.ask("DELETE", f"{BASE}{called}")
         except ApiError as error:

@@ -255,12 +255,21 @@ class Cloud:
             return {"name": f"{name}/versions/{len(self.kept.versions[name])}"}
         name = (request.path.get("name") or request.path["parent"]).partition("/versions")[0]
         values = self.kept.versions.get(name, [])
-        rows = [{"name": f"{name}/versions/{n}", "state": "ENABLED"} for n, _ in enumerate(values)]
+        rows = [
+            {"name": f"{name}/versions/{n}", "state": "ENABLED" if value else "DESTROYED"}
+            for n, value in enumerate(values)
+        ]
+        if request.id.endswith("versions.destroy"):
+            number = int(request.path["name"].rpartition("/")[2])
+            values[number] = ""
+            return {**rows[number], "state": "DESTROYED"}
         if request.id.endswith("versions.list"):
             return {"versions": rows}
         if not values:
             raise Refused(404, "NOT_FOUND", f"{name} has no version")
         if request.id.endswith("versions.access"):
+            if not values[-1]:
+                raise Refused(400, "FAILED_PRECONDITION", "it is in DESTROYED state")
             return {"name": rows[-1]["name"], "payload": {"data": values[-1]}}
         return rows[-1]
 
