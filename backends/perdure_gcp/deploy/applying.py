@@ -4,8 +4,9 @@ Comes in: the resources of `deployment.json`, in their order. Each is looked at 
 it is to be costs no more.
 """
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 from perdure.codec import Json
 from perdure.deployment import Place
@@ -29,11 +30,25 @@ class Change(NamedTuple):
 
 def of_this_place(document: Mapping[str, Json], place: Place) -> dict[str, Json]:
     """The resources of a document that this environment has, with its settings."""
+    settings = place.environment.settings
     return {
-        logical: given
+        logical: _with_settings(given, settings) if settings else given
         for logical, given in fields(document["resources"]).items()
         if fields(given).get("in", place.environment.name) == place.environment.name
     }
+
+
+def _with_settings(given: Json, settings: Mapping[str, str]) -> Json:
+    """A service with the plain settings of its environment, as further variables."""
+    if fields(given)["kind"] != "service":
+        return given
+    made: dict[str, Any] = copy.deepcopy(dict(fields(given)))  # Any: known by its kind
+    for container in made["body"]["template"]["containers"]:
+        container["env"] += [
+            {"name": name, "value": value.replace("${", "${Dollar}{")}
+            for name, value in settings.items()
+        ]
+    return made
 
 
 def apply(

@@ -52,6 +52,7 @@ def parameters(place: Place, flow: str | None = None) -> dict[str, str]:
         "Bucket": _name(f"{environment.project}-perdure-{whole}", 60),
         "SecretPrefix": secret_prefix(place),
         "Memory": str(environment.memory),
+        "Dollar": "$",
     }
     if flow is not None:
         name = flow_name(place, flow)

@@ -79,10 +79,14 @@ def plan(place: Place, say: Say) -> Answer:
     found = any(row.resources or row.machine for row in rows)
     lines = [line for row in rows for line in row.lines()]
     missing = missing_secrets(environment, prepared)
+    settings = place.environment.settings
+    if settings:
+        lines.append("settings: " + ", ".join(f"{n}={value}" for n, value in settings.items()))
     data: dict[str, object] = {
         "plan": [row.data() for row in rows],
         "changes": found,
         "missing_secrets": missing,
+        "settings": dict(settings),
     }
     return Answer(data, (*lines, _summary(rows), *missing_lines(missing, place.environment.name)))
 
