@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,9 +70,8 @@ def runs(hooks: Place) -> Runs:
 
 
 def url_of(place: Place, path: str) -> str:
-    row: object = GcpDeployer().status(place, silent).data["flows"]
-    assert isinstance(row, list)
-    first = row[0]["webhooks"][0]
+    row: Any = GcpDeployer().status(place, silent).data["flows"]
+    first: str = row[0]["webhooks"][0]
     return first.rpartition("/")[0] + path
 
 

@@ -12,6 +12,7 @@ request of whoever deploys; what it raises is what the process dies of.
 
 import base64
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -75,6 +76,11 @@ class Cloud:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.running.advance(seconds)
+
+    def new_instances(self) -> None:
+        """Services answer from new processes."""
+        self._codes.clear()
+        self._folder = self._folder / f"copy-{os.getpid()}"
 
     def left(self) -> list[str]:
         """Everything that is there."""
