@@ -166,7 +166,10 @@ def destroyed(
         assert there.left() == []
         repeated(there, place, names, 1)
 
-    ways = {"again": partial(gives_up, there, place), "anew": anew}
+    ways: dict[str, Callable[[], None]] = {
+        "again": partial(gives_up, there, place),
+        "anew": anew,
+    }
     return cut_at_requests(there, destroy, ways, only)
 
 
