@@ -103,14 +103,8 @@ class GcpTarget:
         files = bundle_files(
             {**sources, **dict(program.recorded)}, sites_of(machines, program), about
         )
-        emitted = [
-            Emitted(
-                str(one.machine.ref), "" if one is entry else folder_of(one.machine.ref, machines)
-            )
-            for one in built
-        ]
         resources = deployment(
-            emitted,
+            [_emitted(one, one is entry, machines) for one in built],
             _environments(project),
             project.minor,
             outside,
@@ -153,6 +147,11 @@ def folder_of(ref: Ref, machines: Machines) -> str:
     names = [one.ref.qualname for one in machines.machines]
     plain = ref.qualname if names.count(ref.qualname) == 1 else f"{ref.module}.{ref.qualname}"
     return f"flows/{plain}"
+
+
+def _emitted(one: Workflow, is_entry: bool, machines: Machines) -> Emitted:
+    ref = one.machine.ref
+    return Emitted(str(ref), "" if is_entry else folder_of(ref, machines))
 
 
 def _copy(machine: Machine, sources: Mapping[str, str], project: Project) -> SourceCopy:

@@ -4,7 +4,7 @@ The store goes last: as long as anything is left, it says what, so a destroy tha
 is repeated, and finds the rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from perdure.deploying.counted import are, counted
@@ -54,17 +54,25 @@ def destroy(
         _remove_flow(environment, one)
     if flow is not None:
         end_left(environment, frozenset(ref for one in flows for ref in one.refs()))
-    for called in held:
-        say(f"{called}: delete")
-        secrets.remove_kept(called)
-    if has_bucket:
-        say(f"{environment.bucket.name}: delete")
-        environment.empty_bucket()
-        environment.kinds.remove(environment.bucket)
-    if there:
-        _remove_store(environment)
+    _remove_shared(environment, held, has_bucket=has_bucket, has_store=bool(there))
     said = "destroyed" if data["stacks"] or held or has_bucket else "nothing is deployed"
     return Answer({**data, "destroyed": True}, (f"{place.environment.name}: {said}",))
+
+
+def _remove_shared(
+    environment: Environment, held: Iterable[str], *, has_bucket: bool, has_store: bool
+) -> None:
+    """Secrets, code, and last the store."""
+    secrets = GcpSecrets(environment.place, environment.api)
+    for called in held:
+        environment.say(f"{called}: delete")
+        secrets.remove_kept(called)
+    if has_bucket:
+        environment.say(f"{environment.bucket.name}: delete")
+        environment.empty_bucket()
+        environment.kinds.remove(environment.bucket)
+    if has_store:
+        _remove_store(environment)
 
 
 def _refused_runs(runs: list[UnderWay], with_runs: bool) -> Iterator[str]:
