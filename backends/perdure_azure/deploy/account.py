@@ -108,8 +108,8 @@ class Account:
         content = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"content-type": "application/json"}
         answer = self.raw(method, url, scope, content, headers=headers, query=query)
-        said: object = json.loads(answer.content) if answer.content else {}
-        return {str(k): v for k, v in said.items()} if isinstance(said, dict) else {}
+        said: Json = json.loads(answer.content) if answer.content else {}
+        return said if isinstance(said, dict) else {}
 
     def raw(
         self,

@@ -7,7 +7,7 @@ that has succeeded with the same is done. One that is under way is waited for.
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from perdure.codec.text import Json
 from perdure.deployment import DeployError, Say
@@ -230,7 +230,8 @@ def _digest(template: str, parameters: Mapping[str, Json]) -> str:
 
 def _deployment(said: "DeploymentExtended") -> Deployment:
     properties = said.properties
-    outputs = (properties.outputs if properties else None) or {}
+    # Any: the models know no more of outputs than that they are JSON.
+    outputs: dict[str, Any] = (properties.outputs if properties else None) or {}
     made = (properties.output_resources if properties else None) or []
     return Deployment(
         str(said.name),

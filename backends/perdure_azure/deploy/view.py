@@ -6,6 +6,7 @@ what a hub says, and nothing is written here: runs are started and told by messa
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import NoReturn, final
 
@@ -18,8 +19,8 @@ from perdure.codec.text import Json
 from perdure.deployment import Happened
 from perdure.runtime.account import Account
 from perdure.runtime.envelope import is_envelope, unpack
-from perdure.store.protocol import End, Item, Key, RunRecord, Status, Versions
-from perdure.store.records import index_key, run_body, waiter_body, waiter_key
+from perdure.store.protocol import FORMAT, End, Item, Key, RunRecord, Status, Versions
+from perdure.store.records import index_key, line_key, run_body, waiter_body, waiter_key
 from perdure.store.runs import digest_of
 from perdure_azure.deploy.environment import Deployed, Environment
 from perdure_azure.deploy.happened import account_of, happened, waiters
@@ -43,15 +44,22 @@ class View:
         self._releases: dict[str, Mapping[str, bytes]] = {}
         self._listed: dict[str, tuple[Deployed, Instance]] = {}
         """Of the last listing, until it was asked for."""
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, tuple[datetime, Account]] = {}
+        """With when the run last did anything."""
 
     # --- the Protocol ---------------------------------------------------------------------------
 
     def get(self, key: Key) -> Item | None:
-        """A run's record."""
+        """A run's record, or one of its waits."""
         run = key.partition.removeprefix(RUN)
+        if key.partition != run and key.sort.startswith(("waiter/", "line/")):
+            found = (one for one in self._waits(run) if one.key == key)
+            return next(found, None)
         if key.sort != "record" or key.partition == run:
             return None
+        return self._run(run, key)
+
+    def _run(self, run: str, key: Key) -> Item | None:
         found = self._listed.pop(run, None) or self.find(run)
         return None if found is None else Item(key, 1, run_body(self._record(*found)))
 
@@ -68,17 +76,29 @@ class View:
         items: list[Item] = []
         if partition == RUNS:
             items = [*self._index()]
-        elif prefix.startswith("waiter/") or "waiter/".startswith(prefix):
-            run = partition.removeprefix(RUN)
-            found = self.find(run)
-            account = self.account(run) if found and not _is_over(found[1]) else Account()
-            items = [
-                Item(waiter_key(run, one.path), 1, waiter_body(one))
-                for one in waiters(run, account)
-            ]
+        elif prefix.startswith(("waiter/", "line/")):
+            items = self._waits(partition.removeprefix(RUN))
         items = [one for one in items if one.key.sort.startswith(prefix) and one.key.sort > after]
         items.sort(key=lambda one: one.key.sort, reverse=newest_first)
         return items[:limit]
+
+    def _waits(self, run: str) -> list[Item]:
+        """The waits of a run that goes on, and the lines in which they stand."""
+        found = self.find(run)
+        if found is None or _is_over(found[1]):
+            return []
+        open_ones = [*waiters(run, self.account(run))]
+        lines: dict[str, list[Json]] = {}
+        for one in open_ones:
+            for name in one.names:
+                lines.setdefault(name, []).append(one.path)
+        return [
+            *(Item(waiter_key(run, one.path), 1, waiter_body(one)) for one in open_ones),
+            *(
+                Item(line_key(run, name), 1, {"format": FORMAT, "paths": paths})
+                for name, paths in lines.items()
+            ),
+        ]
 
     def put_if_absent(self, key: Key, body: Mapping[str, Json]) -> bool:
         """Nothing is written here."""
@@ -133,13 +153,13 @@ class View:
         if found is None or hub is None:
             return Account()
         one, instance = found
-        known = self._accounts.get(run)
-        if known is not None and _is_over(instance):
-            return known
+        known, updated = self._accounts.get(run), instance.state.last_updated_at
+        if known is not None and known[0] == updated:
+            return known[1]
         ledger = self.ledger(one.flow)
         release = instance.release or (ledger.newest.name if ledger.newest else "")
         account = account_of(self._files(one.flow, release), instance.id, hub.history(run))
-        self._accounts[run] = account
+        self._accounts[run] = updated, account
         return account
 
     def happened(self, run: str) -> Happened:
@@ -160,7 +180,7 @@ class View:
                     continue
                 self._listed[found.run] = one, found
                 key = index_key(found.state.created_at.timestamp(), found.run)
-                items.append(Item(key, 1, {"format": 1, "run": found.run}))
+                items.append(Item(key, 1, {"format": FORMAT, "run": found.run}))
         return items
 
     def _record(self, one: Deployed, found: Instance) -> RunRecord:
@@ -186,7 +206,7 @@ class View:
 
     def _versions(self, one: Deployed, found: Instance) -> Versions:
         listed = self.ledger(one.flow).release(found.release)
-        about = listed.about if listed else {}
+        about: Mapping[str, Json] = listed.about if listed else {}
         return Versions(
             str(about.get("perdure", __version__)),
             str(about.get("python", "")),
