@@ -5,7 +5,7 @@ that has succeeded with the same is done. One that is under way is waited for.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
@@ -18,7 +18,7 @@ from perdure_azure.deploy.names import TAG_DIGEST, TAG_ENVIRONMENT, TAG_FLOW, TA
 if TYPE_CHECKING:
     from azure.mgmt.resource.deployments.models import DeploymentExtended
 
-__all__ = ["Change", "Deployment", "Deployments"]
+__all__ = ["Change", "Deployment", "Deployments", "is_top"]
 
 DONE: Final = "Succeeded"
 OVER: Final = (DONE, "Failed", "Canceled")
@@ -136,7 +136,8 @@ class Deployments:
         found = self.settled(name)
         self.refuse_others(found, tags)
         digest = _digest(template, parameters)
-        if found is not None and found.status == DONE and found.tags.get(TAG_DIGEST) == digest:
+        is_same = found is not None and found.tags.get(TAG_DIGEST) == digest
+        if found is not None and found.status == DONE and is_same and self._is_whole(found):
             return found, False
         self._say(f"{name}: deploy")
         self._put(name, template, parameters, {**tags, TAG_DIGEST: digest})
@@ -145,6 +146,23 @@ class Deployments:
         if made.status != DONE:
             raise DeployError(f"{name}: {made.status.lower()}: {self._why(name)}")
         return made, True
+
+    def _is_whole(self, deployment: Deployment) -> bool:
+        """Whether its resources are there: a destroy may have been interrupted."""
+        there = {one.lower() for one in self._resources()}
+        return all(one.lower() in there for one in deployment.resources if is_top(one))
+
+    def _resources(self) -> Iterator[str]:
+        """The ids of what is in the group, without what is below it."""
+        url: str | None = f"{self._group}/resources"
+        while url:
+            page = self._account.arm("GET", url, GROUPS)
+            rows = page.get("value")
+            for row in rows if isinstance(rows, list) else ():
+                if isinstance(row, dict):
+                    yield str(row["id"])
+            following = page.get("nextLink")
+            url = str(following) if following else None
 
     def refuse_others(self, found: Deployment | None, tags: Mapping[str, str]) -> None:
         """One of another environment or flow is not changed, though it is called the same."""
@@ -216,6 +234,13 @@ class Deployments:
             return "Azure says no more"
         inner = [f"{one.code}: {one.message}" for one in error.details or ()]
         return "; ".join([f"{error.code}: {error.message}", *inner])
+
+
+def is_top(resource: str) -> bool:
+    """Whether a resource lies in the group itself, not in another one."""
+    return (
+        resource.count("/providers/") == 1 and resource.rpartition("/providers/")[2].count("/") == 2
+    )
 
 
 def _properties(template: str, parameters: Mapping[str, Json]) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from perdure.deployment import Answer, DeployError, Place, Say
 from perdure_azure.arm.spelling import API
 from perdure_azure.deploy import seams
 from perdure_azure.deploy.account import NotThere
-from perdure_azure.deploy.deployments import Deployment
+from perdure_azure.deploy.deployments import Deployment, is_top
 from perdure_azure.deploy.environment import Deployed, Environment
 from perdure_azure.deploy.hub import Instance
 from perdure_azure.deploy.names import environment_deployment
@@ -114,12 +114,24 @@ def _refused_data(kept: int, secrets: tuple[str, ...], with_data: bool) -> Itera
 
 
 def _remove(environment: Environment, deployment: Deployment, one: Deployed | None) -> None:
-    """The resources of a deployment, last first, what is beside them, then its record."""
-    if one is not None:
+    """The resources of a deployment, last first, what is beside them, then its record.
+
+    What lies in the group itself goes first: by that a deploy sees that they are not all there.
+    """
+    if one is not None and _is_there(environment, _storage(environment)):
         environment.ledgers.remove(one.flow)
-    for resource in reversed(deployment.resources):
+    last_first = [*reversed(deployment.resources)]
+    ordered = sorted(last_first, key=is_top, reverse=True)
+    for resource in ordered:
         _delete(environment, resource)
     environment.deployments.remove(deployment.name)
+
+
+def _storage(environment: Environment) -> str:
+    """The id of the storage account."""
+    account, name = environment.account, environment.outputs["storage"]
+    group = f"/subscriptions/{account.subscription}/resourceGroups/{account.group}"
+    return f"{group}/providers/Microsoft.Storage/storageAccounts/{name}"
 
 
 def _delete(environment: Environment, resource: str) -> None:

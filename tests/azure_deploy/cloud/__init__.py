@@ -55,6 +55,8 @@ class Cloud:
         self.hubs: dict[str, Hub] = {}
         self.pushed: dict[str, list[bytes]] = {}
         self.calls: list[Call] = []
+        self.count = 0
+        """Of all requests ever."""
         self.cut_at: int | None = None
         self.cut_after = False
         self.used: set[tuple[str, str, str]] = set()
@@ -68,6 +70,7 @@ class Cloud:
     def request[T](self, what: str, done: Callable[[], T]) -> T:
         """One request; cut off where that is wanted."""
         self.calls.append(Call(what))
+        self.count += 1
         assert len(self.calls) < MOST, f"it asks for ever: {self.calls[-3:]}"
         cut = self.cut_at == len(self.calls)
         if cut and not self.cut_after:
@@ -134,7 +137,7 @@ class Cloud:
                 return 409, {}, {"error": {"code": "BlobAlreadyExists", "message": "it is there"}}
             if "if-match" in headers and (there is None or there[1] != headers["if-match"]):
                 return 412, {}, {"error": {"code": "ConditionNotMet", "message": "another version"}}
-            self.blobs[path] = body, f'"{len(self.calls)}"'
+            self.blobs[path] = body, f'"{self.count}"'
             return 201, {}, None
         if there is None:
             return 404, {}, None
@@ -181,7 +184,7 @@ class Cloud:
             name: self._referred(value, principal) if value.startswith(REFERENCE) else value
             for name, value in settings.items()
         }
-        folder = self.folder / f"{app}-{len(self.calls)}"
+        folder = self.folder / f"{app}-{self.count}"
         folder.mkdir(parents=True)
         with _environment(values):
             self._hub(settings["TASKHUB_NAME"]).push(content, folder)

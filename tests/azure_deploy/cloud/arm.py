@@ -229,6 +229,12 @@ class Arm:
                 one["made"].append(self.make(whole, one["where"])["id"])
             if not one["left"]:
                 one["state"] = MADE
+                evaluator = self._evaluator(one["where"], one["properties"])
+                outputs = one["properties"]["template"].get("outputs", {})
+                one["outputs"] = {
+                    name: {"type": said["type"], "value": evaluator.value(said["value"])}
+                    for name, said in outputs.items()
+                }
         except Refused as refused:
             one["state"], one["error"] = "Failed", refused.body["error"]
 
@@ -240,12 +246,7 @@ class Arm:
             **self._error(one),
         }
         if one["state"] == MADE:
-            evaluator = self._evaluator(one["where"], one["properties"])
-            outputs = one["properties"]["template"].get("outputs", {})
-            properties["outputs"] = {
-                name: {"type": said["type"], "value": evaluator.value(said["value"])}
-                for name, said in outputs.items()
-            }
+            properties["outputs"] = one["outputs"]
         where = f"{one['where']}{DEPLOYMENTS}/{one['name']}"
         return {"id": where, "name": one["name"], "tags": one["tags"], "properties": properties}
 
