@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple, final
 from perdure.codec import Json
 from perdure.machine.graph import scopes
 from perdure.machine.ir import Failed, Machine, Scope, Spawn
-from perdure.sites import branch_name
 from perdure.sites.error_names import LOST, entered
 from perdure_aws import asl_waits as waits
 from perdure_aws import expressions as jsonata
@@ -49,21 +48,14 @@ def forked_scopes(machine: Machine) -> tuple[Forked, ...]:
 
 def fork(scope: "ScopeStates", state: Spawn) -> dict[str, Json]:
     """The Task that stands for the branches; the site that follows reads how they ended."""
-    heads = {branch_name(one.id): _head(scope, one.id) for one in state.scopes}
     edge = state.next
     return {
-        **waits.waiting(scope, state, state.name, fork=state.pc, heads={**heads}),
+        **waits.waiting(scope, state, state.name, fork=state.pc),
         "Output": jsonata.along(
             edge.at, edge.bind, "forked", "true", origin=state.pc, kind=str(state.fork.kind)
         ),
         "Next": scope.name(edge.to),
     }
-
-
-def _head(scope: "ScopeStates", id: str) -> str:
-    found = next(one.scope for one in scope.whole.forked if one.scope.id == id)
-    assert found.start is not None, "a machine is emitted after its states were placed"
-    return found.start.to
 
 
 def forked_catchers(scope: "ScopeStates") -> Iterator[Json]:

@@ -7,7 +7,8 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol, final
 
-from perdure.ir import Block, Branch, Call, Deadline, Facts, Function, Program, Ref, Slot
+from perdure.ir import Block, Branch, Call, Deadline, Facts, Function, Group, Program, Ref, Slot
+from perdure.machine.group_bodies import waits_after_tasks
 from perdure.machine.ir import Frame, Pc
 from perdure.machine.reads import read_outside_handlers
 from perdure.machine.rebuilt import rebuilt_functions
@@ -174,6 +175,8 @@ def _has_deadlines(body: Block) -> bool:
     while blocks:
         for statement in blocks.pop():
             if isinstance(statement, Deadline):
+                return True
+            if isinstance(statement, Group) and waits_after_tasks(statement.body):
                 return True
             blocks.extend(children(statement))
     return False

@@ -69,7 +69,15 @@ class _Module:
 
     def text(self) -> str:
         """Header, imports, functions, table."""
-        tables = [self._scope(scope) for scope in scopes(self.machine.root)]
+        forked = {
+            branch.id
+            for scope in scopes(self.machine.root)
+            for node in scope.nodes.values()
+            if isinstance(node, ir.ForkNode) and node.forked
+            for branch in node.scopes
+        }
+        every = scopes(self.machine.root)
+        tables = [self._scope(scope, is_forked=scope.id in forked) for scope in every]
         parts = [self._header(), "\n".join(self._imports()), *self._call_sites()]
         parts += [*self.names.binders, *self.functions, self._flow(tables)]
         return "\n\n\n".join(parts) + "\n"
@@ -99,7 +107,7 @@ class _Module:
             f"    {{\n{inside}\n    }},\n)"
         )
 
-    def _scope(self, scope: Scope) -> str:
+    def _scope(self, scope: Scope, *, is_forked: bool) -> str:
         rows = [f"                {pc!r}: {self._node(scope, n)}," for pc, n in scope.nodes.items()]
         settled = [f"                {pc!r}: {to!r}," for pc, to in scope.settled.items()]
         live = [f"                {pc!r}: {_tuple(sorted(s))}," for pc, s in scope.live.items()]
@@ -116,6 +124,7 @@ class _Module:
                 *_mapping(rows),
                 *_mapping(settled),
                 *_mapping(live),
+                *([f"            {scope.start.to!r},"] if is_forked and scope.start else []),
                 "        ),",
             ]
         )

@@ -20,7 +20,7 @@ __all__ = ["ForkBranches"]
 @final
 class ForkBranches:
     """Those of one fork, by name; `which`: of a group whose tasks are one scope, what tells them
-    apart.
+    apart; `forked`: they are executions of their own, recursive or not.
     """
 
     def __init__(  # noqa: PLR0917
@@ -31,6 +31,8 @@ class ForkBranches:
         span: Span,
         branches: tuple[tuple[str, Branch], ...],
         which: Slot | None = None,
+        *,
+        forked: bool = False,
     ) -> None:
         self._low = low
         self._context = context
@@ -39,6 +41,9 @@ class ForkBranches:
         self.recursive = low.forks.is_one(context.frame, self._branches)
         found = low.forks.known(context.frame, label, span) if self.recursive else ()
         self.again = found
+        self.places = found
+        """Where its branches stand."""
+        self.forked = forked
         self._ids: list[str] = []
         if found:
             return
@@ -48,8 +53,8 @@ class ForkBranches:
         if self.recursive:
             # Whoever comes here may be in other helpers, and have deadlines around.
             self._context = context._replace(helpers=(), timed=low.frames.has_deadlines)
-            ends = map(self._again, range(len(self._ids)))
-            low.forks.note(context.frame, label, span, tuple(ends))
+            low.forks.note(context.frame, label, span, self._all())
+        self.places = self._all()
 
     def scopes(self) -> tuple[Scope, ...]:
         """A scope for each; none where they stand at another place."""
@@ -62,6 +67,9 @@ class ForkBranches:
             self._low.branch(branch, id, self._context)
             for id, branch in zip(self._ids, self._branches, strict=True)
         )
+
+    def _all(self) -> tuple[Again, ...]:
+        return tuple(map(self._again, range(len(self._ids))))
 
     def _again(self, number: int) -> Again:
         if self._which is not None:

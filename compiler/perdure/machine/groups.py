@@ -20,6 +20,7 @@ from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context
 from perdure.machine.fork_branches import ForkBranches
 from perdure.machine.graph import edges
+from perdure.machine.group_bodies import waits_after_tasks
 from perdure.machine.tries import Final
 from perdure.passes.blocks import children
 
@@ -80,31 +81,37 @@ def lower_group(low: "Lowering", node: Group, entry: "Pc", next: "Pc", context: 
     draft, span = low.draft, node.span
     slot = draft.slot("group")
     functions = context.frame.functions.keys()
+    may_wait = waits_after_tasks(node.body)
     which = None
-    if not _is_static(low, node.body, functions):
+    if may_wait or not _is_static(low, node.body, functions):
         which = low.forks.which(context.frame, node.label, span, draft.slot("task"))
     group = OpenGroup(node, slot, which, [], [])
-    begin: list[ir.Code] = [ir.Use(slot, "begin_group", (), NO_FACTS)]
-    if node.name is not None:
-        begin.append(ir.Bind(context.frame.slot(node.name), slot, NO_FACTS))
     body = draft.fresh()
-    draft.block(entry, tuple(begin), body, context, span)
+    _begin(low, group, entry, body, context)
     final = Final(low, context, span)
     inside = final.inside(context)._replace(groups=(*context.groups, group))
-    low.block(node.body, body, final.normal, inside)
-    if _waits(low, group, final):
-        what = "a TaskGroup whose body waits after it has created a task"
-        draft.refuse(what, final.normal, next, context, span)
+    # Who fails ends the body as a deadline does.
+    low.block(node.body, body, final.normal, inside._replace(timed=inside.timed or may_wait))
+    is_open = _waits(low, group, final)
+    around = None
+    if group.tasks:
+        named = tuple((str(number), branch) for number, branch in enumerate(group.tasks))
+        around = ForkBranches(low, context, node.label, span, named, which, forked=is_open)
+    if around is not None and is_open:
+        _begin(low, group, entry, body, context, around.places[0].id)
 
-    def join(pc: "Pc", after: "Pc", around: Context) -> None:
-        if not group.tasks:
-            draft.block(pc, (), after, around, span)
+    def join(pc: "Pc", after: "Pc", context: Context) -> None:
+        if around is None:
+            draft.block(pc, (), after, context, span)
+        else:
+            _join(low, group, pc, after, context, around)
+
+    def fail(pc: "Pc", after: "Pc", context: Context) -> None:
+        if around is not None and is_open:
+            _cancel(low, group, pc, after, context, final.error, around)
             return
-        _join(low, group, pc, after, around)
-
-    def fail(pc: "Pc", after: "Pc", around: Context) -> None:
         code = (ir.Use(final.error, "fail_group", (slot, final.error), NO_FACTS),)
-        draft.block(pc, code, after, around, span)
+        draft.block(pc, code, after, context, span)
 
     if final.ways:
         # One fork for all ways out: the normal one is one of them then.
@@ -112,6 +119,24 @@ def lower_group(low: "Lowering", node: Group, entry: "Pc", next: "Pc", context: 
     else:
         join(final.normal, next, context)
     final.finish(join, fail)
+
+
+def _begin(  # noqa: PLR0917
+    low: "Lowering",
+    group: OpenGroup,
+    entry: "Pc",
+    body: "Pc",
+    context: Context,
+    scope: str | None = None,
+) -> None:
+    """The group itself; `scope`: its body goes on waiting, with tasks of that scope under way."""
+    values: tuple[ast.expr, ...] = ()
+    if scope is not None:
+        values = (ast.Constant(group.node.label), ast.Constant(scope))
+    begin: list[ir.Code] = [ir.Use(group.slot, "begin_group", values, NO_FACTS)]
+    if group.node.name is not None:
+        begin.append(ir.Bind(context.frame.slot(group.node.name), group.slot, NO_FACTS))
+    low.draft.block(entry, tuple(begin), body, context, group.node.span)
 
 
 def _is_static(low: "Lowering", body: Sequence[Stmt], functions: Set[str]) -> bool:
@@ -163,34 +188,72 @@ def _waits(low: "Lowering", group: OpenGroup, final: Final) -> bool:
     return False
 
 
-def _join(low: "Lowering", group: OpenGroup, entry: "Pc", next: "Pc", context: Context) -> None:
+def _join(  # noqa: PLR0917
+    low: "Lowering",
+    group: OpenGroup,
+    entry: "Pc",
+    next: "Pc",
+    context: Context,
+    around: ForkBranches,
+) -> None:
     """The fork, then what became of its tasks."""
     draft, span, label = low.draft, group.node.span, group.node.label
     catch, left, again, done = (draft.fresh() for _ in range(4))
     error, ended = draft.slot("error"), draft.slot("ended")
-    over = None if group.which is None else ast.List([], ast.Load())
-    named = tuple((str(number), branch) for number, branch in enumerate(group.tasks))
-    around = ForkBranches(low, context, label, span, named, group.which)
-    fork = Fork(ForkKind.GROUP, label, None, (), over, None, None, None, None, NO_FACTS, span)
-    forked = ir.ForkNode(
-        entry,
-        fork,
-        around.scopes(),
-        (),
-        ended,
-        done,
-        catch,
-        context.frame,
-        span,
-        context.timed,
-        group.slot,
-        around.again,
-        around.recursive,
-    )
-    draft.add(forked, label)
+    # Of an open one, the fork that cancels has the scopes: only that is always reached.
+    forked = _fork(group, context, around, apart=around.forked)
+    draft.add(forked._replace(pc=entry, target=ended, ok=done, handler=catch), label)
     end = ir.Use(None, "end_group", (group.slot, ended), NO_FACTS)
     draft.block(done, (end,), next, context, span)
     draft.add(ir.Catch(catch, error, left, span), f"error in {label}")
     leave = ir.Use(error, "leave_group", (group.slot, error), NO_FACTS)
     draft.block(left, (leave,), again, context, span)
     draft.add(ir.Reraise(again, error, context.handler, span), "raise again")
+
+
+def _cancel(  # noqa: PLR0917
+    low: "Lowering",
+    group: OpenGroup,
+    entry: "Pc",
+    next: "Pc",
+    context: Context,
+    error: Slot,
+    around: ForkBranches,
+) -> None:
+    """The body of an open group has raised `error`: its tasks end, and it goes on as theirs."""
+    draft, span, label = low.draft, group.node.span, group.node.label
+    fork, catch, left, done = (draft.fresh() for _ in range(4))
+    failed, ended = draft.slot("error"), draft.slot("ended")
+    begin = ir.Use(error, "cancel_group", (group.slot, error), NO_FACTS)
+    draft.block(entry, (begin,), fork, context, span)
+    forked = _fork(group, context, around)
+    forked = forked._replace(pc=fork, target=ended, ok=done, handler=catch)
+    draft.add(forked, f"cancel {label}")
+    end = ir.Use(error, "fail_group", (group.slot, error, ended), NO_FACTS)
+    draft.block(done, (end,), next, context, span)
+    draft.add(ir.Catch(catch, failed, left, span), f"error in {label}")
+    leave = ir.Use(error, "leave_group", (group.slot, failed), NO_FACTS)
+    draft.block(left, (leave,), next, context, span)
+
+
+def _fork(
+    group: OpenGroup, context: Context, around: ForkBranches, *, apart: bool = False
+) -> ir.ForkNode:
+    """The fork of the tasks, not placed yet; `apart`: its scopes stand at another one."""
+    label, span = group.node.label, group.node.span
+    over = None if group.which is None else ast.List([], ast.Load())
+    return ir.ForkNode(
+        "",
+        Fork(ForkKind.GROUP, label, None, (), over, None, None, None, None, NO_FACTS, span),
+        () if apart else around.scopes(),
+        (),
+        None,
+        "",
+        None,
+        context.frame,
+        span,
+        context.timed,
+        group.slot,
+        around.places if apart else around.again,
+        around.recursive or around.forked,
+    )

@@ -100,6 +100,8 @@ def begin_child(visit: "Visit", token: str) -> None:
         start_run(host, record)
     if visit.cancel_is_asked() and not state.cancelled:
         cancel_run(host, run)
+    elif visit.is_interrupted():
+        host.bell.ring(token)
 
 
 def start_run(host: "Host", record: RunRecord) -> None:
@@ -164,7 +166,7 @@ def child_ended(visit: "Visit", origin: str) -> object:
     """The child's value, or its error raised; CancelledError where its parent was cancelled."""
     operands = visit.state.operands or {}
     name = _name(visit, operands)
-    if not visit.along_is("ended", True) and not visit.is_cancelled():
+    if _is_late(visit, f"{visit.state.run}/{name}") and not visit.is_cancelled():
         end_overtaken(visit, origin, name)
         _record(visit, operands, None)
         visit.pass_deadline()
@@ -180,6 +182,13 @@ def child_ended(visit: "Visit", origin: str) -> object:
     outcome = _outcome(end)
     _record(visit, operands, _as_shown(visit, outcome))
     return result_of(outcome, visit.host.functions)
+
+
+def _is_late(visit: "Visit", child: str) -> bool:
+    """Whether a deadline came first, or the failing of a group around."""
+    if not visit.along_is("ended", True):
+        return True
+    return visit.is_interrupted() and find_run(visit.host.store, child).end is None
 
 
 def _as_shown(visit: "Visit", outcome: Outcome) -> Outcome:

@@ -8,10 +8,13 @@ CancelledError there, which becomes a TimeoutError where the block ends, as in a
 """
 
 from collections.abc import Iterator, MutableMapping
-from typing import Any, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, final
 
 from perdure.durations import due, seconds_of
 from perdure.runtime.scope import current
+
+if TYPE_CHECKING:
+    from perdure.sites.groups import Group
 
 __all__ = [
     "DEADLINES",
@@ -20,7 +23,9 @@ __all__ = [
     "begin_deadline",
     "deadlines_of",
     "end_deadline",
+    "end_watch",
     "fail_deadline",
+    "watch_group",
 ]
 
 DEADLINES: Final = "deadlines "
@@ -33,13 +38,24 @@ type State = Literal["active", "expiring", "expired", "finished"]
 class Deadline:
     """One block's: when it is due in engine time (None: never), and what became of it."""
 
-    __slots__ = ("cancelling", "due", "state")
+    __slots__ = ("cancelling", "due", "group", "state", "watch")
 
-    def __init__(self, when: float | None, cancelling: int, state: State = "active") -> None:
+    def __init__(
+        self,
+        when: float | None,
+        cancelling: int,
+        state: State = "active",
+        watch: str | None = None,
+        group: "Group | None" = None,
+    ) -> None:
         self.due = when
         self.cancelling = cancelling
         """How many cancellations were under way when the block began."""
         self.state: State = state
+        self.watch = watch
+        """Of the body of a task group: the path of its fork. It is due when a task has failed."""
+        self.group = group
+        """That group, in the scope that it belongs to."""
 
     def expired(self) -> bool:
         """Whether the deadline has passed while the block was running."""
@@ -56,7 +72,8 @@ class Deadline:
         self.due = None if when is None else _due_at(when)
 
     def __perdure_encode__(self) -> object:
-        return [self.due, self.cancelling, self.state]
+        plain = [self.due, self.cancelling, self.state]
+        return plain if self.watch is None else [*plain, self.watch, self.group]
 
     @classmethod
     def __perdure_decode__(cls, state: Any) -> Self:
@@ -93,7 +110,18 @@ class Deadlines:
 
     def of_branch(self) -> "Deadlines":
         """What a branch begins with; those that have passed already do not concern it."""
-        stack = [Deadline(d.due if d.state == "active" else None, 0) for d in self.stack]
+        stack = [
+            Deadline(d.due, 0, watch=d.watch) if d.state == "active" else Deadline(None, 0)
+            for d in self.stack
+        ]
+        return Deadlines(stack, len(stack))
+
+    def of_task(self, own: Deadline) -> "Deadlines":
+        """What a task of the group begins with whose deadline this is: those around the group. Who
+        cancels its body, cancels its tasks.
+        """
+        around = self.of_branch().stack[: self.stack.index(own)]
+        stack = [Deadline(None, 0) if d.watch is not None else d for d in around]
         return Deadlines(stack, len(stack))
 
     def __perdure_encode__(self) -> object:
@@ -130,6 +158,19 @@ def begin_deadline(
     deadline = Deadline(when, around.cancelling)
     around.stack.append(deadline)
     return deadline
+
+
+def watch_group(slots: MutableMapping[str, object], group: "Group") -> None:
+    """The body of a task group begins that goes on waiting with tasks under way."""
+    around = deadlines_of(slots)
+    if around is None:
+        around = slots[DEADLINES] = Deadlines([])
+    around.stack.append(Deadline(None, around.cancelling, watch=group.path, group=group))
+
+
+def end_watch(slots: MutableMapping[str, object]) -> None:
+    """The group has ended, in whatever way: its error, if it has one, goes on."""
+    _leave(slots)
 
 
 def end_deadline(slots: MutableMapping[str, object]) -> None:

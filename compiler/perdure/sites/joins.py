@@ -19,6 +19,7 @@ __all__ = [
     "group_failed",
     "is_cancel",
     "keep_end",
+    "kept_ends",
     "quorum_failed",
     "quorum_value",
     "tasks_ended",
@@ -119,10 +120,14 @@ def group_failed(store: RunStore, run: str, fork: str, won: Mapping[str, Json]) 
         raised = BaseExceptionGroup("unhandled errors in a TaskGroup", [error])
     raised.__suppress_context__ = True
     first = (_index(won), "error", error)
-    prefix = f"ends/{fork}/"
-    kept = [_task_ended(item.body) for item in store.query(partition_of(run), prefix)]
-    vars(raised)["ended_tasks"] = [first, *kept]
+    vars(raised)["ended_tasks"] = [first, *kept_ends(store, run, fork)]
     return raised
+
+
+def kept_ends(store: RunStore, run: str, fork: str) -> list[tuple[int, str, object]]:
+    """(index, how, value or error) of the tasks that had ended before their group was cut short."""
+    items = store.query(partition_of(run), f"ends/{fork}/")
+    return [_task_ended(item.body) for item in items]
 
 
 def is_cancel(error: Json) -> bool:

@@ -107,6 +107,7 @@ def begin_ask(visit: "Visit", operands: Mapping[str, Json], token: str) -> None:
         bells
         or get_reply(host.store, other, event) is not None
         or (visit.cancel_is_asked() and not state.cancelled)
+        or visit.is_interrupted()
     ):
         host.bell.ring(token)
 

@@ -25,7 +25,9 @@ from perdure.runtime.scope import Scope as Counts
 from perdure.runtime.scope import key_text
 from perdure.runtime.values import bind, declared_type, encode_arguments
 from perdure.sites import (
+    DEADLINES,
     Call,
+    Deadline,
     Flow,
     Group,
     Operation,
@@ -313,6 +315,8 @@ class Prepare:
 
     def _group(self, node: Operation, branches: Mapping[str, Scope], group: Group) -> Json:
         """The tasks of a group: a branch of its own for each, or all in one."""
+        if group.path:
+            return {"branches": [], "path": group.path, "group": group.cancelled}
         path = self._fork_path(node)
         decides: dict[str, Json] = {"fork": path, "keep": group.keep}
         starts: list[Json] = []
@@ -326,6 +330,20 @@ class Prepare:
         if "*" in branches:
             self._all_start(node, branches["*"], len(starts), None)
         return {"branches": starts, "path": path}
+
+    def task(
+        self, group: Group, own: Deadline, scope: Scope, index: int, row: Mapping[str, object]
+    ) -> Mapping[str, Json]:
+        """The state that a task of a group begins with whose body goes on waiting."""
+        slots = scope.begin_task({}, row)
+        around = deadlines_of(self._slots)
+        assert around is not None, "a group stands among the deadlines of its scope"
+        begun = around.of_task(own)
+        if begun.stack:
+            slots[DEADLINES] = begun
+        decides: dict[str, Json] = {"fork": group.path, "keep": True}
+        branch: dict[str, Json] = {"name": str(index), "index": index, **decides}
+        return fields(self._state(scope, f"{group.path}[{index}]", slots, branch, 1))
 
     def _all_start(self, node: Operation, branch: Scope, count: int, most: object) -> None:
         """Branches that wait must all be under way at once; only those of steps may queue."""

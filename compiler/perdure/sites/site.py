@@ -18,7 +18,7 @@ from perdure.runtime.frames import make_room
 from perdure.runtime.scope import current
 from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
-from perdure.sites import children, forked, handover, messages, site_forks, site_waits, wide
+from perdure.sites import children, forked, handover, messages, open_groups, site_forks, site_waits, wide
 from perdure.sites.addressed import CancelOther, Message, Send, Start
 from perdure.sites.host import Host
 from perdure.sites.operands import StepCall
@@ -94,6 +94,7 @@ def _perform(visit: Visit, pc: str) -> Json:
     stop = visit.drive(pc)
     if stop.kind != "operation" or stop.at != pc:
         raise visit.failed(stop)
+    open_groups.begin_tasks(visit)
     outcome = _operation(visit, pc, stop.value)
     visit.run.time = visit.host.now()
     if visit.is_cancelled():
@@ -178,14 +179,14 @@ def _step(visit: Visit, pc: str, path: str, ready: StepCall) -> Outcome | None:
     else:
         if again is not None:
             site_waits.end_pause(visit, again)
-        is_late = again is not None and again.get("overtaken")
+        is_late = again is not None and (again.get("overtaken") or visit.is_interrupted())
         ended = None if is_late else _attempt(visit, path, ready, number, spent)
         if isinstance(ended, Again):
             if visit.state.cancelled or not visit.cancel_is_asked():
                 raise visit.again(ended, pc, line(ended.last, number))
             ended = ended.last
         outcome = ended
-    if visit.is_overtaken():
+    if visit.is_overtaken() or visit.is_interrupted():
         outcome = None
     visit.records.lines.append(line(outcome, number))
     return outcome

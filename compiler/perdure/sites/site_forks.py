@@ -25,6 +25,8 @@ def joined(visit: "Visit", along: Mapping[str, Json]) -> object:
     operands, kind = visit.state.operands or {}, text(along["kind"])
     if "forked" in along:
         along = {**along, **forked.outcome(visit)}
+    if "cancelled" in along or "interrupted" in along:
+        return _cut_short(visit, along, text(operands["path"]))
     if "won" in along:
         return _won(visit, along, operands, kind)
     store = visit.host.store
@@ -53,6 +55,21 @@ def _won(
     if kind == "group":
         raise joins.group_failed(store, run, path, won)
     return joins.won(won, kind)
+
+
+def _cut_short(visit: "Visit", along: Mapping[str, Json], path: str) -> object:
+    """How the tasks of a group ended that its body has cancelled, or a group around it."""
+    children.end_overtaken(visit, text(along["origin"]), path)
+    ended = joins.kept_ends(visit.host.store, visit.state.run, path)
+    try:
+        if visit.is_cancelled():
+            raise asyncio.CancelledError
+        if "interrupted" in along:
+            visit.pass_deadline()
+    except asyncio.CancelledError as error:
+        vars(error)["ended_tasks"] = ended
+        raise
+    return ended
 
 
 def _tasks(visit: "Visit", outcomes: Sequence[Json]) -> object:

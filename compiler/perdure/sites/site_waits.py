@@ -5,6 +5,7 @@ by the site that comes next. Sleeps that a cancel can interrupt are waits for no
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from perdure.sites.cancel import cancel_wait, spare
 from perdure.sites.operands import Wait, by_name, wait_of
 from perdure.sites.operations import trace_line
 from perdure.sites.state import fields, text
+from perdure.sites.waits import earlier
 from perdure.store.match import close, get_waiter, register, rung
 from perdure.store.protocol import Doorbell, Waiter, WaiterState
 from perdure.store.records import waiter_key
@@ -84,6 +86,10 @@ def slept(visit: "Visit", record: Mapping[str, Json]) -> None:
     if visit.is_cancelled():
         record_sleep(visit, record, None)
         raise asyncio.CancelledError
+    if visit.is_interrupted():
+        close(visit.host.store, visit.state.run, _pause_path(operands))
+        record_sleep(visit, record, None)
+        visit.pass_deadline()
     if visit.along_is("paused"):
         end_pause(visit, operands)
     if operands.get("overtaken"):
@@ -99,7 +105,7 @@ def end_pause(visit: "Visit", timing: Mapping[str, Json]) -> None:
     waiter = get_waiter(visit.host.store, visit.state.run, path)
     if waiter is None:  # a Wait of Step Functions' own
         return
-    if left > 0 and waiter.state is WaiterState.LIVE:
+    if left > 0 and waiter.state is WaiterState.LIVE and not visit.is_interrupted():
         visit.host.sleep(left)
     close(visit.host.store, visit.state.run, path)
     if waiter.token is not None:
@@ -135,10 +141,12 @@ def received(visit: "Visit", pc: str) -> object:
     """What the wait at `pc` gives: an event's payload, or a race's winner and value."""
     wait = _known_wait(visit, pc)
     host, run = visit.host, visit.state.run
-    if not visit.along_is("received", True):
+    if visit.is_interrupted():
+        wait = _interrupted(visit, wait)
+    elif not visit.along_is("received", True):
         _settle(visit, wait)
     ended = None
-    if not _is_closed_by_cancel(visit, wait):
+    if not (_is_closed_by_cancel(visit, wait) or _is_ended(visit, wait)):
         ended = waits.decided(host.store, run, wait.path, wait.contestants)
     if ended is None or _is_overtaken(wait, ended):
         for index, contestant in enumerate(wait.contestants):
@@ -164,11 +172,27 @@ def received(visit: "Visit", pc: str) -> object:
     return (contestant.name, value) if wait.is_race else value
 
 
+def _interrupted(visit: "Visit", wait: Wait) -> Wait:
+    """The wait of a body whose group has failed: over by then, but for an event that it has."""
+    store, run = visit.host.store, visit.state.run
+    waiter = get_waiter(store, run, wait.path)
+    if waiter is None or waiter.state is not WaiterState.WON:
+        close(store, run, wait.path)
+    return dataclasses.replace(wait, deadline=earlier(wait.deadline, visit.next_deadline()))
+
+
 def _is_closed_by_cancel(visit: "Visit", wait: Wait) -> bool:
     """Whether a cancel ended the wait, and its ring came to nobody."""
     waiter = get_waiter(visit.host.store, visit.state.run, wait.path)
     closed = waiter is not None and waiter.state is WaiterState.CLOSED
     return closed and visit.cancel_is_asked() and not visit.state.cancelled
+
+
+def _is_ended(visit: "Visit", wait: Wait) -> bool:
+    """Whether the wait is over because a group has failed."""
+    waiter = get_waiter(visit.host.store, visit.state.run, wait.path)
+    closed = waiter is not None and waiter.state is WaiterState.CLOSED
+    return closed and visit.is_interrupted()
 
 
 def _delivered(visit: "Visit", event: str, encoded: Json, declared: Json) -> Outcome:
@@ -266,9 +290,11 @@ def _record_event(visit: "Visit", pc: str, wait: Wait, index: int, outcome: Outc
 
 
 def _cancel_if_asked(visit: "Visit", token: str) -> None:
-    """A wait that begins when the run was cancelled already ends at once."""
+    """A wait that begins when the run was cancelled already ends at once; or its group failed."""
     if visit.is_cancelled():
         cancel_wait(visit.host.bell, token)
+    elif visit.is_interrupted():
+        visit.host.bell.ring(token)
 
 
 def _until(timing: Mapping[str, Json]) -> float:

@@ -202,6 +202,8 @@ class Scope(NamedTuple):
     nodes: Mapping[str, Node]
     settled: Mapping[str, str]
     live: Mapping[str, tuple[str, ...]]
+    head: str = ""
+    """Of branches that are executions of their own: the state that they begin at."""
 
     def crossing(self, slots: Slots, at: str) -> dict[str, object]:
         """The slots that are needed after a stop, in a fixed order; cursors are plain then."""

@@ -34,6 +34,7 @@ from perdure.sites import (
     deadlines_of,
     forked,
     messages,
+    open_groups,
     site_forks,
     site_waits,
     wide,
@@ -91,6 +92,7 @@ class Visit:
             wide=host.wide and not self.scope_id,
         )
         self.prepare = prepare
+        self.look()
         self.site = Site(self.scope, self.slots, prepare)
         self.records = Records()
         if not self.scope_id:
@@ -219,6 +221,22 @@ class Visit:
             and self.cancel_is_asked()
             and is_overtaken(self.host.store, self.state.run)
         )
+
+    def look(self) -> None:
+        """See which groups around this place have failed: to their bodies, a deadline passed."""
+        around = deadlines_of(self.slots)
+        for one in () if around is None else around.stack:
+            if one.watch is not None and one.due is None and one.state == "active":
+                one.due = open_groups.failed_at(self.host.store, self.state.run, one.watch)
+
+    def is_interrupted(self) -> bool:
+        """Whether a group whose body this is has failed: what waits here ends."""
+        self.look()
+        around = deadlines_of(self.slots)
+        first = None if around is None else around.first()
+        if first is None or first.watch is None or first.due is None:
+            return False
+        return first.due <= self.host.now()
 
     def give_up(self) -> NoReturn:
         """The operation ended without an outcome: by a cancel, or by a deadline."""
@@ -396,6 +414,8 @@ class Visit:
             more["raised"] = stop.raised
         match stop.kind:
             case "native":
+                if not self.node(stop.at).forked:
+                    open_groups.begin_tasks(self)
                 more["operands"] = self._operands(stop.at, stop.value)
             case "return":
                 more.update(self._ended(Completed(self._returned(stop.value))))
@@ -446,7 +466,7 @@ class Visit:
             rest(self.host.store, self.state.run, self.state.generation, until, line)
         if isinstance(data, dict) and "branches" in data:
             is_forked = self.host.forks and self.node(pc).forked
-            data = forked.prepared(self, data) if is_forked else wide.prepared(self, pc, data)
+            data = forked.prepared(self, pc, data) if is_forked else wide.prepared(self, pc, data)
         starts = _list(data.get("branches")) if isinstance(data, dict) else []
         if isinstance(data, dict) and size_of([*starts]) > PART_BYTES:
             return {**data, "branches": [self._kept(fields(start)) for start in starts]}
