@@ -5,8 +5,9 @@
 from pathlib import Path
 from textwrap import dedent
 
-from perdure.testing import run
+from perdure.testing import ScriptedEvent, run
 from perdure.testing.request import Request
+from perdure.testing.runner import moment
 from perdure.testing.scripts import Scripts
 from tests.proof.cuts import swept
 
@@ -75,3 +76,48 @@ def test_a_recursion_deeper_than_keys_of_the_store_ends_by_the_limits_name(
     got = run(f"{file}:main", {"n": 100}, target="aws", steps={"note": lambda n: n})
     assert got.error is not None
     assert "path_bytes" in str(got.error)
+
+
+OPEN = """
+import asyncio
+
+from perdure import event, flow, step
+
+@step
+async def tell(who: str) -> str: ...
+
+@flow
+async def main() -> list[str]:
+    told: list[asyncio.Task[str]] = []
+    async with asyncio.TaskGroup() as group:
+        while (who := await event("guest", str)) != "nobody":
+            told.append(group.create_task(tell(who)))
+    return [task.result() for task in told]
+"""
+
+
+def test_tasks_of_a_body_that_goes_on_waiting_cut_at_every_site_run_once(tmp_path: Path) -> None:
+    file = _written(tmp_path, OPEN)
+    guests = [("1s", "ann"), ("2s", "bob"), ("9s", "nobody")]
+
+    def request() -> Request:
+        events = tuple(ScriptedEvent(moment(at), "guest", who) for at, who in guests)
+        return Request(file, "main", {}, Scripts({"tell": lambda who: who}, "refuse"), events)
+
+    found = swept(file, "main", request)
+    assert not found.wrong, "\n".join(found.wrong)
+    assert found.cuts > found.invocations
+    assert found.repeated > 0
+
+
+def test_a_task_begins_at_the_next_wait_of_its_body(tmp_path: Path) -> None:
+    file = _written(tmp_path, OPEN)
+    got = run(
+        f"{file}:main",
+        target="aws",
+        steps={"tell": lambda who: who},
+        events=[("1s", "guest", "ann"), ("1h", "guest", "nobody")],
+    )
+    assert got.result == ["ann"]
+    (told,) = [entry for entry in got.trace if entry.kind == "step"]
+    assert told.time < got.trace[-1].time

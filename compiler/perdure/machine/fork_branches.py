@@ -41,7 +41,7 @@ class ForkBranches:
         self.recursive = low.forks.is_one(context.frame, self._branches)
         found = low.forks.known(context.frame, label, span) if self.recursive else ()
         self.again = found
-        self.places = found
+        self.places: tuple[Again, ...] = found
         """Where its branches stand."""
         self.forked = forked
         self._ids: list[str] = []

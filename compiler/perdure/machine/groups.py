@@ -1,4 +1,4 @@
-"""`asyncio.TaskGroup`: tasks of a body that does not wait itself once it has created one.
+"""`asyncio.TaskGroup`: its tasks begin where its body ends, or where the body first waits.
 
     async with TaskGroup() as tg:         group = begin_group()
         a = tg.create_task(f(1))          a = create_task(group, ...)
@@ -7,8 +7,9 @@
     return a.result()                     return a.result()
 
 Tasks that are surely created, each once, are branches as they stand; all others are the items of
-one branch, which begins with the decision which task it is. A body that waits with a task under
-way is refused.
+one branch, which begins with the decision which task it is. Where a body goes on waiting with a
+task under way, branches are executions of their own, begun by the sites of the body
+(`perdure.sites.open_groups`); its fork stands twice: at its end, and where it has raised.
 """
 
 import ast
@@ -20,7 +21,7 @@ from perdure.machine import ir
 from perdure.machine.context import NO_FACTS, Context
 from perdure.machine.fork_branches import ForkBranches
 from perdure.machine.graph import edges
-from perdure.machine.group_bodies import waits_after_tasks
+from perdure.machine.group_bodies import looks_at_tasks, waits_after_tasks
 from perdure.machine.tries import Final
 from perdure.passes.blocks import children
 
@@ -93,10 +94,7 @@ def lower_group(low: "Lowering", node: Group, entry: "Pc", next: "Pc", context: 
     # Who fails ends the body as a deadline does.
     low.block(node.body, body, final.normal, inside._replace(timed=inside.timed or may_wait))
     is_open = _waits(low, group, final)
-    around = None
-    if group.tasks:
-        named = tuple((str(number), branch) for number, branch in enumerate(group.tasks))
-        around = ForkBranches(low, context, node.label, span, named, which, forked=is_open)
+    around = _branches(low, group, context, forked=is_open) if group.tasks else None
     if around is not None and is_open:
         _begin(low, group, entry, body, context, around.places[0].id)
 
@@ -119,6 +117,16 @@ def lower_group(low: "Lowering", node: Group, entry: "Pc", next: "Pc", context: 
     else:
         join(final.normal, next, context)
     final.finish(join, fail)
+
+
+def _branches(low: "Lowering", group: OpenGroup, context: Context, *, forked: bool) -> ForkBranches:
+    """The tasks; of a body that goes on waiting, executions, of whom it may not ask anything."""
+    node = group.node
+    if forked:
+        for what, where in looks_at_tasks(node.body, node.span.file):
+            low.refusals.append(ir.Refusal(what, where))
+    named = tuple((str(number), branch) for number, branch in enumerate(group.tasks))
+    return ForkBranches(low, context, node.label, node.span, named, group.which, forked=forked)
 
 
 def _begin(  # noqa: PLR0917

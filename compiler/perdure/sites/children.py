@@ -18,7 +18,7 @@ from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.reads import child_seed
 from perdure.runtime.retries import delay_before_next
 from perdure.runtime.values import failed, result_of
-from perdure.sites.cancel import CHILD, cancel, overtake
+from perdure.sites.cancel import CHILD, cancel, is_overtaken, overtake
 from perdure.sites.error_names import AGAIN
 from perdure.sites.executions import execution_name
 from perdure.sites.operands import moment, whole_seconds
@@ -188,7 +188,9 @@ def _is_late(visit: "Visit", child: str) -> bool:
     """Whether a deadline came first, or the failing of a group around."""
     if not visit.along_is("ended", True):
         return True
-    return visit.is_interrupted() and find_run(visit.host.store, child).end is None
+    store = visit.host.store
+    ended = find_run(store, child).end is not None
+    return visit.is_interrupted() and (not ended or is_overtaken(store, child))
 
 
 def _as_shown(visit: "Visit", outcome: Outcome) -> Outcome:

@@ -101,9 +101,7 @@ def _end_of(store: "RunStore", run: str, path: str, index: int) -> Mapping[str, 
 # --- executions ---------------------------------------------------------------------------------
 
 
-def start_branch(
-    host: "Host", run: str, seed: str, head: str, start: Mapping[str, Json]
-) -> None:
+def start_branch(host: "Host", run: str, seed: str, head: str, start: Mapping[str, Json]) -> None:
     """Start the execution of a branch at the state `head`, once."""
     fork = fields(start["fork"])
     given: dict[str, Json] = {
@@ -169,4 +167,3 @@ def number(value: Json) -> int:
     """A number of branches."""
     assert isinstance(value, int | float), "a number of branches"
     return int(value)
-

@@ -55,7 +55,7 @@ class GroupTask:
         """The task's value, the same object at each call; raises its error."""
         match self._state:
             case "running":
-                raise LimitExceeded(UNDER_WAY)
+                raise _asked()
             case "pending":
                 from asyncio import InvalidStateError  # here: a compiler imports this module too
 
@@ -79,7 +79,7 @@ class GroupTask:
     def done(self) -> bool:
         """Whether it has ended."""
         if self._state == "running":
-            raise LimitExceeded(UNDER_WAY)
+            raise _asked()
         return self._state != "pending"
 
     def cancelled(self) -> bool:
@@ -209,7 +209,9 @@ def end_group(
         group.tasks[index].end(state, outcome)
 
 
-def leave_group(slots: MutableMapping[str, object], group: Group, error: BaseException) -> BaseException:
+def leave_group(
+    slots: MutableMapping[str, object], group: Group, error: BaseException
+) -> BaseException:
     """The tasks were cut short, by an error of one of them or of the flow, which goes on.
 
     `ended_tasks` of the error says what is known of tasks that had ended before.
@@ -220,9 +222,7 @@ def leave_group(slots: MutableMapping[str, object], group: Group, error: BaseExc
     return error
 
 
-def cancel_group(
-    slots: Mapping[str, object], group: Group, error: BaseException
-) -> BaseException:
+def cancel_group(slots: Mapping[str, object], group: Group, error: BaseException) -> BaseException:
     """The body raised with tasks under way: they are to be cancelled now."""
     group.cancelled = True
     return error
@@ -243,3 +243,12 @@ def fail_group(
     raised = ExceptionGroup("unhandled errors in a TaskGroup", [error])
     raised.__suppress_context__ = True
     return raised
+
+
+def _asked() -> LimitExceeded:
+    """The run ends, whatever the flow makes of the error: how a task stands is in no record."""
+    counts = current.get()
+    if counts is not None:
+        run: Any = counts.run  # a site's, which is not all that a `Run` is
+        run.passed = UNDER_WAY
+    return LimitExceeded(UNDER_WAY)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from perdure.sites.visit import Visit
     from perdure.store.protocol import RunStore
 
-__all__ = ["begin_tasks", "close", "end_body", "failed_at", "prepared"]
+__all__ = ["begin_tasks", "close", "end_body", "is_interrupted", "look", "prepared"]
 
 END_BYTES = 8_000
 
@@ -57,7 +57,8 @@ def _begin_tasks(visit: "Visit", own: Deadline, group: "Group") -> None:
         start = visit.prepare.task(group, own, scope, index, row)
         body = change(host.store, key, lambda body: _with(body, index))  # noqa: B023 - at once
         if body["decided"] is None:
-            given = {**start, "share": END_BYTES, "fork": {"path": group.path, "index": index}}
+            fork: Body = {"path": group.path, "index": index}
+            given: Body = {**start, "share": END_BYTES, "fork": fork}
             start_branch(host, state.run, state.seed, scope.head, given)
 
 
@@ -121,7 +122,25 @@ def close(visit: "Visit", path: str, token: str, count: int, *, cancelled: bool)
         stop_branches(host, run, path)
 
 
-def failed_at(store: "RunStore", run: str, path: str) -> float | None:
+def look(visit: "Visit") -> None:
+    """See which groups around this place have failed: to their bodies, a deadline passed."""
+    around = deadlines_of(visit.slots)
+    for one in () if around is None else around.stack:
+        if one.watch is not None and one.due is None and one.state == "active":
+            one.due = _failed_at(visit.host.store, visit.state.run, one.watch)
+
+
+def is_interrupted(visit: "Visit") -> bool:
+    """Whether a group whose body this is has failed, and nothing has said so to the flow."""
+    look(visit)
+    around = deadlines_of(visit.slots)
+    first = None if around is None else around.first()
+    if first is None or first.watch is None or first.due is None:
+        return False
+    return first.due <= visit.host.now()
+
+
+def _failed_at(store: "RunStore", run: str, path: str) -> float | None:
     """When a task of the group failed, with its body under way."""
     item = store.get(key_of(run, path))
     at = None if item is None else item.body.get("at")
@@ -142,9 +161,9 @@ def end_body(host: "Host", run: str, path: str) -> None:
             _interrupt(host, run, inner)
             tasks = (*tasks, f"{inner}[")
     for waiter in live_waiters(host.store, run):
-        if waiter.path.startswith(prefix) and not waiter.path.startswith(tasks):
-            if waiter.token is not None:
-                host.bell.ring(waiter.token)
+        inside = waiter.path.startswith(prefix) and not waiter.path.startswith(tasks)
+        if inside and waiter.token is not None:
+            host.bell.ring(waiter.token)
 
 
 def _interrupt(host: "Host", run: str, path: str) -> None:

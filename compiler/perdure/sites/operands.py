@@ -338,11 +338,9 @@ class Prepare:
         slots = scope.begin_task({}, row)
         around = deadlines_of(self._slots)
         assert around is not None, "a group stands among the deadlines of its scope"
-        begun = around.of_task(own)
-        if begun.stack:
-            slots[DEADLINES] = begun
-        decides: dict[str, Json] = {"fork": group.path, "keep": True}
-        branch: dict[str, Json] = {"name": str(index), "index": index, **decides}
+        slots[DEADLINES] = around.of_task(own)
+        branch: dict[str, Json] = {"name": str(index), "index": index, "fork": group.path}
+        branch["keep"] = True
         return fields(self._state(scope, f"{group.path}[{index}]", slots, branch, 1))
 
     def _all_start(self, node: Operation, branch: Scope, count: int, most: object) -> None:

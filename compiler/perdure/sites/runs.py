@@ -32,6 +32,8 @@ class SiteRun:
     """What the clock says: at the entry of the state before the operation, then as it is."""
     functions: "FunctionTable | None" = None
     logs: list[LogRecord] = field(default_factory=list[LogRecord])
+    passed: str | None = None
+    """What code asked for that nothing records: the run ends, no handler of the flow sees it."""
 
     def now(self, scope: str, ordinal: int) -> float:
         """Engine time; every attempt of an operation sees the same before it."""

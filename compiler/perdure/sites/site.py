@@ -18,7 +18,16 @@ from perdure.runtime.frames import make_room
 from perdure.runtime.scope import current
 from perdure.runtime.usage import Usage, usage_from
 from perdure.runtime.values import result_of
-from perdure.sites import children, forked, handover, messages, open_groups, site_forks, site_waits, wide
+from perdure.sites import (
+    children,
+    forked,
+    handover,
+    messages,
+    open_groups,
+    site_forks,
+    site_waits,
+    wide,
+)
 from perdure.sites.addressed import CancelOther, Message, Send, Start
 from perdure.sites.host import Host
 from perdure.sites.operands import StepCall

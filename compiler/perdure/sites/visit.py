@@ -92,7 +92,7 @@ class Visit:
             wide=host.wide and not self.scope_id,
         )
         self.prepare = prepare
-        self.look()
+        open_groups.look(self)
         self.site = Site(self.scope, self.slots, prepare)
         self.records = Records()
         if not self.scope_id:
@@ -222,21 +222,9 @@ class Visit:
             and is_overtaken(self.host.store, self.state.run)
         )
 
-    def look(self) -> None:
-        """See which groups around this place have failed: to their bodies, a deadline passed."""
-        around = deadlines_of(self.slots)
-        for one in () if around is None else around.stack:
-            if one.watch is not None and one.due is None and one.state == "active":
-                one.due = open_groups.failed_at(self.host.store, self.state.run, one.watch)
-
     def is_interrupted(self) -> bool:
         """Whether a group whose body this is has failed: what waits here ends."""
-        self.look()
-        around = deadlines_of(self.slots)
-        first = None if around is None else around.first()
-        if first is None or first.watch is None or first.due is None:
-            return False
-        return first.due <= self.host.now()
+        return open_groups.is_interrupted(self)
 
     def give_up(self) -> NoReturn:
         """The operation ended without an outcome: by a cancel, or by a deadline."""
@@ -270,8 +258,8 @@ class Visit:
 
     def reply(self, stop: Stop) -> Json:
         """What a site answers: the next state, and what the run's trace gains."""
-        if self.prepare.passed is not None:
-            raise self._limit(self.prepare.passed)
+        if (passed := self.prepare.passed or self.run.passed) is not None:
+            raise self._limit(passed)
         if stop.kind == "return" and (lost := self._uncodable(stop.value)) is not None:
             # No handler of the flow is left at its edge: the scope has failed.
             raise self.failed(Stop("failed", stop.at, {}, "", None, lost))
@@ -308,8 +296,8 @@ class Visit:
 
     def failed(self, stop: Stop) -> SiteFailure:
         """The Task fails: its name says where the flow goes on, or that the run has failed."""
-        if self.prepare.passed is not None:
-            return self._limit(self.prepare.passed)
+        if (passed := self.prepare.passed or self.run.passed) is not None:
+            return self._limit(passed)
         handler = stop.raised or ""
         is_end = not handler and not self.scope_id
         name = type(stop.error).__name__ if is_end else raised(handler)
