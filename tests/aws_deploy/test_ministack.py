@@ -243,7 +243,7 @@ def test_a_moment_of_a_schedule_starts_a_run_and_a_link_decides_it(
     assert posted(url, parts.path, b"", {})[0] == 200
     assert outcome(runs, run) == Completed(True)
     assert posted(url, urlsplit(no).path, b"", {})[0] == 410
-    assert [one.run for one in list_runs(runs.store)] == [run]
+    assert [one.run for one in list_runs(runs.store) if one.run.startswith("main-")] == [run]
     AwsDeployer().destroy(place, lambda line: None, flow=None, with_runs=True, with_data=True)
     assert scheduler.list_schedules()["Schedules"] == []
 
