@@ -49,6 +49,28 @@ async def grow(acc, v):
     acc += v
     return acc
 
+async def grow_item(d, v):
+    await fetch(1)
+    d["k"] += v
+    return d["k"]
+
+async def grow_own(item, v):
+    own = {"sum": 0, "item": item}
+    await fetch(1)
+    own["sum"] += v
+    return own
+
+async def grow_put(item, v):
+    own = {"sum": 0}
+    own["sum"] = item
+    await fetch(1)
+    own["sum"] += v
+
+async def grow_attribute(item, v):
+    own = Box()
+    own.v = item
+    own.v += v
+
 @flow
 async def main(n: int) -> object:
 """
@@ -65,6 +87,9 @@ SHARED = [
     "return acc",
     "acc = []\nawait gather(grow(acc, [1]), grow(acc, [2]))\nreturn acc",
     "acc = await fetch(1)\nawait gather(grow(acc, await fetch(2)))\nreturn acc",
+    "acc = await fetch(1)\nawait gather(grow_item({'k': acc}, await fetch(2)))\nreturn acc",
+    "acc = await fetch(1)\nawait gather(grow_put(acc, await fetch(2)))\nreturn acc",
+    "acc = await fetch(1)\nawait gather(grow_attribute(acc, await fetch(2)))\nreturn acc",
     "acc = []\nadd = acc.append\nasync def one(v):\n    add(await fetch(v))\n"
     "await gather(one(1), one(2))\nreturn acc",
     "acc = []\nput = acc.__setitem__\nasync def one(v):\n    partial(put, 0)(await fetch(v))\n"
@@ -85,6 +110,7 @@ SHARED = [
     "await gather(one(1), one(2))\nreturn acc",
 ]
 OWN = [
+    "acc = await fetch(1)\nr = await gather(grow_own(acc, await fetch(2)))\nreturn r, acc",
     "k = 1\nr = await gather(grow(k, 1), grow(k, 2))\nreturn r, k",
     "k = int(await fetch(1))\nt = 'x'\nr = await gather(grow(k, 1), grow(t, 'y'))\nreturn r, k, t",
     "out = []\nput(out, await fetch(1))\nr = await gather(*[fetch(x) for x in out])\nreturn r, out",

@@ -216,7 +216,7 @@ class Mutations:
                 return [value]
             case ast.Subscript(value=value, ctx=ast.Store() | ast.Del()):
                 return [value]
-            case ast.AugAssign(target=ast.Name() as target, value=value):
+            case ast.AugAssign(target=target, value=value):
                 left = self.walk.resolver.expression(target, scope)
                 right = self.walk.resolver.expression(value, scope)
                 if not isinstance(left, Instance) and (
@@ -224,10 +224,6 @@ class Mutations:
                 ):
                     self._unsure.add(id(node))
                     return [target]
-                return [target] if _grows(left, right) else []
-            case ast.AugAssign(target=ast.Attribute() | ast.Subscript() as target, value=value):
-                left = self.walk.resolver.expression(target, scope)
-                right = self.walk.resolver.expression(value, scope)
                 return [target] if _grows(left, right) else []
             case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in known.MUTATORS:
                 meaning = self.walk.resolver.expression(value, scope)

@@ -81,6 +81,8 @@ class Origins:
                 parts, outer = self._call(value, inner, level)
                 found |= outer
                 pending += parts
+            elif (keyed := _keyed(value)) is not None and not self._is_own(keyed[0], inner):
+                pending += self._name(keyed[0], inner, up(level), renewed, found, key=keyed[1])
             else:
                 pending += self._parts(value, inner, level)
         return frozenset(found)
@@ -104,7 +106,10 @@ class Origins:
         depth: int,
         renewed: ast.AST | None,
         found: set[Origin],
+        *,
+        key: ast.Constant | None = None,
     ) -> list[Part]:
+        """What a variable may stand for; of a dict that is written out, only what has the key."""
         where = scope.finding(node.id)
         if where is None:
             found.add(Origin(None, node.id, -1, depth))
@@ -114,7 +119,8 @@ class Origins:
             found.add(Origin(where, node.id, index, depth))
             binding = where.bindings[node.id][index]
             if renewed is None or not within(binding.node, renewed):
-                parts += _bound(binding, node.id, where, depth)
+                bound = _bound(binding, node.id, where, depth)
+                parts += bound if key is None else _under(key, bound)
         for value, inner, level in self.stored.get((where, node.id), ()):
             if max(level, 1) <= depth:
                 deeper = range(depth - level, DEPTH + 1) if depth == DEPTH else [depth - level]
@@ -244,6 +250,26 @@ def _bound(binding: Binding, name: str, where: Scope, depth: int) -> Iterable[Pa
             return anything([value], where)
         case _:
             return []
+
+
+def _keyed(node: ast.expr) -> tuple[ast.Name, ast.Constant] | None:
+    """A variable and the key of `variable["key"]`."""
+    match node:
+        case ast.Subscript(value=ast.Name() as name, slice=ast.Constant() as key):
+            return name, key
+        case _:
+            return None
+
+
+def _under(key: ast.Constant, parts: Iterable[Part]) -> Iterator[Part]:
+    """Of a dict that is written out with constant keys, what stands under one of them."""
+    for value, scope, depth in parts:
+        if isinstance(value, ast.Dict) and all(isinstance(k, ast.Constant) for k in value.keys):
+            items = zip(value.keys, value.values, strict=True)
+            same = [v for k, v in items if isinstance(k, ast.Constant) and k.value == key.value]
+            yield from held(same, scope, depth)
+        else:
+            yield value, scope, depth
 
 
 def _is_first(binding: Binding, where: Scope) -> bool:
