@@ -140,6 +140,15 @@ def test_a_wrong_subscription_or_tenant_is_refused(there: Cloud, folder: Path) -
     assert not there.left()
 
 
+def test_plain_settings_are_refused_and_not_passed_over(there: Cloud, folder: Path) -> None:
+    place = small(folder)
+    place = place._replace(environment=place.environment._replace(settings={"MODEL": "large"}))
+    for verb in (AzureDeployer().plan, AzureDeployer().deploy):
+        with pytest.raises(DeployError, match="has `settings`, and what is deployed to Azure"):
+            verb(place, ignored)
+    assert not there.left()
+
+
 def test_what_somebody_else_deployed_is_left_alone(there: Cloud, folder: Path) -> None:
     place = small(folder)
     deploy(place)

@@ -46,6 +46,11 @@ class Account:
         ):
             if not value:
                 raise DeployError(f'{where} says no {name}: write `{name} = "{example}"`, say')
+        if environment.settings:
+            raise DeployError(
+                f"{where} has `settings`, and what is deployed to Azure takes none yet: leave them"
+                " out, and read what differs from a module of the project, by PERDURE_ENVIRONMENT"
+            )
         self.where = where
         self.subscription = environment.subscription
         self.group = environment.resource_group
