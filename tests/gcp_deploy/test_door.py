@@ -149,7 +149,7 @@ def test_each_right_that_is_given_is_used_and_no_other(
     runs.start("app:orders", {"order": {"@": "data", "c": "app:Order", "v": {"number": "x"}}}, "r")
     unused = {
         (who.partition("@")[0], what)
-        for who, what, on in there.rights.granted() - there.rights.used
+        for who, what, _on in there.rights.granted() - there.rights.used
         if not what.startswith("datastore.")
     }
     assert unused == set()

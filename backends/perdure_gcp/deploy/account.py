@@ -16,8 +16,9 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 def signed_in() -> tuple[Session, str | None]:
     """Requests under Application Default Credentials, and the project that these name."""
+    library: Any = google.auth  # Any: it has no types for what it finds
     try:
-        credentials, project = google.auth.default(scopes=[SCOPE])
+        credentials, project = library.default(scopes=[SCOPE])
     except GoogleAuthError as error:
         raise told_sign_in(error) from None
     transport: Any = requests  # Any: its classes have no types

@@ -271,4 +271,6 @@ def _rollback_target(one: Deployed, to: int | None) -> Number:
                 return number
         known = ", ".join(str(number.number) for number in reversed(one.releases))
         raise DeployError(f"`{one.flow}` has no version {to}: there are {known}")
-    return one.releases[-2] if len(one.releases) > 1 else one.releases[-1]
+    *_, newest = one.releases
+    older = one.releases[:-1]
+    return older[-1] if older else newest

@@ -5,7 +5,7 @@ has the same name in the same routine. Lines of the source are no difference.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from perdure.codec import Json
 from perdure.deploying.difference import Difference, short
@@ -80,13 +80,16 @@ def _kind(step: Step) -> str:
     return str(step.get("call") or next(iter(step), ""))
 
 
-def _place(value: Json | Step) -> str:
+def _place(value: Json | Mapping[str, Json]) -> str:
     """The first line that a step names."""
     if isinstance(value, Mapping):
         line = value.get("line")
         if isinstance(line, str) and line:
             return line
-        return next(filter(None, map(_place, value.values())), "")
-    if isinstance(value, list):
-        return next(filter(None, map(_place, value)), "")
-    return ""
+        return _first(value.values())
+    return _first(value) if isinstance(value, list) else ""
+
+
+def _first(values: Iterable[Json]) -> str:
+    places = (_place(one) for one in values)
+    return next((place for place in places if place), "")

@@ -35,7 +35,9 @@ def _release_of(execution: str) -> tuple[str, str]:
     """projects/P/locations/L/workflows/NAME-RELEASE[-n]/executions/E."""
     workflow = execution.split("/")[5]
     name, _, last = workflow.rpartition("-")
-    return (name, last) if last.startswith("r") else name.rpartition("-")[::2]
+    if not last.startswith("r"):  # that of another flow of the release
+        name, _, last = name.rpartition("-")
+    return name, last
 
 
 @final

@@ -208,8 +208,9 @@ class Cloud:
         return {"services": rows}
 
     def _storage(self, request: Asked) -> Any:
+        body: Any = request.body or {}
         bucket, last = request.path.get("bucket", ""), request.id.rpartition(".")[2]
-        key = f"storage/{bucket or (request.body or {}).get('name')}"
+        key = f"storage/{bucket or body.get('name')}"
         if "objects" in request.id:
             return self._objects(request, bucket, last)
         if last == "insert":
@@ -337,7 +338,7 @@ class Cloud:
 
     def _code(self, service: str, revision: str) -> Code:
         one = self.kept.there[f"run/{service}"]
-        template = self.kept.there.get(f"run/{service}/revisions/{revision}", one["template"])
+        template: Any = self.kept.there.get(f"run/{service}/revisions/{revision}", one["template"])
         known = f"{service} {revision} {json.dumps(template, sort_keys=True)}"
         if known not in self._codes:
             (container,) = template["containers"]
@@ -439,6 +440,10 @@ def _error(status: int, word: str, message: str) -> Any:
     return {"error": {"code": status, "status": word, "message": message}}
 
 
+def _no_time(seconds: float) -> None:
+    """Waiting takes none."""
+
+
 @contextmanager
 def cloud(folder: Path) -> Generator[Cloud]:
     """A project, whose credentials are those that are found."""
@@ -447,6 +452,6 @@ def cloud(folder: Path) -> Generator[Cloud]:
     with (
         patch.object(account, "signed_in", lambda: (there, PROJECT)),
         patch.object(runs, "time", clock),
-        patch.object(api, "time", SimpleNamespace(sleep=lambda seconds: None)),
+        patch.object(api, "time", SimpleNamespace(sleep=_no_time)),
     ):
         yield there
