@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,25 @@ def test_the_verbs_say_what_is_wrong_with_an_id_that_no_run_has(
         assert "no run has the id `" in said
         assert why in said
     assert main.run(["run", "examples/triage.py", "--id", "x" * 81, "--on", "prod"]) == 2
+
+
+def test_the_middle_of_a_run_is_no_place_to_begin_at(
+    there: Cloud, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.start(TRIAGE, ISSUE, "r")
+    verbs = (["retry", "r"], ["fork", "r", "--at", "draft"])
+    for words in verbs:
+        assert main.run([*words, "--on", "prod"]) == 2
+        assert "has not ended: `perdure resume r --on prod` wakes it" in capsys.readouterr().err
+    runs.send("r", "approval", {"approved": False, "note": "no"}, id="e")
+    for words, done in zip(verbs, ("retried", "forked"), strict=True):
+        assert main.run([*words, "--on", "prod"]) == 2
+        said = capsys.readouterr().err
+        assert f"run r cannot be {done} in `prod`" in said
+    typed = shlex.split(said.rstrip().splitlines()[-1])
+    assert typed[0] == "perdure"
+    assert main.run([*typed[1:], "--id", "again", "--detach"]) == 4
+    assert find_run(runs.store, "again").input_digest == find_run(runs.store, "r").input_digest
 
 
 def test_three_days_pass(there: Cloud, runs: Runs) -> None:

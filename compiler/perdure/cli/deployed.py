@@ -1,5 +1,7 @@
 """The verbs on runs, in a deployed environment: `--on ENV`."""
 
+import json
+import shlex
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -22,8 +24,19 @@ if TYPE_CHECKING:
     from perdure.codec.text import Json
     from perdure.local.program import Program
 
-__all__ = ["cancel_on", "choose_on", "program_of", "resume_on", "run_on", "send_on", "show_on"]
+__all__ = [
+    "cancel_on",
+    "choose_on",
+    "program_of",
+    "refuse_middle",
+    "resume_on",
+    "run_on",
+    "send_on",
+    "show_on",
+]
 
+SHORT_INPUT = 500
+"""Characters of an input that is typed; a longer one goes through a file."""
 NEWEST = 50
 """Runs whose ids are compared with one that none has."""
 LOOKS = 0.5
@@ -94,6 +107,40 @@ def resume_on(environment: str, run: str | None, *, detach: bool) -> int:
         say(f"run {record.run} goes on by itself; `perdure show {record.run} --on {environment}`")
         return exits.WAITING
     return _stay(environment, runs, record.run)
+
+
+def refuse_middle(environment: str, name: str, done: str) -> click.UsageError:
+    """Why a run cannot begin at one of its operations there, and how to come near to it."""
+    record = choose_on(environment, connected(environment), name)
+    run = record.run
+    if record.parent is not None:
+        top = record.parent.partition("/")[0]
+        return click.UsageError(
+            f"`{run}` is a child, and is not {done} by itself; its run is `{top}`"
+        )
+    if record.end is None:
+        return click.UsageError(
+            f"run {run} has not ended: `perdure resume {run} --on {environment}` wakes it"
+        )
+    return click.UsageError(
+        f"run {run} cannot be {done} in `{environment}`: what is deployed starts at the beginning"
+        " of a flow, and keeps no state of its middle to start from. A new run with the same"
+        f" input:\n  {_again(environment, record)}"
+    )
+
+
+def _again(environment: str, record: RunRecord) -> str:
+    """What to type for a new run with the input of another one."""
+    from perdure.cli.plain import plain
+
+    module, _, flow = record.flow.partition(":")
+    given = json.dumps(plain(record.input), ensure_ascii=False)
+    if len(given) > SHORT_INPUT:
+        given = f"@input.json   # `input` of `perdure show {record.run} --on {environment} --json`"
+    else:
+        given = shlex.quote(given)
+    file = f"{module.replace('.', '/')}.py:{flow}"
+    return f"perdure run {file} --on {environment} --input {given}"
 
 
 def send_on(runs: Runs, record: RunRecord, event: str, payload: "Json", identity: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perdure.cli.arguments import parse_pairs, read_json
+from perdure.cli.environments import on_option
 from perdure.cli.inject import inject_option
 from perdure.cli.store import choose_run, open_store
 from perdure.cli.streams import say
@@ -29,6 +30,7 @@ __all__ = ["command"]
 @click.option("--move", is_flag=True, help="With the source as it is now, if the history fits.")
 @click.option("--detach", is_flag=True, help="Leave when only waits are left, with exit code 4.")
 @inject_option
+@on_option
 def command(
     *,
     run: str,
@@ -39,12 +41,18 @@ def command(
     move: bool,
     detach: bool,
     inject: tuple[str, ...],
+    on: str | None,
 ) -> int:
     """Begin a new run where another one came to the operation STEP, and drive it.
 
     What was recorded before is kept. NAME=VALUE changes parameters of the input, for what comes
-    from there on; the run that is forked stays as it is.
+    from there on; the run that is forked stays as it is. In a deployed environment no run can
+    begin in its middle: --on says what to type for a new run with the same input.
     """
+    if on is not None:
+        from perdure.cli.deployed import refuse_middle
+
+        raise refuse_middle(on, run, "forked")
     from perdure.cli.drive import Driver, load_run, new_engine, new_run_id
     from perdure.cli.move import move_to, newest
     from perdure.cli.run import check_identity
