@@ -10,7 +10,7 @@ import pytest
 from perdure.codec.narrow import is_dict, is_list
 from tests.aws_deploy.cdk import synthesise
 from tests.aws_deploy.hooks import HOOKS
-from tests.aws_deploy.projects import ROOT, small
+from tests.aws_deploy.projects import CHILDREN, ROOT, small
 
 APP = """
 from aws_cdk import App, CfnOutput, Environment, Stack, aws_iam, aws_s3
@@ -30,6 +30,27 @@ sender = aws_iam.Role(stack, "Sender", assumed_by=anybody)
 triage.grant_send(sender)
 triage.metric_failed().create_alarm(stack, "Failures", threshold=3, evaluation_periods=1)
 CfnOutput(stack, "WebhookUrl", value=triage.webhook_url)
+app.synth()
+"""
+
+
+NIGHTLY = """
+from aws_cdk import App, Environment, Stack, aws_iam
+from perdure_aws.cdk import Flow, RunStore
+
+app = App()
+stack = Stack(app, "Night", env=Environment(account="123456789012", region="us-east-1"))
+outer = Flow(stack, "Outer", flow="app.py:outer", environment="prod", store=RunStore(stack, "S"))
+anybody = aws_iam.ServicePrincipal("lambda.amazonaws.com")
+outer.grant_watch(aws_iam.Role(stack, "Watcher", assumed_by=anybody))
+outer.grant_cancel(aws_iam.Role(stack, "Stopper", assumed_by=anybody))
+outer.metric_failed(child="inner").create_alarm(stack, "F", threshold=3, evaluation_periods=1)
+for ask in (lambda: outer.webhook_url, lambda: outer.metric("ExecutionTime", child="innr")):
+    try:
+        ask()
+    except ValueError as error:
+        with open("said.txt", "a") as said:
+            print(error, file=said)
 app.synth()
 """
 
@@ -160,6 +181,39 @@ def test_grants_allow_what_they_say(synthesised: Any) -> None:
     assert {"dynamodb:PutItem", "states:SendTaskSuccess"} <= set(send)
     assert "states:StartExecution" not in send
     assert "s3:GetObject*" in allowed(synthesised, "SitesRole"), "steps may read the bucket"
+
+
+def test_grants_and_metrics_reach_flows_that_it_starts(tmp_path: Path) -> None:
+    source = CHILDREN.replace("gather, step", "Cron, step")
+    nightly = '@flow(on=Cron("0 3 * * *", input={"n": 1}))'
+    source = source.replace("@flow\nasync def outer", f"{nightly}\nasync def outer")
+    small(tmp_path, source)
+    (tmp_path / "cdk_app.py").write_text(NIGHTLY)
+    made = read(synthesise(tmp_path / "cdk_app.py", tmp_path) / "Night.template.json")
+    machines = [
+        name
+        for name, one in made["Resources"].items()
+        if one["Type"] == "AWS::StepFunctions::StateMachine"
+    ]
+    assert len(machines) == 2
+    for role, action in (
+        ("Watcher", "states:DescribeExecution"),
+        ("Watcher", "states:GetExecutionHistory"),
+        ("Stopper", "states:StopExecution"),
+        ("Stopper", "states:DescribeExecution"),
+    ):
+        covered = json.dumps(allowed(made, role)[action])
+        assert all(f'"{name}", "Name"' in covered for name in machines), (role, action)
+    (alarm,) = (
+        one["Properties"]
+        for one in made["Resources"].values()
+        if one["Type"] == "AWS::CloudWatch::Alarm" and one["Properties"]["Threshold"] == 3
+    )
+    (child,) = set(machines) - {"Machine"}
+    assert alarm["Dimensions"][0]["Value"] == {"Ref": child}
+    said = (tmp_path / "said.txt").read_text()
+    assert "Night/Outer: the flow has no webhooks and makes no approval links" in said
+    assert "Night/Outer: it starts no flow `innr`; there is inner" in said
 
 
 def test_metrics_and_the_url_are_those_of_the_flow(synthesised: Any) -> None:

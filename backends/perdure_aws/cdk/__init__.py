@@ -105,6 +105,11 @@ class Flow(Construct):
         self.machine_arn: str = self._resource("Machine").ref
         self.live_arn: str = self._resource("Live").ref
         """The alias that new runs start through."""
+        self.children: dict[str, str] = {
+            name: self._resource(logical).ref for name, logical in found.children.items()
+        }
+        """The ARNs of the machines of flows that it starts, by the flow's name."""
+        self._machines = ("Machine", *found.children.values())
         self._has_door = found.has_door
         self.role: aws_iam.IRole = aws_iam.Role.from_role_arn(
             self, "Role", self._resource("SitesRole").attr_arn
@@ -125,30 +130,40 @@ class Flow(Construct):
         return self.grant_watch(grantee)
 
     def grant_watch(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """See runs: how they stand, what they did."""
-        self._grant(grantee, (*WATCHES, *TELLS), self._executions)
+        """See runs, and those of flows that they start: how they stand, what they did."""
+        self._grant(grantee, (*WATCHES, *TELLS), *self._executions)
         return self._grant(grantee, READS, self._table)
 
     def grant_send(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
         """Send events to runs."""
-        self._grant(grantee, WATCHES, self._executions)
+        self._grant(grantee, WATCHES, *self._executions)
         self._grant(grantee, ANSWERS, "*")
         return self._grant(grantee, WRITES, self._table)
 
     def grant_cancel(self, grantee: aws_iam.IGrantable) -> aws_iam.Grant:
-        """Cancel runs."""
-        self._grant(grantee, ("states:StopExecution",), self._executions)
+        """Cancel runs, and with them those of flows that they start."""
+        self._grant(grantee, ("states:StopExecution",), *self._executions)
         return self.grant_send(grantee)
 
     # --- what is measured -----------------------------------------------------------------------
 
-    def metric(self, name: str, **props: Any) -> aws_cloudwatch.Metric:  # Any: props of Metric
-        """A metric of the machine, such as `ExecutionTime`."""
+    def metric(
+        self,
+        name: str,
+        *,
+        child: str | None = None,
+        **props: Any,  # of Metric
+    ) -> aws_cloudwatch.Metric:
+        """A metric of the machine, such as `ExecutionTime`; of the flow `child` that it starts."""
+        if child is not None and child not in self.children:
+            known = ", ".join(sorted(self.children)) or "none"
+            raise ValueError(f"{self.node.path}: it starts no flow `{child}`; there is {known}")
+        machine = self.machine_arn if child is None else self.children[child]
         given: dict[str, Any] = {"statistic": "Sum", **props}
         return aws_cloudwatch.Metric(
             namespace="AWS/States",
             metric_name=name,
-            dimensions_map={"StateMachineArn": self.machine_arn},
+            dimensions_map={"StateMachineArn": machine},
             **given,
         )
 
@@ -178,7 +193,10 @@ class Flow(Construct):
     def webhook_url(self) -> str:
         """Where webhooks and approval links lead."""
         if not self._has_door:
-            raise ValueError(f"{self.node.path}: the flow has no webhooks")
+            raise ValueError(
+                f"{self.node.path}: the flow has no webhooks and makes no approval links, so"
+                " nothing of it has a URL (schedules need none)"
+            )
         found: str = self._resource("Api").attr_api_endpoint
         return found
 
@@ -202,21 +220,23 @@ class Flow(Construct):
         return arn
 
     @property
-    def _executions(self) -> str:
-        name = self._resource("Machine").attr_name
-        arn: str = Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{name}:*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        return arn
+    def _executions(self) -> list[str]:
+        """Of all its machines: a run may go on in those of flows that it starts."""
+        return [
+            Stack.of(self).format_arn(
+                service="states",
+                resource="execution",
+                resource_name=f"{self._resource(logical).attr_name}:*",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            )
+            for logical in self._machines
+        ]
 
     def _grant(
-        self, grantee: aws_iam.IGrantable, actions: tuple[str, ...], resource: str
+        self, grantee: aws_iam.IGrantable, actions: tuple[str, ...], *resources: str
     ) -> aws_iam.Grant:
         return aws_iam.Grant.add_to_principal(
-            grantee=grantee, actions=[*actions], resource_arns=[resource]
+            grantee=grantee, actions=[*actions], resource_arns=[*resources]
         )
 
 

@@ -27,6 +27,8 @@ class Made(NamedTuple):
     code: Path
     definitions: Mapping[str, Path]
     """By the logical id of their machine."""
+    children: Mapping[str, str]
+    """The logical ids of the machines of flows that it starts, by the flow's name."""
     parameters: Mapping[str, str]
     """What the template asks for that follows from project and environment."""
     has_door: bool
@@ -60,6 +62,7 @@ def made(flow: str, environment: str, folder: Path) -> Made:
         out / "template.json",
         code,
         {_logical(path): out / path for path in release.definitions},
+        {Path(path).parent.name: _logical(path) for path in release.definitions if "/" in path},
         _parameters(template, place),
         "Api" in template["Resources"],
         "StableDoor" in template["Parameters"],
