@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["MissingSecret", "Secret", "read_from", "redacted", "reveals", "secret", "watch"]
+__all__ = [
+    "MissingSecret",
+    "Pieces",
+    "Secret",
+    "read_from",
+    "redacted",
+    "reveals",
+    "secret",
+    "watch",
+]
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 """As environment variables are named: the form that every cloud's store can spell."""
@@ -24,6 +33,9 @@ DOTENV: Final = (".env.local", ".env")
 MASK: Final = "***"
 SHORTEST_MASKED: Final = 6
 """Shorter values are not masked: text that happens to hold them would be torn apart."""
+
+LONG_LINE: Final = 16
+SECRET_FIELD: Final = re.compile(r"(?i)key|pass|pwd|secret|token|credential|signature")
 
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
@@ -55,7 +67,7 @@ class Secret:
         found = _find(self.name)
         if found is None:
             raise MissingSecret(_missing(self.name))
-        _revealed.update(_forms(found))
+        _reveal(found)
         return found
 
     def __repr__(self) -> str:
@@ -93,6 +105,8 @@ _resolvers: Final[list[Callable[[str], str | None]]] = []
 """One at the most: where a deployed site reads secrets. Put in place once, when it starts."""
 _revealed: Final[set[str]] = set()
 """Values that this process has read; they grow only, and are never shown."""
+_parts: Final[set[str]] = set()
+"""Parts of them: masked too, but not taken for the secret itself."""
 
 
 def read_from(resolver: Callable[[str], str | None]) -> None:
@@ -111,32 +125,113 @@ def watch(names: Iterable[str]) -> None:
     for name in names:
         found = os.environ.get(name, around.get(name))
         if found is not None:
-            _revealed.update(_forms(found))
+            _reveal(found)
 
 
 def redacted(text: str) -> str:
-    """The text with every secret that this process has read replaced by `***`."""
-    for value in sorted(_maskable(), key=len, reverse=True):
+    """The text with every secret that this process has read replaced by `***`, and the telling
+    parts of one."""
+    for value in sorted(_maskable({*_revealed, *_parts}), key=len, reverse=True):
         text = text.replace(value, MASK)
     return text
 
 
+@final
+class Pieces:
+    """A text that comes in pieces, masked as a whole: the end of one that may be the beginning of
+    a secret waits for the next."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def take(self, text: str) -> str:
+        """What of it can be shown now, masked."""
+        whole = redacted(self._held + text)
+        self._held = _begun(whole)
+        return whole[: len(whole) - len(self._held)]
+
+    def rest(self) -> str:
+        """What waits still: nothing follows it."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _begun(text: str) -> str:
+    """The longest end of a text that is the beginning of a secret."""
+    longest = ""
+    for value in _maskable({*_revealed, *_parts}):
+        at = text.find(value[0], max(0, len(text) - len(value) + 1))
+        while at >= 0:
+            if value.startswith(text[at:]):
+                longest = max(longest, text[at:], key=len)
+                break
+            at = text.find(value[0], at + 1)
+    return longest
+
+
 def reveals(text: str) -> bool:
     """Whether a text holds a secret that this process has read."""
-    return any(value in text for value in _maskable())
+    return any(value in text for value in _maskable(_revealed))
 
 
 def _forms(value: str) -> set[str]:
     """A value as it is, and as `repr` and JSON write it: other text where it has quotes, line
     ends, backslashes or letters that are not ASCII."""
+    from base64 import b64encode, urlsafe_b64encode
     from json import dumps
+    from urllib.parse import quote, quote_plus
 
-    written = (repr(value), dumps(value), dumps(value, ensure_ascii=False))
-    return {value, *(text[1:-1] for text in written)}
+    twice = dumps(dumps(value)[1:-1])
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    written = (repr(value), dumps(value), dumps(value, ensure_ascii=False), twice)
+    data = value.encode("utf-8", "surrogatepass")
+    return {
+        value,
+        quoted,
+        *(text[1:-1] for text in written),
+        repr(data)[2:-1],
+        quote(data, safe=""),
+        quote_plus(data),
+        b64encode(data).decode().rstrip("="),
+        urlsafe_b64encode(data).decode().rstrip("="),
+    }
 
 
-def _maskable() -> list[str]:
-    return [value for value in _revealed if len(value) >= SHORTEST_MASKED]
+def _reveal(value: str) -> None:
+    """From now on a value is masked, and what of it tells as much."""
+    if value in _revealed:
+        return
+    _revealed.update(_forms(value))
+    for part in _telling(value):
+        _parts.update(_forms(part))
+
+
+def _telling(value: str) -> Iterator[str]:
+    """The long lines of a value that has several (a key), and the fields of one that is a JSON
+    object (credentials) whose names say that they are secret."""
+    for line in value.splitlines() if "\n" in value else ():
+        if len(line.strip()) >= LONG_LINE and not line.startswith("-----"):
+            yield line.strip()
+    if value.lstrip().startswith("{"):
+        from json import loads
+
+        try:
+            yield from _secret_fields(loads(value))
+        except (ValueError, RecursionError):
+            return
+
+
+def _secret_fields(fields: "Mapping[str, Any]") -> Iterator[str]:
+    for name, field in fields.items():
+        if isinstance(field, str) and SECRET_FIELD.search(name):
+            yield field
+            yield from _telling(field)
+        elif hasattr(field, "items"):  # an object
+            yield from _secret_fields(field)
+
+
+def _maskable(values: Iterable[str]) -> list[str]:
+    return [value for value in values if len(value) >= SHORTEST_MASKED]
 
 
 def _missing(name: str) -> str:

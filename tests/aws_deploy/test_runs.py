@@ -145,6 +145,7 @@ def test_the_middle_of_a_run_is_no_place_to_begin_at(
         assert main.run([*words, "--on", "prod"]) == 2
         assert "has not ended: `perdure resume r --on prod` wakes it" in capsys.readouterr().err
     runs.send("r", "approval", {"approved": False, "note": "no"}, id="e")
+    said = ""
     for words, done in zip(verbs, ("retried", "forked"), strict=True):
         assert main.run([*words, "--on", "prod"]) == 2
         said = capsys.readouterr().err

@@ -191,6 +191,8 @@ def test_what_functions_print_and_log_is_masked(monkeypatch: pytest.MonkeyPatch)
         mask_logging()
         with masked_output():
             print("printed", secret("MASK_KEY").value)
+            print("in parts sk-98", end="", flush=True)
+            print("7654321 s", end="")
         try:
             raise ValueError(secret("MASK_KEY").value)
         except ValueError:
@@ -199,6 +201,7 @@ def test_what_functions_print_and_log_is_masked(monkeypatch: pytest.MonkeyPatch)
         logger.removeHandler(handler)
     text = stream.getvalue()
     assert "printed ***" in text
+    assert "in parts *** s" in text
     assert "logged ***" in text
     assert "ValueError: ***" in text
     assert "sk-9" not in text

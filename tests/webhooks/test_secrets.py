@@ -1,13 +1,15 @@
 """Secrets: found by name, never crossing, never shown."""
 
+import base64
 import json
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from perdure import MissingSecret, secret, secrets
 from perdure.codec import encode
-from perdure.secrets import parse_dotenv, redacted, reveals
+from perdure.secrets import Pieces, parse_dotenv, redacted, reveals
 
 
 def test_the_environment_wins_over_the_files(
@@ -30,7 +32,7 @@ def test_a_resolver_comes_between_environment_and_files(
     monkeypatch.setattr(secrets, "_resolvers", [])
     secrets.read_from({"CLOUD_KEY": "from the cloud"}.get)
     assert secret("CLOUD_KEY").value == "from the cloud"
-    with pytest.raises(MissingSecret, match="perdure secrets set ENV OTHER_KEY"):
+    with pytest.raises(MissingSecret, match="perdure secrets set <environment> OTHER_KEY"):
         _ = secret("OTHER_KEY").value
 
 
@@ -66,6 +68,50 @@ def test_what_was_read_is_masked_as_repr_and_json_write_it(monkeypatch: pytest.M
     ):
         assert "MII" not in redacted(text), text
         assert "***" in redacted(text)
+
+
+def test_what_was_read_is_masked_as_others_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = "tok/en+ä'1 23456789"
+    monkeypatch.setenv("FORMS_KEY", value)
+    assert secret("FORMS_KEY").value == value
+    for text in (
+        json.dumps({"body": json.dumps({"key": value})}),
+        repr({"a": f'say "{value}"'}),
+        f"https://x/?key={quote(value, safe='')}&n=1",
+        urlencode({"key": value}),
+        base64.b64encode(value.encode()).decode(),
+        base64.urlsafe_b64encode(value.encode()).decode(),
+        repr(value.encode()),
+    ):
+        assert "***" in redacted(text), text
+        assert "23456789" not in redacted(text), text
+        assert reveals(text), text
+
+
+def test_telling_parts_of_a_secret_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "MIIEvQIBADANBgkqhkiG9w0B"
+    monkeypatch.setenv("PEM", f"-----BEGIN PRIVATE KEY-----\n{line}\nshort\n-----END-----\n")
+    fields = {"username": "postgres", "password": "hunter22", "more": {"api_key": "k-123456"}}
+    monkeypatch.setenv("CREDENTIALS", json.dumps(fields))
+    assert secret("PEM").value
+    assert secret("CREDENTIALS").value
+    said = redacted(f"{line} short postgres hunter22 k-123456 -----BEGIN PRIVATE KEY-----")
+    assert said == "*** short postgres *** *** -----BEGIN PRIVATE KEY-----"
+    assert not reveals("hunter22"), "a part is masked, and is not the secret itself"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 30])
+def test_a_secret_that_is_cut_over_pieces_is_masked(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUT_KEY", "sk-cut-0123456789")
+    assert secret("CUT_KEY").value
+    text = "the key is sk-cut-0123456789, not sk-cut-01x nor s\nsk-cut-0123456789sk-cut"
+    pieces = Pieces()
+    said = [pieces.take(text[at : at + size]) for at in range(0, len(text), size)]
+    whole = "".join(said) + pieces.rest()
+    assert whole == "the key is ***, not sk-cut-01x nor s\n***sk-cut"
+    assert pieces.take("done\n") == "done\n", "nothing waits that needs not"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "1A", "A-B", "A/B", "A\n"])

@@ -11,7 +11,10 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from io import TextIOBase, TextIOWrapper
-from typing import Final, TextIO, final, override
+from typing import TYPE_CHECKING, Final, TextIO, final, override
+
+if TYPE_CHECKING:
+    from perdure.secrets import Pieces
 
 __all__ = [
     "OutputLost",
@@ -124,11 +127,13 @@ def results_apart() -> Generator[None]:
         results = _moved(before[0])
     except (OSError, ValueError):
         results = None
-    sys.stdout = _Aside(before[1], results or before[0])
-    sys.stderr = _Aside(before[1], None)
+    aside = _Aside(before[1], results or before[0]), _Aside(before[1], None)
+    sys.stdout, sys.stderr = aside
     try:
         yield
     finally:
+        for one in aside:
+            one.end()
         sys.stdout, sys.stderr = before
         if results is not None:
             os.dup2(results.fileno(), 1)
@@ -153,6 +158,7 @@ class _Aside(TextIOBase):
         self._stream = stream
         self.results = results
         """Where results go instead."""
+        self._pieces: Pieces | None = None
 
     @property
     def buffer(self) -> object:
@@ -165,14 +171,30 @@ class _Aside(TextIOBase):
 
     @override
     def write(self, text: str, /) -> int:
-        from perdure.runtime.masking import masked_text
+        self._hand_on(self._masked(text))
+        return len(text)
 
+    def end(self) -> None:
+        """Nothing follows what was written."""
+        if self._pieces is not None:
+            self._hand_on(self._pieces.rest())
+
+    def _masked(self, text: str) -> str:
+        """A process that never imported `perdure.secrets` has read none, and pays nothing."""
+        if "perdure.secrets" not in sys.modules:
+            return text
+        if self._pieces is None:
+            from perdure.secrets import Pieces
+
+            self._pieces = Pieces()
+        return self._pieces.take(text)
+
+    def _hand_on(self, text: str) -> None:
         try:
-            self._stream.write(masked_text(text))
+            self._stream.write(text)
             self._stream.flush()
         except OSError:
             _close(self._stream)
-        return len(text)
 
     @override
     def flush(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO, final, override
 
-from perdure.secrets import redacted
+from perdure.secrets import Pieces, redacted
 
 __all__ = ["mask_logging", "masked_output"]
 
@@ -19,8 +19,13 @@ __all__ = ["mask_logging", "masked_output"]
 @contextmanager
 def masked_output() -> Generator[None]:
     """While this holds, standard output and error show `***` where a secret stood."""
-    with redirect_stdout(_Masked(sys.stdout)), redirect_stderr(_Masked(sys.stderr)):
-        yield
+    out, err = _Masked(sys.stdout), _Masked(sys.stderr)
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            yield
+    finally:
+        out.end()
+        err.end()
 
 
 def mask_logging() -> None:
@@ -45,11 +50,16 @@ class _Masked(io.TextIOBase):
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._pieces = Pieces()
 
     @override
     def write(self, text: str, /) -> int:
-        self._stream.write(redacted(text))
+        self._stream.write(self._pieces.take(text))
         return len(text)
+
+    def end(self) -> None:
+        """Nothing follows what was written."""
+        self._stream.write(self._pieces.rest())
 
     @override
     def flush(self) -> None:
