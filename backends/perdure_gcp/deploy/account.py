@@ -11,6 +11,8 @@ from perdure_gcp.deploy.api import Api, ApiError, Session, told_sign_in
 
 __all__ = ["Account", "signed_in"]
 
+MEMORY = (128, 4096)
+"""Megabytes (https://cloud.google.com/run/docs/configuring/services/memory-limits)."""
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
@@ -75,6 +77,11 @@ def _refuse_settings(place: Place, where: str) -> None:
         raise DeployError(
             f"{where}: `alarm_topic` is one of AWS: make an alerting policy of Cloud Monitoring on"
             " the workflows, and leave it out"
+        )
+    least, most = MEMORY
+    if not least <= environment.memory <= most:
+        raise DeployError(
+            f"{where}: `memory` is {least} to {most} on Google Cloud, where a service has one CPU"
         )
     foreign = [one for one in environment.allow if "roles/" not in one]
     if foreign:

@@ -17,13 +17,15 @@ from google.auth.exceptions import DefaultCredentialsError, RefreshError, Transp
 from perdure.codec import Json
 from perdure.deployment import CloudRefused, DeployError, Say
 
-__all__ = ["Api", "ApiError", "Session", "told_sign_in"]
+__all__ = ["Api", "ApiError", "Session", "SwitchedOff", "told_sign_in"]
 
 ATTEMPTS: Final = 5
 SECONDS: Final = 60
 """Of one request."""
 PATIENCE: Final = 900
 """Seconds for an operation."""
+FIRST: Final = ("cloudresourcemanager", "serviceusage")
+"""APIs that switch on the others, or say of the project what is needed for that."""
 SIGN_IN: Final = (
     "sign in (`gcloud auth application-default login`), or name a key or a federation in"
     " GOOGLE_APPLICATION_CREDENTIALS"
@@ -44,6 +46,11 @@ class Session(Protocol):
     ) -> requests.Response:
         """One request, with a token."""
         ...
+
+
+@final
+class SwitchedOff(CloudRefused):
+    """The project does not use this API: nothing of it is there."""
 
 
 @final
@@ -185,12 +192,15 @@ def _refuse(status: int, body: Json, method: str, url: str) -> None:
     details = _details(body)
     for one in details:
         if one.get("reason") == "SERVICE_DISABLED":
-            about = one.get("metadata")
-            service = about.get("service") if isinstance(about, dict) else None
-            raise CloudRefused(
-                f"{service or 'an API'} is not switched on in this project: `perdure deploy` does"
-                " that, for who may (roles/serviceusage.serviceUsageAdmin); once it is, the same"
-                " command goes on from here"
+            service = str(_about(one).get("service") or "an API")
+            if service.partition(".")[0] in FIRST:
+                raise SwitchedOff(
+                    f"{service} is not switched on in this project, and without it nothing else"
+                    f" can be: do it at {_about(one).get('activationUrl') or 'the console'}"
+                )
+            raise SwitchedOff(
+                f"{service} is not switched on in this project: `perdure deploy` does that, for who"
+                " may (roles/serviceusage.serviceUsageAdmin)"
             )
     named = [str(one["permission"]) for one in map(_about, details) if "permission" in one]
     which = f" {named[0]}" if named else ""

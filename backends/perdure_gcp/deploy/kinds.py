@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, final
 
 from perdure.codec import Json
 from perdure.deployment import DeployError
-from perdure_gcp.deploy.api import Api, ApiError
+from perdure_gcp.deploy.api import Api, ApiError, SwitchedOff
 from perdure_gcp.deploy.bindings import add_member, has_member, remove_member
 
 __all__ = ["RUN", "Kinds", "Resource", "differing"]
@@ -77,6 +77,12 @@ class Kinds:
 
     def find(self, one: Resource) -> Mapping[str, Json] | None:
         """What is there; None where nothing is, or only its remains."""
+        try:
+            return self._found(one)
+        except SwitchedOff:
+            return None
+
+    def _found(self, one: Resource) -> Mapping[str, Json] | None:
         match one.kind:
             case "services":
                 return self._switched_on(one)

@@ -7,7 +7,7 @@ from typing import final
 from perdure.codec import Json
 from perdure.deployment import Place
 from perdure.sites.state import text
-from perdure_gcp.deploy.api import Api, ApiError
+from perdure_gcp.deploy.api import Api, ApiError, SwitchedOff
 from perdure_gcp.deploy.names import labels, secret_id, secret_prefix
 
 __all__ = ["GcpSecrets", "missing_lines"]
@@ -48,7 +48,10 @@ class GcpSecrets:
 
     def kept(self) -> tuple[str, ...]:
         """The full names of all secrets of the environment, with a value or without."""
-        rows = self._api.pages(f"{BASE}{self._project}/secrets", "secrets")
+        try:
+            rows = self._api.pages(f"{BASE}{self._project}/secrets", "secrets")
+        except SwitchedOff:
+            return ()
         mine = labels(self._place)
         prefix = f"/secrets/{secret_prefix(self._place)}-"
         names = [
@@ -60,7 +63,10 @@ class GcpSecrets:
 
     def has_value(self, called: str) -> bool:
         """Whether one of them was ever set."""
-        found = self._api.find(f"{BASE}{called}/versions/latest")
+        try:
+            found = self._api.find(f"{BASE}{called}/versions/latest")
+        except SwitchedOff:
+            return False
         return found is not None and found.get("state") == "ENABLED"
 
     def remove(self, name: str) -> bool:

@@ -38,6 +38,7 @@ __all__ = ["Call", "Cloud", "cloud"]
 
 PROJECT, REGION = "demo-project", "europe-west1"
 DEPLOYER = "deployer"
+ALWAYS_ON = ("cloudresourcemanager", "serviceusage")
 
 
 class Call(NamedTuple):
@@ -114,6 +115,9 @@ class Cloud:
                 self._allow(who, "callback", f"projects/{PROJECT}")
                 return self.running.engine.call_back(url), {}
             request = asked(method, url, data)
+            api_name = request.id.partition(".")[0]
+            if api_name not in (*ALWAYS_ON, *(one.partition(".")[0] for one in self.kept.apis)):
+                return 403, _switched_off(f"{api_name}.googleapis.com")
             self._allow(who, request.id, self._resource(request))
             return 200, self._answer(request)
         except Refused as refused:
@@ -434,6 +438,19 @@ def _json(data: bytes | None) -> Any:
         return None if data is None else json.loads(data)
     except ValueError:
         return data
+
+
+def _switched_off(service: str) -> Any:
+    """https://cloud.google.com/apis/design/errors#error_info"""
+    detail = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "SERVICE_DISABLED",
+        "domain": "googleapis.com",
+        "metadata": {"service": service, "consumer": "projects/123456789"},
+    }
+    said = f"{service} has not been used in project {PROJECT} before or it is disabled."
+    error = {"code": 403, "status": "PERMISSION_DENIED", "message": said, "details": [detail]}
+    return {"error": error}
 
 
 def _error(status: int, word: str, message: str) -> Any:
