@@ -12,6 +12,7 @@ from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from perdure.cli import main
 from perdure.deployment import CloudRefused, DeployError, Place
 from perdure_gcp.deploy import account
+from perdure_gcp.deploy.api import told_sign_in
 from perdure_gcp.deploy.verbs import GcpDeployer
 from tests.gcp_deploy.cloud import PROJECT, Cloud
 from tests.gcp_deploy.projects import small
@@ -49,7 +50,8 @@ def broken() -> tuple[int, Any]:
 
 
 def expired() -> tuple[int, Any]:
-    raise RefreshError("invalid_grant")
+    stale: Any = RefreshError  # Any: it has no types
+    raise stale("invalid_grant")
 
 
 CASES = [
@@ -102,7 +104,8 @@ def test_credentials_that_are_not_there(
     place = small(folder)
 
     def nothing() -> object:
-        raise account.told_sign_in(DefaultCredentialsError("none"))
+        absent: Any = DefaultCredentialsError  # Any: it has no types
+        raise told_sign_in(absent("none"))
 
     monkeypatch.setattr(account, "signed_in", nothing)
     with pytest.raises(CloudRefused, match="no Google credentials were found: sign in"):
@@ -149,11 +152,12 @@ def test_two_environments_that_are_called_alike_are_told_apart(there: Cloud, fol
     GcpDeployer().deploy(place, silent)
     before = there.left()
     other = place._replace(environment=place.environment._replace(name="Prod"))
-    for verb in (
+    verbs: tuple[Callable[[], object], ...] = (
         lambda: GcpDeployer().deploy(other, silent),
         lambda: GcpDeployer().plan(other, silent),
         lambda: GcpDeployer().destroy(other, silent, flow=None, with_runs=True, with_data=True),
-    ):
+    )
+    for verb in verbs:
         with pytest.raises(DeployError, match="is of environment `prod` of shop"):
             verb()
     assert there.left() == before
