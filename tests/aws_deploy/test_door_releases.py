@@ -125,10 +125,10 @@ def test_a_canary_takes_its_share_of_what_comes_in_to_its_own_code(
 ) -> None:
     place = deploy_hooks(folder, OLD)
     runs = released(folder, NEW, 30)
-    found = [result(there, runs, f"c-{number}") for number in range(30)]
+    found = [result(there, runs, f"c-{number}") for number in range(20)]
     new, old = ["new door", "new step"], ["old door", "old step"]
     assert [one for one in found if one not in (new, old)] == []
-    assert 3 <= found.count(new) <= 17
+    assert 1 <= found.count(new) <= 13
     (shares,) = there.front.aliases.values()
     assert sorted(shares.values()) == pytest.approx([0.3, 0.7])
     rolled_back(place)
@@ -159,11 +159,11 @@ def test_doors_retire_with_their_releases(
     monkeypatch.setattr(retiring, "KEPT", 2)
     place = deploy_hooks(folder, OLD)
     text = '"old step"'
-    for number in range(3):
+    for number in range(2):
         place = change(folder, text, text := f'"step {number}"')
         AwsDeployer().deploy(place, lambda line: None)
     gone = sorted(n for name, n in there.gone_versions if name.endswith("-door"))
-    assert gone == ["1", "2"]
+    assert gone == ["1"]
     rolled_back(place)
     runs = AwsDeployer().connect(place)
-    assert result(there, runs, "1") == ["old door", "step 1"]
+    assert result(there, runs, "1") == ["old door", "step 0"]
