@@ -111,6 +111,7 @@ class Definition:
         emitter = ScopeStates(self, inner.scope, None, inner.ending, guarded=False, forked=True)
         for state in inner.scope.states:
             emitter.add(state)
+        emitter.hand_over.add()
         return emitter.states
 
 
@@ -139,7 +140,8 @@ class ScopeStates:
         forked: bool = False,
     ) -> None:
         self._guarded = guarded
-        self._forked = forked
+        self.is_forked = forked
+        """Whether it is a branch that is an execution of its own."""
         self.whole = whole
         self.scope = scope
         self.branch = branch
@@ -175,7 +177,7 @@ class ScopeStates:
             case Done():
                 if self._is_entered(state.name):
                     self._end(state, self.ending.done, self._done())
-            case Failed() if self._forked:
+            case Failed() if self.is_forked:
                 self.put(state, lost_branch(self, state))
             case Failed():
                 self._end(state, self.ending.failed, self._failed())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 from perdure.codec import Json
 from perdure.machine.graph import scopes
 from perdure.machine.ir import Failed, Machine, Scope, Spawn
+from perdure.machine.loops import heads
 from perdure.sites.error_names import LOST, entered
 from perdure_aws import asl_waits as waits
 from perdure_aws import expressions as jsonata
@@ -63,9 +64,9 @@ def forked_catchers(scope: "ScopeStates") -> Iterator[Json]:
     said = expression(jsonata.cause("next"))
     for one in scope.whole.forked:
         assert one.scope.start is not None, "its states are placed"
-        head = one.scope.start.to
-        to = scope.whole.names.of(one.scope, head)
-        yield {"ErrorEquals": [entered(head)], "Output": said, "Next": to}
+        for head in dict.fromkeys((one.scope.start.to, *heads(one.scope))):
+            to = scope.whole.names.of(one.scope, head)
+            yield {"ErrorEquals": [entered(head)], "Output": said, "Next": to}
 
 
 def lost_branch(scope: "ScopeStates", state: Failed) -> dict[str, Json]:

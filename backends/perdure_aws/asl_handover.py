@@ -30,11 +30,13 @@ EXECUTION = expression("$states.context.Execution.Name")
 
 
 class HandOver:
-    """What hand-over adds to the states of a scope; nothing but at the root, and to loops."""
+    """What hand-over adds to the states of a scope; nothing but at the root, in branches that are
+    executions of their own, and to loops.
+    """
 
     def __init__(self, scope: "ScopeStates") -> None:
         self._scope = scope
-        self._heads = heads(scope.scope) if scope.is_root else ()
+        self._heads = heads(scope.scope) if scope.is_root or scope.is_forked else ()
         self._state = scope.whole.names.extra("hand over") if self._heads else ""
 
     def asked(self, name: str) -> dict[str, Json]:
@@ -47,7 +49,7 @@ class HandOver:
         if name in self._heads:
             yield {"ErrorEquals": [HAND_OVER], "Output": said, "Next": self._state}
         start = self._scope.scope.start
-        if start is not None and start.to == name:
+        if start is not None and start.to == name and self._scope.is_root:
             for head in self._heads:
                 if head != name:
                     to = self._scope.name(head)

@@ -5,6 +5,9 @@
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
+from perdure.sites import handover
 from perdure.testing import ScriptedEvent, run
 from perdure.testing.request import Request
 from perdure.testing.runner import moment
@@ -121,3 +124,42 @@ def test_a_task_begins_at_the_next_wait_of_its_body(tmp_path: Path) -> None:
     assert got.result == ["ann"]
     (told,) = [entry for entry in got.trace if entry.kind == "step"]
     assert told.time < got.trace[-1].time
+
+
+LOOP = """
+import asyncio
+
+from perdure import event, flow, step
+
+@step
+async def poll(n: int) -> int: ...
+
+async def watch(turns: int) -> int:
+    total = 0
+    for n in range(turns):
+        total += await poll(n)
+    return total
+
+@flow
+async def main(turns: int) -> list[object]:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(watch(turns))
+        said = await event("said", str)
+    return [task.result(), said]
+"""
+
+
+def test_a_task_that_loops_goes_on_in_another_execution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "EVENTS", 100)
+    got = run(
+        f"{_written(tmp_path, LOOP)}:main",
+        {"turns": 60},
+        target="aws",
+        steps={"poll": lambda n: n},
+        events=[("1h", "said", "hello")],
+    )
+    assert got.result == [sum(range(60)), "hello"]
+    begun = [event for event in got.history if event["type"] == "ExecutionStarted"]
+    assert len(begun) > 4

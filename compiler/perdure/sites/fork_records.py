@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from perdure.codec import Json
 from perdure.sites.executions import execution_name, generation_name
-from perdure.sites.keep import small
+from perdure.sites.keep import keep, small
 from perdure.sites.state import fields, text
 from perdure.store.protocol import Key
 from perdure.store.records import partition_of
@@ -28,6 +28,7 @@ __all__ = [
     "in_order",
     "key_of",
     "listed",
+    "next_of_branch",
     "number",
     "start_branch",
     "stop_branches",
@@ -111,6 +112,35 @@ def start_branch(host: "Host", run: str, seed: str, head: str, start: Mapping[st
         **small(host.store, start),
     }
     name = _name(run, text(fork["path"]), number(fork["index"]))
+    host.executions.start(str(host.table.ref), name, given)
+
+
+def next_of_branch(  # noqa: PLR0917
+    host: "Host",
+    run: str,
+    seed: str,
+    fork: Mapping[str, Json],
+    head: str,
+    data: Mapping[str, Json],
+) -> None:
+    """A branch goes on in another execution, from that state; one that has lost does not."""
+    path, index = text(fork["path"]), number(fork["index"])
+    latest = number(data["generation"])
+
+    def noted(body: Body) -> Body:
+        known = body.get("generations")
+        generations = known if isinstance(known, dict) else {}
+        return {**body, "generations": {**generations, str(index): latest}}
+
+    if change(host.store, key_of(run, path), noted)["decided"] is not None:
+        return
+    given: dict[str, Json] = {
+        "run": {"id": run, "seed": seed},
+        "resume": head,
+        "fork": dict(fork),
+        "kept": keep(host.store, data),
+    }
+    name = generation_name(_name(run, path, index), latest)
     host.executions.start(str(host.table.ref), name, given)
 
 

@@ -2,7 +2,8 @@
 
 A run is one run, whatever executions it goes through: its record, its inbox and its waiters are in
 the run store. The first execution waits until the run has ended, so that it ends as the run does;
-those between end when they have handed over.
+those between end when they have handed over. So do all of a branch that is an execution of its own:
+who waits for it waits for its fork.
 """
 
 import json
@@ -13,6 +14,7 @@ from perdure.codec import Json, decode_error
 from perdure.sites.error_names import HAND_OVER, entered
 from perdure.sites.executions import generation_name
 from perdure.sites.failures import failure
+from perdure.sites.fork_records import next_of_branch
 from perdure.sites.keep import PAYLOAD_BYTES, keep, size_of, unkept
 from perdure.sites.state import fields, text
 from perdure.store.protocol import Doorbell, ResultWaiter, Status
@@ -68,6 +70,10 @@ def begin_generation(visit: "Visit", token: str) -> None:
     data = dict(unkept(host.store, fields(visit.event["next"])))
     head = data.pop("resume")
     data.update(events=0, generation=number + 1)
+    if state.fork is not None:
+        next_of_branch(host, state.run, state.seed, state.fork, text(head), data)
+        host.bell.ring(token)
+        return
     bells: tuple[Doorbell, ...] = ()
     if number == 1:
         bells = add_result_waiter(host.store, ResultWaiter(state.run, ROOT, token))
@@ -86,7 +92,7 @@ def handed_over(visit: "Visit") -> Json:
     """How the execution ends that handed over: as the run has, or by the name of the next one."""
     state = visit.state
     end = find_run(visit.host.store, state.run).end
-    if state.generation > 1 or end is None:
+    if state.generation > 1 or end is None or state.fork is not None:
         return {"value": {"goes on in": generation_name(state.run, state.generation + 1)}}
     if end.status is Status.COMPLETED:
         whole: dict[str, Json] = {"value": end.value}

@@ -95,7 +95,7 @@ class Visit:
         open_groups.look(self)
         self.site = Site(self.scope, self.slots, prepare)
         self.records = Records()
-        if not self.scope_id:
+        if not self.scope_id or state.fork is not None:
             state.events += EVENTS_OF_A_SITE
 
     def _arrived(self, data: Mapping[str, Json], entered: float) -> State:

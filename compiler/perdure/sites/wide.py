@@ -52,7 +52,7 @@ def prepared(visit: "Visit", pc: str, operands: dict[str, Json]) -> dict[str, Js
     )
     fits = len(starts) <= WAITING if waits else events <= EVENTS and len(starts) <= BRANCHES
     if fits or not may_be_wide:
-        if not visit.scope_id:
+        if not visit.scope_id or visit.state.fork is not None:
             visit.state.events += events
         return operands
     size = WAITING if waits else STEPS
