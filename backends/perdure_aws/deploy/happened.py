@@ -16,7 +16,7 @@ from perdure.deployment import Happened
 from perdure.sites.failures import told
 from perdure_aws.json_shapes import is_object
 
-__all__ = ["happened", "joined"]
+__all__ = ["happened", "joined", "over", "together"]
 
 type Event = Mapping[str, object]
 type Fetch = Callable[[Mapping[str, Json]], Mapping[str, Json]]
@@ -49,14 +49,19 @@ def joined(found: Sequence[Happened]) -> Happened:
 
     What an earlier one has under way is the wait for the later one, and nothing of the flow.
     """
-    whole = [
-        one.operations
-        if one is found[-1]
-        else tuple(op for op in one.operations if op.get("time") is not None)
-        for one in found
-    ]
+    return together([*map(over, found[:-1]), *found[-1:]])
+
+
+def over(found: Happened) -> Happened:
+    """What happened in an execution that is over: nothing of it is under way."""
+    ended = tuple(op for op in found.operations if op.get("time") is not None)
+    return found._replace(operations=ended)
+
+
+def together(found: Sequence[Happened]) -> Happened:
+    """What happened in executions beside each other."""
     return Happened(
-        tuple(operation for one in whole for operation in one),
+        tuple(operation for one in found for operation in one.operations),
         tuple(log for one in found for log in one.logs),
         tuple(decision for one in found for decision in one.decisions),
     )

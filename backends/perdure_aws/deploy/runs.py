@@ -22,6 +22,7 @@ from perdure.runtime.engine import Completed, Failed, Outcome
 from perdure.runtime.values import failed
 from perdure.sites.cancel import cancel
 from perdure.sites.executions import execution_name, generation_name
+from perdure.sites.fork_records import branches_of
 from perdure.sites.keep import unkept
 from perdure.store.inbox import put_event
 from perdure.store.match import doorbells, live_waiters, match, rung
@@ -30,7 +31,7 @@ from perdure.store.runs import digest_of, end_run, find_run, get_run, request_ca
 from perdure.store.starts import is_noted, note_start
 from perdure_aws.deploy.account import code_of
 from perdure_aws.deploy.environment import Environment
-from perdure_aws.deploy.happened import happened, joined
+from perdure_aws.deploy.happened import happened, joined, over, together
 from perdure_aws.deploy.machines import GONE
 from perdure_aws.deploy.names import flow_stack
 from perdure_aws.ended import error_of
@@ -104,14 +105,26 @@ class AwsRuns:
             cancel(self.store, run, self, _Stops(self), now=time.time())
             return
         request_cancel(self.store, run, at_once=True)
-        for execution in reversed(self._executions(record)):
+        branches = [one for names, _ in self._branches(record) for one in names]
+        for execution in reversed([*self._executions(record), *branches]):
             self.environment.machines.stop(execution, "the run was cancelled")
         error = encode_error(asyncio.CancelledError())
         end_run(self.store, run, End(Status.CANCELLED, error=error), time.time())
 
     def happened(self, record: RunRecord) -> Happened:
         """See `perdure.deployment.Runs`."""
-        return joined([self._happened_in(one) for one in self._executions(record)])
+        found = [joined([self._happened_in(one) for one in self._executions(record)])]
+        for executions, under_way in self._branches(record):
+            branch = joined([self._happened_in(one) for one in executions])
+            found.append(branch if under_way else over(branch))
+        return together(found)
+
+    def _branches(self, record: RunRecord) -> Iterator[tuple[list[str], bool]]:
+        """The executions of branches, and whether each is under way."""
+        for names, under_way in branches_of(self.store, record.run):
+            found = (self._execution(record.flow, name) for name in names)
+            if executions := [one for one in found if one is not None]:
+                yield executions, under_way
 
     def _executions(self, record: RunRecord) -> list[str]:
         """Those that a run went through: a long one hands itself over to another, and so on."""

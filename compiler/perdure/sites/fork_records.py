@@ -4,7 +4,7 @@ Comes in: a run, the path of a fork. Goes out: the fork's item, how its branches
 executions that it has, started or stopped.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from perdure.codec import Json
@@ -22,6 +22,7 @@ __all__ = [
     "Body",
     "begun_branches",
     "body_of",
+    "branches_of",
     "change",
     "ended_branch",
     "forks_below",
@@ -179,13 +180,26 @@ def begun_branches(body: Body) -> list[int]:
 
 
 def _name(run: str, path: str, index: int) -> str:
-    return f"{execution_name(f'{run}/{path}[{index}]~branch')}"
+    return execution_name(f"{run}/{path}[{index}]", "branch")
+
+
+def branches_of(store: "RunStore", run: str) -> Iterator[tuple[list[str], bool]]:
+    """The executions that each branch of a run has gone through, and whether it is under way."""
+    for path in forks_below(store, run, ""):
+        body = body_of(store, key_of(run, path))
+        for index in begun_branches(body):
+            name = _name(run, path, index)
+            names = [generation_name(name, n + 1) for n in range(_latest(body, index))]
+            yield names, body["decided"] is None and str(index) not in fields(body["ended"])
 
 
 def _execution(run: str, path: str, body: Body, index: int) -> str:
+    return generation_name(_name(run, path, index), _latest(body, index))
+
+
+def _latest(body: Body, index: int) -> int:
     known = body.get("generations")
-    latest = number(known.get(str(index), 1)) if isinstance(known, Mapping) else 1
-    return generation_name(_name(run, path, index), latest)
+    return number(known.get(str(index), 1)) if isinstance(known, Mapping) else 1
 
 
 def listed(value: Json) -> list[Json]:

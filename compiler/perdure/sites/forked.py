@@ -7,7 +7,7 @@
 
 What is known of a fork lies in the run store, below the run:
 
-    fork/<path>            {"token", "starts", "heads", "count", "limit", "next", "ended",
+    fork/<path>            {"token", "starts", "count", "limit", "next", "ended",
                            "decided", "at"}
     fork/<path>/<index>    how that branch ended; the first word counts
 
