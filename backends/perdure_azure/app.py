@@ -5,15 +5,17 @@ does stands in the printed modules, what an operation does in `perdure.runtime.e
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, final
 
-from perdure.ir import Function, Program, Ref, StepInfo
+from perdure.cron import parse
+from perdure.ir import CronTrigger, Function, Program, Ref, StepInfo, WebhookTrigger
 from perdure.project import Project
 from perdure.runtime.engine import Json
+from perdure.webhooks.links import PATH
 from perdure_azure.names import FIND, START, TELL, function_name
 
-__all__ = ["app_files", "functions_of"]
+__all__ = ["app_files", "functions_of", "has_door"]
 
 BUNDLE = "Microsoft.Azure.Functions.ExtensionBundle"
 
@@ -109,6 +111,32 @@ _END_2 = """
 older = route(app, __file__)
 """
 
+_DOOR = """
+
+door = AppDoor({flow}, __file__)
+"""
+
+_WEBHOOK = '''
+
+@app.durable_client_input(client_name="client")
+@app.route(route="{route}", methods={methods}, auth_level=func.AuthLevel.ANONYMOUS)
+def {name}(req: func.HttpRequest, client) -> func.HttpResponse:
+    """{about}"""
+    return door.answer(req, client)
+'''
+
+_SCHEDULE = '''
+
+@app.durable_client_input(client_name="client")
+@app.timer_trigger(arg_name="timer", schedule="{when}")
+def {name}(timer: func.TimerRequest, client) -> None:
+    """{about}"""
+    door.on_time({schedule}, client, away=timer.past_due)
+'''
+
+METHODS = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]
+"""All come through, so that the door gives all answers."""
+
 _NEIGHBOURS = {
     START: ("start_run", "Starts a run, once."),
     FIND: ("find_run", "Says whether a run is running, has ended, or is not there."),
@@ -144,7 +172,7 @@ def app_files(program: Program, modules: Sequence[str], project: Project) -> dic
     sdk = SDKS[project.settings.azure_sdk]
     return {
         "function_app.py": _function_app(program, modules, project.python, sdk),
-        "host.json": _json(_host(sdk)),
+        "host.json": _json(_host(sdk, has_door(program))),
         "requirements.txt": sdk.requirements,
     }
 
@@ -166,7 +194,8 @@ def _function_app(
             file=flow.span.file,
             version=", ".join(map(str, python)),
             pinned=".".join(map(str, python)),
-            ours=sdk.imports,
+            ours=("from perdure_azure.door import AppDoor\n" if has_door(program) else "")
+            + sdk.imports,
             imports="\n".join(f"import {name} as {_alias(name)}" for name in sorted(modules)),
             table="\n".join(f'    "{name}": {_alias(name)},' for name in sorted(modules)),
         ),
@@ -177,9 +206,42 @@ def _function_app(
             for name, (body, about) in _NEIGHBOURS.items()
             if body in sdk.imports
         ),
+        *_outside(program),
         sdk.end,
     ]
     return "".join(parts)
+
+
+def has_door(program: Program) -> bool:
+    """Whether anything reaches the flow from outside."""
+    return bool(program.triggers) or program.links
+
+
+def _outside(program: Program) -> Iterator[str]:
+    """The functions of the door: for each path, each schedule."""
+    if not has_door(program):
+        return
+    flow = program.functions[0]
+    yield _DOOR.format(flow=_expression(flow.ref))
+    webhooks = [one for one in program.triggers if isinstance(one, WebhookTrigger)]
+    routes = [(one.path.removeprefix("/"), f"{flow.span.file}:{one.span.line}") for one in webhooks]
+    if program.links:
+        routes.append((f"{PATH.removeprefix('/')}{{token}}", "Approval links."))
+    for number, (route, about) in enumerate(routes, 1):
+        methods = json.dumps(METHODS)
+        name = f"perdure_door_{number}"
+        yield _WEBHOOK.format(route=route, methods=methods, name=name, about=about)
+    crons = [one for one in program.triggers if isinstance(one, CronTrigger)]
+    schedules = dict.fromkeys((one.expression, one.tz) for one in crons)
+    for number, (expression, tz) in enumerate(schedules, 1):
+        minutes = ",".join(map(str, parse(expression, tz).minutes))
+        # Each hour: which of them is due, in its time zone, the door looks up.
+        yield _SCHEDULE.format(
+            when=f"0 {minutes} * * * *",
+            name=f"perdure_schedule_{number}",
+            about=f"{expression} {tz}",
+            schedule=json.dumps((expression, tz)).replace("[", "(").replace("]", ")"),
+        )
 
 
 def _orchestrator(flow: Function, sdk: _Sdk) -> str:
@@ -209,18 +271,21 @@ def _alias(module: str) -> str:
     return f"{module.replace('.', '_')}_module"
 
 
-def _host(sdk: _Sdk) -> dict[str, Json]:
+def _host(sdk: _Sdk, has_door: bool) -> dict[str, Json]:
+    # Webhooks have the paths that flows say.
+    door: dict[str, Json] = {"http": {"routePrefix": ""}} if has_door else {}
     return {
         "version": "2.0",
         "extensionBundle": {"id": sdk.bundle, "version": sdk.bundle_versions},
         "extensions": {
+            **door,
             "durableTask": {
                 "hubName": "%TASKHUB_NAME%",
                 "storageProvider": {
                     "type": "azureManaged",
                     "connectionStringName": "DURABLE_TASK_SCHEDULER_CONNECTION_STRING",
                 },
-            }
+            },
         },
         "logging": {
             "applicationInsights": {

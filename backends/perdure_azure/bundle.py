@@ -16,9 +16,14 @@ SDKS = {
 """Modules of `perdure_azure` that run in an app, and those of its SDK."""
 
 
-def runtime_files(sdk: int) -> dict[str, bytes]:
+DOOR = ("sites", "store")
+"""Packages of `perdure` that an app with a door needs besides."""
+
+
+def runtime_files(sdk: int, *, has_door: bool = False) -> dict[str, bytes]:
     """Content by path, for an SDK."""
     ours, own = Path(perdure.__file__).parent, Path(perdure_azure.__file__).parent
-    files = dict(python_files(ours, "perdure", (*LANGUAGE, "backend")))
-    files.update(python_files(own, "perdure_azure", (*TARGET, *SDKS[sdk])))
+    files = dict(python_files(ours, "perdure", (*LANGUAGE, "backend", *(DOOR if has_door else ()))))
+    more = (*SDKS[sdk], "door") if has_door else SDKS[sdk]
+    files.update(python_files(own, "perdure_azure", (*TARGET, *more)))
     return files

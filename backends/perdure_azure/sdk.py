@@ -6,7 +6,16 @@ from typing import Protocol
 
 from perdure.codec.text import Json
 
-__all__ = ["Client", "Client1", "Context", "Context1", "DurableTask", "State", "Task1"]
+__all__ = [
+    "Client",
+    "Client1",
+    "Context",
+    "Context1",
+    "DoorClient",
+    "DurableTask",
+    "State",
+    "Task1",
+]
 
 
 class DurableTask(Protocol):
@@ -111,6 +120,14 @@ class Client(Protocol):
 
     def raise_orchestration_event(self, instance_id: str, event_name: str, *, data: Json) -> None:
         """Raise an event of one."""
+        ...
+
+
+class DoorClient(Client, Protocol):
+    """The same, as the door of an app needs it."""
+
+    def get_orchestration_history(self, instance_id: str) -> Sequence[object]:
+        """What happened in an orchestration."""
         ...
 
 

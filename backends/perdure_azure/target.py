@@ -29,7 +29,7 @@ from perdure.ir import Program
 from perdure.machine.ir import Machines
 from perdure.machine.policies import Policies
 from perdure.project import PYPROJECT, Project
-from perdure_azure.app import app_files, functions_of
+from perdure_azure.app import app_files, functions_of, has_door
 from perdure_azure.arm.environment import environment_template
 from perdure_azure.arm.flow import Needs, flow_template
 from perdure_azure.bundle import runtime_files
@@ -53,7 +53,7 @@ class AzureTarget:
     limits: Limits = LIMITS
     keeps_whole_statements: bool = True
     """`Unlowered` statements are code, and are printed like all other code."""
-    has_door: bool = False
+    has_door: bool = True
 
     def oldest_python(self, project: Project) -> tuple[int, int]:
         """SDK 1 takes every Python that this project takes."""
@@ -77,7 +77,7 @@ class AzureTarget:
             files.update(_packages(path, files))
         sources = {path: text for path, text in files.items() if path not in own}
         files.update(print_modules(program, analysis))
-        files.update(runtime_files(project.settings.azure_sdk))
+        files.update(runtime_files(project.settings.azure_sdk, has_door=has_door(program)))
         copy = _copy(program, {path: str(text) for path, text in sources.items()}, project)
         files["perdure_bundle.json"] = _json(_about(program, project, copy))
         if project.settings.azure_sdk == 2:

@@ -87,7 +87,7 @@ def compile_flows(
     programs = [build_program(analysis, report) for analysis in analyses if report.ok]
     _check_secrets([program for program in programs if program], project, report)
     for target in targets:
-        _check_triggers([program for program in programs if program], target, report)
+        _check_triggers([program for program in programs if program], target, project, report)
     compiled = [
         Compiled(
             program.entry.qualname,
@@ -121,14 +121,18 @@ def _check_secrets(programs: "Sequence[Program]", project: Project, report: Repo
             )
 
 
-def _check_triggers(programs: "Sequence[Program]", target: "Target", report: Report) -> None:
+def _check_triggers(
+    programs: "Sequence[Program]", target: "Target", project: Project, report: Report
+) -> None:
     """What starts a flow is part of what is deployed: it is never left out without a word."""
     from perdure.ir import WebhookTrigger
 
     largest = target.limits.get("webhook_bytes")
+    # Apps of Azure's SDK 1 are deployed by hand, without a door.
+    has_door = target.has_door and not (target.name == "azure" and project.settings.azure_sdk == 1)
     for trigger in (trigger for program in programs for trigger in program.triggers):
         size = trigger.max_bytes if isinstance(trigger, WebhookTrigger) else 0
-        if not target.has_door:
+        if not has_door:
             what = "webhooks" if size else "schedules"
             _not_lowered(what, trigger.span, target.name, report)
         elif largest is not None and size > largest.value:

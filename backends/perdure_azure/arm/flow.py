@@ -15,7 +15,7 @@ Key Vault Secrets User          the vault, where the flow reads secrets or makes
 from typing import Final, NamedTuple, final
 
 from perdure.codec.text import Json
-from perdure.webhooks.links import LINK_KEY, URL_SETTING
+from perdure.webhooks.links import LINK_KEY
 from perdure_azure.arm.spelling import (
     API,
     SCHEMA,
@@ -199,10 +199,6 @@ def _settings(needs: Needs) -> dict[str, Json]:
         f"reference({resource_id(SCHEDULER, "variables('name')")}, '{API[SCHEDULER]}').endpoint"
     )
     insights = f"reference({INSIGHTS_ID}, '{API[INSIGHTS]}').ConnectionString"
-    links: dict[str, Json] = {}
-    if needs.links:
-        # Names of hosts may have a region in them: the app tells itself its own (WEBSITE_HOSTNAME).
-        links[URL_SETTING] = "https://%WEBSITE_HOSTNAME%"
     return {
         "AzureWebJobsStorage__accountName": name("storage"),
         "AzureWebJobsStorage__clientId": f"[{CLIENT}]",
@@ -214,7 +210,6 @@ def _settings(needs: Needs) -> dict[str, Json]:
         f" ';Authentication=ManagedIdentity;ClientID=', {CLIENT})]",
         "PERDURE_ENVIRONMENT": "[parameters('environment')]",
         "TASKHUB_NAME": name("app"),
-        **links,
         **{secret: _reference(secret) for secret in needs.read},
     }
 

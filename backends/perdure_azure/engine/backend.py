@@ -98,6 +98,11 @@ class VirtualBackend(InMemoryOrchestrationBackend):
         response = self.GetInstance(request, _once())
         return response.orchestrationState if response.exists else None
 
+    def chunks(self, instance: str) -> list[pb.HistoryChunk]:
+        """The history of an orchestration, as a client is given it."""
+        request = pb.StreamInstanceHistoryRequest(instanceId=instance)
+        return [*self.StreamInstanceHistory(request, _once())]
+
     def raise_event(self, instance: str, name: str, data: str) -> None:
         """Send an event with JSON text as its payload."""
         value = helpers.get_string_value(data)

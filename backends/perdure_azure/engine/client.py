@@ -4,6 +4,8 @@ import json
 from typing import NamedTuple, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
+from durabletask import history
+from durabletask.internal.history_helpers import collect_history_events
 
 from perdure.codec.text import Json
 from perdure_azure.engine.backend import VirtualBackend
@@ -34,6 +36,10 @@ class BackendClient:
             return None
         status = pb.OrchestrationStatus.Name(state.orchestrationStatus)
         return _State(state.input.value if fetch_payloads else None, status)
+
+    def get_orchestration_history(self, instance_id: str) -> list[history.HistoryEvent]:
+        """What happened in an orchestration."""
+        return collect_history_events(self._backend.chunks(instance_id))
 
     def schedule_new_orchestration(
         self, orchestrator: str, *, input: Json, instance_id: str

@@ -7,7 +7,6 @@ or after.
 import base64
 import io
 import json
-import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,8 +185,8 @@ class Cloud:
         }
         folder = self.folder / f"{app}-{self.count}"
         folder.mkdir(parents=True)
-        with _environment(values):
-            self._hub(settings["TASKHUB_NAME"]).push(content, folder)
+        values["WEBSITE_HOSTNAME"] = site["properties"]["defaultHostName"]
+        self._hub(settings["TASKHUB_NAME"]).push(content, folder, values)
 
     def _insights(self) -> str:
         (found,) = [
@@ -302,17 +301,6 @@ class _Credential:
 def _token() -> str:
     claims = base64.urlsafe_b64encode(json.dumps({"oid": OPERATOR}).encode()).decode().rstrip("=")
     return f"e30.{claims}.x"
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Generator[None]:
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @contextmanager

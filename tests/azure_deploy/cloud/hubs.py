@@ -5,9 +5,10 @@ What runs is the app of the zip that was pushed last, with the releases that are
 
 import importlib
 import io
+import os
 import sys
 import zipfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from perdure_azure.engine.app import App
 from perdure_azure.engine.backend import VirtualBackend
 from perdure_azure.engine.client import BackendClient
 from perdure_azure.engine.files import imported_from
+from perdure_azure.routing import forget_missing_secrets
 
 __all__ = ["Channel", "Hub"]
 
@@ -36,10 +38,17 @@ class Hub(VirtualBackend):
         self.name = name
         self.app: _Loaded | None = None
 
-    def push(self, content: bytes, folder: Path) -> None:
+    def push(self, content: bytes, folder: Path, settings: Mapping[str, str]) -> None:
         """Another zip: the app is another one from now on."""
         self.close()
-        self.app = _Loaded(content, folder, BackendClient(self))
+        self.app = _Loaded(content, folder, BackendClient(self), settings)
+
+    def call(self, name: str, **given: Any) -> Any:
+        """A function of the app that is given the durable client."""
+        assert self.app is not None
+        with self.app.active():
+            called = self.app.functions._functions[name].get_user_function().client_function
+            return called(**given, client=BackendClient(self))
 
     def close(self) -> None:
         if self.app is not None:
@@ -80,16 +89,36 @@ class Hub(VirtualBackend):
         return True
 
 
+@contextmanager
+def environment_of(settings: Mapping[str, str]) -> Generator[None]:
+    """The settings of an app as its process has them."""
+    before = dict(os.environ)
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 class _Loaded:
     """An app: its modules, out of the way of all others while it does nothing."""
 
-    def __init__(self, content: bytes, folder: Path, client: Any) -> None:
+    def __init__(
+        self, content: bytes, folder: Path, client: Any, settings: Mapping[str, str]
+    ) -> None:
+        before = set(os.environ) - set(settings)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
         self.files = files
         self._folder = folder
-        with imported_from(files, folder, ["function_app"]) as modules:
+        with (
+            environment_of(settings),
+            imported_from(files, folder, ["function_app"]) as modules,
+        ):
             self.module = modules["function_app"]
+            # What it has put there is there as long as its process lives.
+            self._settings = {name: os.environ[name] for name in os.environ if name not in before}
             self._modules: dict[str, ModuleType] = {
                 name: module
                 for name, module in sys.modules.items()
@@ -104,7 +133,9 @@ class _Loaded:
         sys.path.insert(0, str(self._folder))
         importlib.invalidate_caches()
         try:
-            yield
+            with environment_of(self._settings):
+                forget_missing_secrets()
+                yield
         finally:
             sys.path.remove(str(self._folder))
             for name in self._modules:
