@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.deployment import DeployError, Place
+from perdure.deployment import CloudRefused, DeployError, Place
 from perdure.runtime.engine import Completed
 from perdure_azure.deploy.verbs import AzureDeployer
 from tests.azure_deploy.cloud import Cloud
@@ -115,10 +115,10 @@ def test_what_would_be_lost_is_said_before_it_is(there: Cloud, folder: Path) -> 
     asked = AzureDeployer().destroy(place, ignored, flow=None, with_runs=False, with_data=False)
     assert not asked.done
     assert asked.lines == (
-        "1 runs are under way, and would be lost; --with-runs stops them:",
+        "1 run is under way, and would be lost; --with-runs stops it:",
         "  one  main, version 1",
-        "the store keeps 1 runs; --with-data deletes them, for good",
-        "1 secrets are kept; --with-data deletes them, for good:",
+        "the store keeps 1 run; --with-data deletes it, for good",
+        "1 secret is kept; --with-data deletes it, for good:",
         "  TOKEN",
     )
     done = AzureDeployer().destroy(place, ignored, flow=None, with_runs=True, with_data=True)
@@ -130,10 +130,10 @@ def test_what_would_be_lost_is_said_before_it_is(there: Cloud, folder: Path) -> 
 def test_a_wrong_subscription_or_tenant_is_refused(there: Cloud, folder: Path) -> None:
     place = small(folder)
     wrong = place.environment._replace(subscription="00000000-0000-0000-0000-00000000dead")
-    with pytest.raises(DeployError, match="these credentials see no subscription"):
+    with pytest.raises(CloudRefused, match="these credentials see no subscription"):
         deploy(place._replace(environment=wrong))
     other = place.environment._replace(tenant="00000000-0000-0000-0000-00000000beef")
-    with pytest.raises(DeployError, match="is of tenant"):
+    with pytest.raises(CloudRefused, match="is of tenant"):
         deploy(place._replace(environment=other))
     with pytest.raises(DeployError, match="says no resource_group"):
         deploy(place._replace(environment=place.environment._replace(resource_group="")))
@@ -146,6 +146,9 @@ def test_plain_settings_are_refused_and_not_passed_over(there: Cloud, folder: Pa
     for verb in (AzureDeployer().plan, AzureDeployer().deploy):
         with pytest.raises(DeployError, match="has `settings`, and what is deployed to Azure"):
             verb(place, ignored)
+    allowed = place._replace(environment=place.environment._replace(settings={}, allow=("x:Y *",)))
+    with pytest.raises(DeployError, match="has `allow`, and what is deployed to Azure"):
+        deploy(allowed)
     assert not there.left()
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, final
 
 from perdure.codec.text import Json
-from perdure.deployment import DeployError, Place
+from perdure.deployment import CloudRefused, DeployError, Place
 from perdure_azure.deploy import seams
 
 if TYPE_CHECKING:
@@ -51,6 +51,16 @@ class Account:
                 f"{where} has `settings`, and what is deployed to Azure takes none yet: leave them"
                 " out, and read what differs from a module of the project, by PERDURE_ENVIRONMENT"
             )
+        for name, said in (
+            ("alarm_topic", environment.alarm_topic),
+            ("allow", environment.allow),
+            ("groups", environment.groups),
+        ):
+            if said:
+                raise DeployError(
+                    f"{where} has `{name}`, and what is deployed to Azure takes none yet: leave it"
+                    " out, and give roles to the app's identity, or alarms to the app, by hand"
+                )
         self.where = where
         self.subscription = environment.subscription
         self.group = environment.resource_group
@@ -64,13 +74,13 @@ class Account:
         try:
             said = self.arm("GET", path, SUBSCRIPTIONS)
         except NotThere:
-            raise DeployError(
+            raise CloudRefused(
                 f"these credentials see no subscription {self.subscription}, which {self.where}"
                 " says: mend it, or choose others, with `az login` or AZURE_TENANT_ID for example"
             ) from None
         found = str(said.get("tenantId", ""))
         if tenant and found != tenant:
-            raise DeployError(
+            raise CloudRefused(
                 f"subscription {self.subscription} is of tenant {found}, and {self.where} says"
                 f" {tenant}"
             )

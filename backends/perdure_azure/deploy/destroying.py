@@ -7,6 +7,7 @@ interrupted is repeated, and finds the rest.
 from collections.abc import Iterator
 from itertools import islice
 
+from perdure.deploying.counted import are, counted
 from perdure.deployment import Answer, DeployError, Place, Say
 from perdure_azure.arm.spelling import API
 from perdure_azure.deploy import seams
@@ -99,7 +100,9 @@ def _line(environment: Environment, one: Deployed, run: Instance) -> str:
 
 def _refused_runs(lines: list[str], with_runs: bool) -> Iterator[str]:
     if lines and not with_runs:
-        yield f"{len(lines)} runs are under way, and would be lost; --with-runs stops them:"
+        what = "it" if len(lines) == 1 else "them"
+        said = f"{counted(len(lines), 'run')} {are(len(lines))} under way"
+        yield f"{said}, and would be lost; --with-runs stops {what}:"
         yield from (f"  {line}" for line in islice(lines, SHOWN))
         if len(lines) > SHOWN:
             yield f"  and {len(lines) - SHOWN} more"
@@ -107,9 +110,12 @@ def _refused_runs(lines: list[str], with_runs: bool) -> Iterator[str]:
 
 def _refused_data(kept: int, secrets: tuple[str, ...], with_data: bool) -> Iterator[str]:
     if kept and not with_data:
-        yield f"the store keeps {kept} runs; --with-data deletes them, for good"
+        what = "it" if kept == 1 else "them"
+        yield f"the store keeps {counted(kept, 'run')}; --with-data deletes {what}, for good"
     if secrets and not with_data:
-        yield f"{len(secrets)} secrets are kept; --with-data deletes them, for good:"
+        what, count = ("it" if len(secrets) == 1 else "them"), len(secrets)
+        said = f"{counted(count, 'secret')} {are(count)} kept"
+        yield f"{said}; --with-data deletes {what}, for good:"
         yield from (f"  {called}" for called in secrets)
 
 
