@@ -25,7 +25,7 @@ from perdure.explain.model import Explanation
 from perdure.frontend.analysis import Analysis
 from perdure.frontend.check import Workspace
 from perdure.frontend.check import check as analyse
-from perdure.ir import Program
+from perdure.ir import Program, WebhookTrigger
 from perdure.machine.ir import Machines
 from perdure.machine.policies import Policies
 from perdure.project import PYPROJECT, Project
@@ -116,6 +116,7 @@ def _about(program: Program, project: Project, copy: bytes) -> dict[str, Json]:
         "activities": [*activities],
         "secrets": [*program.secrets],
         "links": program.links,
+        "webhooks": [one.path for one in program.triggers if isinstance(one, WebhookTrigger)],
         "events": [[one.name, one.module, one.type] for one in program.events],
     }
 

@@ -17,7 +17,7 @@ from perdure.store.runs import list_runs
 from perdure_azure.deploy.verbs import AzureDeployer
 from tests.azure_deploy.cloud import Cloud
 from tests.azure_deploy.cloud.hubs import Hub
-from tests.azure_deploy.projects import deploy, small
+from tests.azure_deploy.projects import deploy, ignored, rows, small
 
 SOURCE = """
 from perdure import Cron, GitHub, Webhook, approval_link, event, flow, secret, step
@@ -72,6 +72,8 @@ def test_a_webhook_starts_a_run_a_link_and_another_webhook_end_it(
     hub: Hub, there: Cloud, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = small(folder, (folder / "app.py").read_text())
+    (row,) = rows(AzureDeployer().status(place, ignored), "flows")
+    assert [url.rpartition(".net")[2] for url in row["webhooks"]] == ["/github", "/done"]
     assert posted(hub, "perdure_door_1", "/github", {"n": 7}, key="wrong")[0] == 401
     assert not hub._instances
     assert posted(hub, "perdure_door_1", "/github", {"n": 7}) == (202, '{"run": "issue-7"}')

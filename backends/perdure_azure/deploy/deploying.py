@@ -56,11 +56,14 @@ def deploy(place: Place, say: Say, weight: int) -> Answer:
         f" `perdure destroy {name} --flow {one}` removes it"
         for one in left
     ]
+    found = {one.flow: environment.ledgers.read(one.flow).webhooks(one.url) for one in standing}
+    webhooks = {flow: urls for flow, urls in found.items() if urls}
+    lines += [f"{flow}: webhook {url}" for flow, urls in webhooks.items() for url in urls]
     lines += [*missing_lines(missing, name)]
     data: dict[str, object] = {
         "deployed": rows,
         "left_over": left,
-        "webhooks": {},
+        "webhooks": webhooks,
         "missing_secrets": missing,
     }
     return Answer(data, tuple(lines))

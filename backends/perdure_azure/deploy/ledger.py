@@ -39,6 +39,11 @@ class Ledger(NamedTuple):
     version: str | None
     """Of the blob; None: it is not there yet."""
 
+    def webhooks(self, url: str) -> list[str]:
+        """Their URLs in an app that is reached at `url`."""
+        paths = self.newest.about.get("webhooks") if self.newest is not None else None
+        return [f"{url}{path}" for path in paths] if isinstance(paths, list) else []
+
     @property
     def newest(self) -> Listed | None:
         """That which was deployed last."""

@@ -177,7 +177,7 @@ class Standing(NamedTuple):
             ],
             "running": [{"version": v, "runs": count} for v, count in self.running.items()],
             "alias": self.one.app,
-            "webhooks": [],
+            "webhooks": ledger.webhooks(self.one.url),
         }
 
     @property
@@ -199,6 +199,8 @@ class Standing(NamedTuple):
         if self.one.deployment.updated:
             moment = self.one.deployment.updated[:16].replace("T", " ")
             yield f"{'':<{width}}  deployed {moment} UTC"
+        for url in self.ledger.webhooks(self.one.url):
+            yield f"{'':<{width}}  webhook {url}"
 
 
 def status(place: Place, say: Say) -> Answer:

@@ -5,7 +5,9 @@ from typing import NamedTuple, final
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 from durabletask import history
-from durabletask.internal.history_helpers import collect_history_events
+from durabletask.internal.history_helpers import (  # pyright: ignore[reportMissingTypeStubs]
+    collect_history_events,
+)
 
 from perdure.codec.text import Json
 from perdure_azure.engine.backend import VirtualBackend
