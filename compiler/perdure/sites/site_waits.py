@@ -18,6 +18,7 @@ from perdure.runtime.values import failed as outcome_of
 from perdure.runtime.values import misfit, result_of
 from perdure.sites import waits
 from perdure.sites.cancel import cancel_wait, spare
+from perdure.sites.forked import is_over
 from perdure.sites.operands import Wait, by_name, wait_of
 from perdure.sites.operations import trace_line
 from perdure.sites.state import fields, text
@@ -60,6 +61,10 @@ def register_wait(visit: "Visit", pc: str, token: str) -> None:
         token=token,
         bell=host.bell,
     )
+    own = visit.state.fork
+    if own is not None and is_over(host.store, run, {"fork": dict(own)}):
+        close(host.store, run, wait.path)  # this branch has lost: no event is for it
+        return
     _cancel_if_asked(visit, token)
 
 
