@@ -30,6 +30,7 @@ class Ending(NamedTuple):
     failed: End
 
 
+CANCELLED_TYPE = "asyncio.exceptions:CancelledError"
 TOGETHER = Ending(None, "data", "data")
 
 
@@ -60,7 +61,11 @@ def lost_end(ending: Ending, error: str) -> str:
     branch = f"{INPUT}.branch"
     said = f"{{'name': {branch}.name, 'index': {branch}.index, 'error': {error}}}"
     won = f"{{{end}, 'won': $string({said})}}"
-    is_sure = ending.failed == "fail" or ending.wins == "group"
+    if ending.wins == "group":
+        # A task that was cancelled does not end its group.
+        ended = f"{{'end': {{'error': {error}, 'index': {branch}.index}}}}"
+        return f"({error}.type = '{CANCELLED_TYPE}' ? {ended} : {won})"
+    is_sure = ending.failed == "fail"
     return won if is_sure else f"({branch}.fast ? {won} : {{{end}}})"
 
 

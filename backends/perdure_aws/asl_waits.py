@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from perdure.codec import Json
-from perdure.ir import ForkKind
 from perdure.machine.graph import scopes
 from perdure.machine.ir import (
     Await,
@@ -31,6 +30,7 @@ from perdure.machine.ir import (
 from perdure.machine.policies import literal_limit
 from perdure.sites.error_names import AGAIN, CANCELLED, LOST, lingering
 from perdure_aws import expressions as jsonata
+from perdure_aws.asl_ends import TOGETHER, ending_of
 from perdure_aws.expressions import INPUT, RESULT, expression
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def overtaken(
     """Catchers of a site that finds children which a race or a deadline before it left behind."""
     for native in before:
         match native:
-            case Spawn(fork=fork) if fork.kind is not ForkKind.ALL:
+            case Spawn(fork=fork) if ending_of(fork) != TOGETHER:
                 found = {one.id for one in native.scopes}
                 inner = (s for s in scopes(scope.whole.machine.root) if s.id in found)
                 if any(map(_has_children, inner)):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from perdure.codec import Json, encode_error
 from perdure.errors import StepLost
 from perdure.sites.executions import execution_name
+from perdure.sites.host import DEEPER
 from perdure.sites.keep import keep, unkept
 from perdure.sites.state import fields, text
 from perdure.store.protocol import FORMAT, Key
@@ -112,7 +113,7 @@ def branch_over(host: "Host", ask: Mapping[str, Json], state: Mapping[str, Json]
         return {**body, "ended": {**fields(body["ended"]), str(number): said}}
 
     _change(host, key, note)
-    host.settle()
+    host.settle(DEEPER * run.count("/") + path.count("[") + 1)
     flow = text(ask["flow"])
     before = _body(host, key)
     after = _change(host, key, lambda body: _decide(host, body, quorum))

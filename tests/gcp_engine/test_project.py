@@ -308,7 +308,7 @@ def test_at_one_instant_what_comes_from_outside_goes_first_and_has_its_consequen
     project.deploy("wait", "- rest: {call: sys.sleep, args: {seconds: 9}}")
     order: list[str] = []
     project.at(START + 5, lambda: order.append("own"))
-    project.at(START + 5, lambda: project.at(START + 5, lambda: order.append("last"), last=True))
+    project.at(START + 5, lambda: project.at(START + 5, lambda: order.append("last"), last=0))
     project.at(START + 5, lambda: order.append("own too"))
     project.happen_at(START + 5, lambda: project.at(START, lambda: order.append("consequence")))
     project.happen_at(START + 5, lambda: order.append("outside"))

@@ -73,6 +73,37 @@ KNOWN = (
         cancel=2,
     ),
     _flow(
+        "what_ends_at_the_instant_of_a_failure_has_ended",
+        "return await gather(late(1, 'v'), event('news', timeout=1), fail_fast=True)",
+    ),
+    _flow(
+        "a_quorum_counts_all_that_ends_at_one_instant",
+        "try:\n    await quorum(2, late(1, 'v'), late(1, 'key'), late(1, 'x'))\n"
+        "except ExceptionGroup as e:\n    out.append(str(e))\n"
+        "return out, await quorum(2, kid(2), maybe(2), kid(3))",
+    ),
+    _flow("a_child_ends_at_the_instant_of_a_deadline", "return await asyncio.wait_for(kid(1), 2)"),
+    _flow(
+        "a_step_under_way_when_its_run_is_cancelled_meets_no_deadline",
+        "return await asyncio.wait_for(slow(3, 1), 2)",
+        cancel=1,
+    ),
+    _flow(
+        "a_child_is_left_behind_by_a_failure",
+        "return await gather(kid(1), boom('key'), fail_fast=True)",
+    ),
+    _flow(
+        "a_fork_inside_a_task_decides_before_its_group",
+        "async with asyncio.TaskGroup() as g:\n"
+        "    g.create_task(race(u=late(1, 'v'), v=slow(2, 2)))\n"
+        "    g.create_task(late(1, 'key'))\n",
+    ),
+    _flow(
+        "a_task_that_is_one_wait_is_cancelled_with_its_group",
+        "async with asyncio.TaskGroup() as g:\n    g.create_task(sleep(4))",
+        cancel=2.5,
+    ),
+    _flow(
         "how_far_the_child_of_a_loser_came_is_nobodys_promise",
         "return await quorum(2, kid(2), kid(2), kid(3))",
     ),

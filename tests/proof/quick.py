@@ -170,7 +170,7 @@ class Compiled:
             raise Refused(report)
         workflows = {str(one.machine.ref): _compact(one.document()) for one in _workflows(machines)}
         with _imported(self.ir(), self.sites()) as loaded:
-            return run_gcp(self.request(), loaded, workflows, Spans(machines, {}), kept=1.0)
+            return run_gcp(self.request(), loaded, workflows, Spans(machines, {}), calm=True)
 
     def azure(self) -> Result:
         """On Microsoft's in-memory backend."""

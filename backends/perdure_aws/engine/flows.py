@@ -273,7 +273,7 @@ class _Outside:
         """Nobody waits for it."""
         return False
 
-    def settle(self) -> None:
+    def settle(self, depth: int) -> None:
         """As `sleep`."""
         raise AssertionError("an end is recorded at once")
 

@@ -61,8 +61,8 @@ class LambdaContext(Protocol):
         """Whether nobody waits for this invocation any more: its outcome is dropped."""
         ...
 
-    def settle(self) -> None:
-        """Let everything else go first that is due at this instant."""
+    def settle(self, depth: int) -> None:
+        """Let everything else go first that is due at this instant, and who settles deeper."""
         ...
 
     def get_remaining_time_in_millis(self) -> int:

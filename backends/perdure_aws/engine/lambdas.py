@@ -33,6 +33,7 @@ class _Context:
         self.aws_request_id = request
         self._scheduler = run.scheduler
         self._deadline = deadline
+        self._whole: datetime | None = None
 
     def now(self) -> datetime:
         return self._scheduler.now
@@ -42,10 +43,13 @@ class _Context:
 
     def is_abandoned(self) -> bool:
         task = current()
-        return task is not None and task.killed
+        # Who had come to the end of an instant has done what was due then.
+        return task is not None and task.killed and self._whole != self.now()
 
-    def settle(self) -> None:
-        self._scheduler.settle()
+    def settle(self, depth: int) -> None:
+        if not self.is_abandoned():
+            self._whole = self.now()
+        self._scheduler.settle(depth)
 
     def sleep(self, seconds: float) -> None:
         until = self.now() + timedelta(seconds=seconds)

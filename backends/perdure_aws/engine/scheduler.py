@@ -128,6 +128,8 @@ class Scheduler:
         self.failure: BaseException | None = None
         self._random = random.Random(seed) if seed else None
         self._timers: list[Timer] = []
+        self._digesting = False
+        """Something came from outside, and not all has happened yet that follows from it."""
         self._baton = threading.Lock()
         self._baton.acquire()
         self._idle: list[_Worker] = []
@@ -182,12 +184,16 @@ class Scheduler:
         self.check_killed(task)
         return signal is not None and signal.is_set
 
-    def settle(self) -> None:
-        """Let all that is due at this instant happen before the current task goes on."""
+    def settle(self, depth: int) -> None:
+        """Let all that is due at this instant happen before the current task goes on.
+
+        Of several that settle the deepest goes first, then who stands first. What came from
+        outside has its consequences before the timers of its instant.
+        """
         task = current()
         if task is None:
             raise RuntimeError("only a task can wait for virtual time")
-        self.arm(self.now, task.wake, path=task.path, kind=2)
+        self.arm(self.now, task.wake, path=(-depth, *task.path), kind=-1 if self._digesting else 2)
         self._release(task)
         self.check_killed(task)
 
@@ -238,6 +244,8 @@ class Scheduler:
             elif self._timers and (limit is None or self._timers[0].when <= limit):
                 timer = heapq.heappop(self._timers)
                 self.now = timer.when
+                if timer.kind >= 0:
+                    self._digesting = timer.kind == 0
                 timer.fire()
             else:
                 return False

@@ -76,7 +76,7 @@ class _Context:
         """It runs one thing after the other."""
         return False
 
-    def settle(self) -> None:
+    def settle(self, depth: int) -> None:
         """Nothing happens beside an invocation."""
 
     def sleep(self, seconds: float) -> None:

@@ -48,7 +48,6 @@ from perdure_gcp.workflows.project import START
 __all__ = ["Refused", "compiled", "run_flow", "run_loaded"]
 
 SITES = "https://sites.example"
-KEPT = 0.5
 
 
 def run_flow(request: Request) -> Result:
@@ -71,19 +70,19 @@ def run_loaded(
     sources: Mapping[str, str],
     spans: Spans,
     *,
-    kept: float = KEPT,
+    calm: bool = False,
 ) -> Result:
     """Run what is compiled and imported; `sources`: workflows by flow, the entry's first.
 
-    `kept`: the part of early rings that is not lost. A lost one costs a wait some time, which a
-    flow may see; who compares times with another engine's has to keep them all.
+    `calm`: no early ring is lost, and what can go on goes on in order. A lost ring costs a wait
+    some time, which a flow may see; so who compares times with another engine's runs it calm.
     """
     try:
         arguments = encode_input(loaded.flow, request.arguments)
     except InvalidInput as error:
         return refused_input(error)
     store = SqliteStore(":memory:")
-    test = Test(request, loaded, store, sources, kept)
+    test = Test(request, loaded, store, sources, calm=calm)
     try:
         execution = test.execute(next(iter(sources)), arguments)
         return test.result(execution, spans)
@@ -113,7 +112,8 @@ class Test:
         loaded: Loaded,
         store: RunStore,
         sources: Mapping[str, str],
-        kept: float,
+        *,
+        calm: bool,
     ) -> None:
         self.loaded = loaded
         self.run = MachineRun(request, loaded, store)
@@ -126,7 +126,7 @@ class Test:
         """Those that the run went through."""
         self.branches: list[Execution] = []
         """Those that are branches of its forks."""
-        self.project = Project(seed=request.seed, kept=kept)
+        self.project = Project(seed=request.seed, kept=1.0 if calm else 0.5, in_order=calm)
         for flow, source in sources.items():
             self.project.deploy(flow, source, {"PERDURE_SITES": SITES})
         self.project.route(SITES, self._serve)

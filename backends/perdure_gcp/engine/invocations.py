@@ -44,18 +44,18 @@ class Invocation:
         """Let the clock move."""
         if seconds <= 0:
             return
-        self._sleep_until(self._project.clock + seconds, last=False)
+        self._sleep_until(self._project.clock + seconds)
 
-    def _sleep_until(self, time: float, *, last: bool) -> None:
+    def _sleep_until(self, time: float, last: int | None = None) -> None:
         self._project.at(time, self._wake, last=last)
         self._theirs.release()
         self._turn.acquire()
         if self._given_up:
             raise _GivenUp
 
-    def settle(self) -> None:
-        """Let everything else go first that is due at this instant."""
-        self._sleep_until(self._project.clock, last=True)
+    def settle(self, depth: int) -> None:
+        """Let everything else go first that is due at this instant, and who settles deeper."""
+        self._sleep_until(self._project.clock, depth)
 
     def begin(self) -> Response | Later:
         """Run until the answer is there, or until it sleeps."""

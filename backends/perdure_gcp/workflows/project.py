@@ -72,6 +72,8 @@ class Project:
     seed: int = 0
     kept: float = 0.5
     """The part of the callbacks that is not lost, of those that come before they are awaited."""
+    in_order: bool = False
+    """What can go on goes on first in, first out, and branches by their index: not by chance."""
     name: str = "demo"
     location: str = "us-central1"
     router: Router = field(default_factory=Router)
@@ -85,13 +87,16 @@ class Project:
         default_factory=list[tuple[_Thread, Value, WorkflowError | None]]
     )
     _now: deque[Callable[[], None]] = field(default_factory=deque[Callable[[], None]])
-    _last: deque[Callable[[], None]] = field(default_factory=deque[Callable[[], None]])
+    _last: list[tuple[int, int, Callable[[], None]]] = field(
+        default_factory=list[tuple[int, int, Callable[[], None]]]
+    )
     _due: list[tuple[float, bool, int, Callable[[], None]]] = field(
         default_factory=list[tuple[float, bool, int, Callable[[], None]]]
     )
     """By time, what comes from outside first, then in the order in which it was asked for."""
     _joins: list[_Join] = field(default_factory=list[_Join])
     _numbers: int = 0
+    _settled: int = 0
 
     def __post_init__(self) -> None:
         self._doubts = Doubts(self.strict)
@@ -117,13 +122,14 @@ class Project:
         self._numbers += 1
         heapq.heappush(self._due, (max(time, self.clock), False, self._numbers, action))
 
-    def at(self, time: float, action: Callable[[], None], *, last: bool = False) -> None:
+    def at(self, time: float, action: Callable[[], None], *, last: int | None = None) -> None:
         """Do something when the clock comes to `time`, at this instant when it is past.
 
-        `last`: after all else that goes on at this instant.
+        `last`: after all else that goes on at this instant, the greatest number first.
         """
-        if last:
-            self._last.append(action)
+        if last is not None:
+            self._settled += 1
+            heapq.heappush(self._last, (-last, self._settled, action))
         elif time <= self.clock:
             self._now.append(action)
         else:
@@ -160,12 +166,12 @@ class Project:
         """Go on until nothing more happens, or that execution has ended."""
         while until is None or until.state == "ACTIVE":
             if self._ready:
-                at = self._chance.randrange(len(self._ready))
+                at = 0 if self.in_order else self._chance.randrange(len(self._ready))
                 self._resume(*self._ready.pop(at))
             elif self._now:
                 self._now.popleft()()
             elif self._last:
-                self._last.popleft()()
+                heapq.heappop(self._last)[2]()
             elif self._due and any(one.state == "ACTIVE" for one in self.executions):
                 self._next_instant()
             else:
@@ -270,7 +276,10 @@ class Project:
                 self._call_back(thread, wait)
             case Fork(branches=branches, limit=limit):
                 waiting = list(enumerate(work for _, work in branches))
-                self._chance.shuffle(waiting)
+                if self.in_order:
+                    waiting.reverse()  # the last one goes first
+                else:
+                    self._chance.shuffle(waiting)
                 self._joins.append(_Join(thread, waiting, limit, [None] * len(branches)))
                 thread.execution.running_branches -= thread.branch
                 thread.execution.threads += len(branches)

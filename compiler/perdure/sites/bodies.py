@@ -26,7 +26,7 @@ def flow_named(ref: str) -> Flow[..., object]:
 async def timed_attempt(attempt: Attempt) -> Attempted | None:
     """One attempt of a step's own body, ended with TimeoutError at the step's timeout.
 
-    None: it was ended by a deadline of the flow.
+    None: it was ended by a deadline of the flow, before which the run was not cancelled.
     """
     left = None if attempt.until is None else max(0.0, attempt.until - attempt.now)
     overtaken = left is not None and left < attempt.step.timeout
@@ -34,11 +34,13 @@ async def timed_attempt(attempt: Attempt) -> Attempted | None:
     work = runtime.timed_attempt(step, attempt.arguments, attempt.this, step.timeout)
     if not overtaken:
         return await work
-    try:
-        async with asyncio.timeout(left):
-            return await work
-    except TimeoutError:
+    body = asyncio.ensure_future(work)
+    await asyncio.wait([body], timeout=left)
+    if not body.done() and not attempt.is_cancelled():
+        body.cancel()
+        await asyncio.wait([body])
         return None
+    return await body
 
 
 def _is_flow(value: object) -> TypeGuard[Flow[..., object]]:

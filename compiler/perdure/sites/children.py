@@ -166,7 +166,7 @@ def child_ended(visit: "Visit", origin: str) -> object:
     """The child's value, or its error raised; CancelledError where its parent was cancelled."""
     operands = visit.state.operands or {}
     name = _name(visit, operands)
-    if _is_late(visit, f"{visit.state.run}/{name}") and not visit.is_cancelled():
+    if _is_late(visit, name) and not visit.is_cancelled():
         end_overtaken(visit, origin, name)
         _record(visit, operands, None)
         visit.pass_deadline()
@@ -184,13 +184,23 @@ def child_ended(visit: "Visit", origin: str) -> object:
     return result_of(outcome, visit.host.functions)
 
 
-def _is_late(visit: "Visit", child: str) -> bool:
+def _is_late(visit: "Visit", name: str) -> bool:
     """Whether a deadline came first, or the failing of a group around."""
     if not visit.along_is("ended", True):
-        return True
-    store = visit.host.store
+        return not _has_ended(visit, name)
+    store, child = visit.host.store, f"{visit.state.run}/{name}"
     ended = find_run(store, child).end is not None
     return visit.is_interrupted() and (not ended or is_overtaken(store, child))
+
+
+def _has_ended(visit: "Visit", name: str) -> bool:
+    """Whether a child ended by itself at the very moment of a deadline, for good."""
+    host, child = visit.host, f"{visit.state.run}/{name}"
+    visit.settle_deadline()
+    record = get_run(host.store, child)
+    if record is None or record.end is None or is_overtaken(host.store, child):
+        return False
+    return _again(record, host.flow_named(record.flow), host.now()) is None
 
 
 def _as_shown(visit: "Visit", outcome: Outcome) -> Outcome:

@@ -141,7 +141,7 @@ def branch_over(visit: "Visit", end: dict[str, Json]) -> dict[str, Json]:
         said["won"] = json.dumps({"kept": keep(host.store, fields(json.loads(won)))})
     key = key_of(run, path)
     ended_branch(host.store, run, path, index, said, host.now())
-    host.settle()
+    host.settle(visit.depth())
     quorum = state.branch if state.branch is not None and "k" in state.branch else None
     before = body_of(host.store, key)
     now = host.now()

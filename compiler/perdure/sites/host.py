@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from perdure.codec.functions import FunctionTable
 from perdure.language import Flow as UserFlow
@@ -12,7 +12,10 @@ from perdure.sites.operations import StepRunner
 from perdure.sites.table import Flow
 from perdure.store.protocol import RunStore, Versions
 
-__all__ = ["Host"]
+__all__ = ["DEEPER", "Host"]
+
+DEEPER: Final = 1000
+"""A child is so much deeper than its parent, whatever is around either."""
 
 
 @final
@@ -41,8 +44,11 @@ class Host:
     """Whether the target takes a wide gather apart."""
     forks: bool = False
     """Whether the sites start the executions of branches (`perdure.sites.forked`)."""
-    settle: Callable[[], None] = lambda: None
-    """Lets everything else go first that happens at this instant: only a virtual clock has such."""
+    settle: Callable[[int], None] = lambda _depth: None
+    """Lets everything else go first that happens at this instant, and whoever settles deeper.
+
+    Only a virtual clock has such an instant.
+    """
 
     @property
     def flow(self) -> UserFlow[..., object]:

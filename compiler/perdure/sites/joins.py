@@ -6,7 +6,7 @@ branches ended, up to the one that decided.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from perdure.codec import Json, decode, decode_error
 from perdure.runtime.branches import is_returned, quorum_error
@@ -60,31 +60,59 @@ def quorum_failed(outcomes: Sequence[Json], k: int) -> BaseException:
 
 
 def count_end(
-    store: RunStore, run: str, branch: Mapping[str, Json], end: Mapping[str, Json]
+    store: RunStore,
+    run: str,
+    branch: Mapping[str, Json],
+    end: Mapping[str, Json],
+    *,
+    now: float,
+    settle: Callable[[], None],
 ) -> bool:
-    """Note the end of one branch of a quorum; whether it decides, or has decided before."""
+    """Note the end of one branch of a quorum; whether it decides, or has decided before.
+
+    `settle` comes between: of branches that end at once the lower index comes first.
+    """
     key, index = _ends_key(run, str(branch["fork"])), branch["index"]
     k, of = int(str(branch["k"])), int(str(branch["of"]))
+
+    def note(ended: list[Json], decided: Json) -> tuple[list[Json], Json]:
+        if decided is not None or any(_object(one)["index"] == index for one in ended):
+            return ended, decided
+        return [*ended, {"index": index, "time": now, **end}], None
+
+    def decide(ended: list[Json], decided: Json) -> tuple[list[Json], Json]:
+        first = sorted(ended, key=_moment)
+        good = sum("value" in _object(one) for one in first)
+        decides = good >= k or len(first) - good > of - k
+        return (ended, decided) if decided is not None or not decides else (first, index)
+
+    _change(store, key, note)
+    settle()
+    return _change(store, key, decide) == index
+
+
+def _change(
+    store: RunStore, key: Key, change: Callable[[list[Json], Json], tuple[list[Json], Json]]
+) -> Json:
+    """Write how branches ended and who has decided; the index of that one, if there is one."""
     while True:
         item = store.get(key)
         known: Mapping[str, Json] = {"ended": []} if item is None else item.body
-        ended = [_object(one) for one in _list(known["ended"])]
-        if any(one["index"] == index for one in ended) or known.get("decided"):
-            return any(one["index"] == index for one in ended[-1:]) and bool(known.get("decided"))
-        ended.append({"index": index, **end})
-        succeeded = sum("value" in one for one in ended)
-        decides = succeeded >= k or len(ended) - succeeded > of - k
-        body: dict[str, Json] = {
-            "format": FORMAT,
-            "ended": [dict(one) for one in ended],
-            **({"decided": True} if decides else {}),
-        }
+        ended, decided = change([*_list(known["ended"])], known.get("decided"))
+        if ended == known["ended"] and decided == known.get("decided"):
+            return decided
+        body: dict[str, Json] = {"format": FORMAT, "ended": ended, "decided": decided}
         if item is None:
             written = store.put_if_absent(key, body)
         else:
             written = store.replace(key, item.version, body)
         if written:
-            return decides
+            return decided
+
+
+def _moment(ended: Json) -> tuple[float, int]:
+    one = _object(ended)
+    return float(str(one["time"])), _index(one)
 
 
 def quorum_value(store: RunStore, run: str, fork: str, k: int) -> list[tuple[int, object]]:

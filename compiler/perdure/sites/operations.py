@@ -36,6 +36,10 @@ __all__ = [
 ]
 
 
+def _never() -> bool:
+    return False
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -48,6 +52,8 @@ class Attempt:
     now: float
     until: float | None = None
     """When a deadline of the flow ends it."""
+    is_cancelled: Callable[[], bool] = _never
+    """Whether the run is to be cancelled by now: this attempt ends and is recorded first."""
 
 
 class StepRunner(Protocol):
@@ -153,18 +159,19 @@ def attempt_step(
     number: int,
     now: Callable[[], float],
     until: float | None,
+    is_cancelled: Callable[[], bool],
     spent: list[Usage],
 ) -> Outcome | Again | None:
     """One attempt of the step, and what its policy makes of it. None: a deadline came before.
 
-    What it says it spent is put to `spent`.
+    What it says it spent is put to `spent`. Once the run `is_cancelled` no deadline comes before.
     """
     started = now()
     deadline = datetime.fromtimestamp(due(started, step.timeout), UTC)
     this = ThisStep(f"{run}/{path}", number, deadline, run)
     if until is not None and until < started:
         return None
-    attempted = runner.attempt(Attempt(step, path, arguments, this, started, until))
+    attempted = runner.attempt(Attempt(step, path, arguments, this, started, until, is_cancelled))
     if attempted is None:
         return None
     spent.extend(attempted.usage)

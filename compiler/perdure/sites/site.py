@@ -213,5 +213,6 @@ def _attempt(
         number=number,
         now=visit.host.now,
         until=visit.next_deadline(),
+        is_cancelled=lambda: not visit.state.cancelled and visit.cancel_is_asked(),
         spent=spent,
     )

@@ -124,6 +124,10 @@ def _decision(
     """What the end of this branch says if it is the end of its fork."""
     data = end[kind]
     store, run = visit.host.store, visit.state.run
+
+    def settle() -> None:
+        visit.host.settle(visit.depth())
+
     match visit.event.get("wins"):
         case "race":
             decides = True
@@ -136,12 +140,16 @@ def _decision(
                 joins.keep_end(store, run, branch, {kind: data})
             decides = kind == "error" and not joins.is_cancel(data)
         case "quorum":
-            decides = "gone" not in end and joins.count_end(store, run, branch, {kind: data})
-            return {"quorum": branch["k"]} if decides else None
+            if "gone" in end or not joins.count_end(
+                store, run, branch, {kind: data}, now=visit.host.now(), settle=settle
+            ):
+                return None
+            return {"quorum": branch["k"]}
         case _:
             return None
     if not decides:
         return None
+    settle()
     said: dict[str, Json] = {kind: data}
     if len(json.dumps(data)) > CAUSE_CHARACTERS // 2:
         said = {"kept": keep(store, said)}

@@ -43,7 +43,7 @@ from perdure.sites.cancel import is_overtaken, rest
 from perdure.sites.error_names import AGAIN, ended, lingering, raised
 from perdure.sites.error_names import wide as wide_name
 from perdure.sites.failures import SiteFailure, failure
-from perdure.sites.host import Host
+from perdure.sites.host import DEEPER, Host
 from perdure.sites.keep import CAUSE_CHARACTERS, PAYLOAD_BYTES, keep, short, size_of, small, unkept
 from perdure.sites.operands import EngineOperands, Prepare, moment, whole_seconds
 from perdure.sites.operations import Again, Records
@@ -244,9 +244,22 @@ class Visit:
         first = None if around is None else around.first()
         assert around is not None, "what passed is there"
         assert first is not None, "what passed is there"
-        self.host.settle()
+        self.settle_deadline()
         around.fire(first)
         raise asyncio.CancelledError
+
+    def settle_deadline(self) -> None:
+        """Let all else go first that is due at the moment of the next deadline."""
+        around = deadlines_of(self.slots)
+        first = None if around is None else around.first()
+        if around is not None and first is not None:
+            self.host.settle(self.depth() - len(around.stack) + around.stack.index(first))
+
+    def depth(self) -> int:
+        """Of this place: how many children, forks and deadlines are around it."""
+        around = deadlines_of(self.slots)
+        blocks = 0 if around is None else len(around.stack)
+        return DEEPER * self.state.run.count("/") + self.state.path.count("[") + blocks
 
     def attempt_of(self, operands: Mapping[str, Json]) -> int:
         """The number of the attempt that is asked for."""

@@ -7,7 +7,7 @@ is answered by its script.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
 from perdure.backend import Artifacts, MachineTarget
@@ -237,7 +237,10 @@ class ScriptedSteps:
         ended = attempt.now + answer.after_seconds
         if attempt.until is not None and attempt.until < min(ended, deadline):
             self.sleep(attempt.until - attempt.now)
-            return None
+            if not attempt.is_cancelled():
+                return None
+            attempt = replace(attempt, now=attempt.until)
+            answer = answer._replace(after_seconds=ended - attempt.now)
         if ended > deadline:
             self.sleep(deadline - attempt.now)
             return raised(TimeoutError())
