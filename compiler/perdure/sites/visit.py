@@ -240,25 +240,22 @@ class Visit:
 
     def pass_deadline(self) -> NoReturn:
         """The next deadline has passed: the flow sees a CancelledError here."""
+        self.settle_deadline()
         around = deadlines_of(self.slots)
         first = None if around is None else around.first()
-        assert around is not None, "what passed is there"
-        assert first is not None, "what passed is there"
-        self.settle_deadline()
+        assert around is not None and first is not None, "what passed is there"  # noqa: PT018
         around.fire(first)
         raise asyncio.CancelledError
 
     def settle_deadline(self) -> None:
         """Let all else go first that is due at the moment of the next deadline."""
         around = deadlines_of(self.slots)
-        first = None if around is None else around.first()
-        if around is not None and first is not None:
+        if around is not None and (first := around.first()) is not None:
             self.host.settle(self.depth() - len(around.stack) + around.stack.index(first))
 
     def depth(self) -> int:
         """Of this place: how many children, forks and deadlines are around it."""
-        around = deadlines_of(self.slots)
-        blocks = 0 if around is None else len(around.stack)
+        blocks = len(around.stack) if (around := deadlines_of(self.slots)) is not None else 0
         return DEEPER * self.state.run.count("/") + self.state.path.count("[") + blocks
 
     def attempt_of(self, operands: Mapping[str, Json]) -> int:
