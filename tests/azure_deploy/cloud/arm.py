@@ -126,7 +126,7 @@ class Arm:
             assert (
                 parent.endswith("/providers") or kind.count("/") == 1 or parent in self.resources
             ), f"{identity} is made before {parent}"
-        made = copy.deepcopy({**resource, "id": identity})
+        made: dict[str, Any] = copy.deepcopy({**resource, "id": identity})
         made["given"] = copy.deepcopy(dict(resource))
         made.setdefault("properties", {}).update(self._added(kind, made))
         self.resources[identity.lower()] = made

@@ -1,3 +1,5 @@
+# pyright: reportUnknownVariableType=false
+# (values of templates are of any shape)
 """ARM template expressions, as far as templates here use them: anything else is an error.
 
 https://learn.microsoft.com/azure/azure-resource-manager/templates/template-functions

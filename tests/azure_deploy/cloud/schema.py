@@ -1,3 +1,5 @@
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (models and resources are of any shape)
 """What the resource providers take: the models of their own management clients.
 
 Each resource of a template is held to the model of its type: names of properties, their types,
