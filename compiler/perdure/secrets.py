@@ -226,7 +226,7 @@ def _secret_fields(fields: "Mapping[str, Any]") -> Iterator[str]:
         if isinstance(field, str) and SECRET_FIELD.search(name):
             yield field
             yield from _telling(field)
-        elif hasattr(field, "items"):  # an object
+        elif not isinstance(field, str) and hasattr(field, "items"):  # an object
             yield from _secret_fields(field)
 
 
