@@ -98,7 +98,8 @@ class Door:
             return _text(500, {"error": "this webhook is not set up"})
 
     def _answer(self, delivery: Delivery, now: float) -> Answer:
-        if delivery.path.startswith(PATH):
+        token = delivery.path.removeprefix(PATH)
+        if delivery.path.startswith(PATH) and token and "/" not in token:
             return answer_link(delivery, self._runs, now)
         route = self._routes.get(delivery.path)
         if route is None:
