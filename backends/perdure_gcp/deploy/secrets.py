@@ -13,6 +13,7 @@ from perdure_gcp.deploy.names import labels, secret_id, secret_prefix
 __all__ = ["GcpSecrets", "missing_lines"]
 
 BASE = "https://secretmanager.googleapis.com/v1/"
+USAGE = "https://serviceusage.googleapis.com/v1/"
 
 
 @final
@@ -29,7 +30,24 @@ class GcpSecrets:
         return frozenset(name for name in names if self._has_value(name))
 
     def put(self, name: str, value: str) -> bool:
-        """A new version of a secret, or of a new one. What is refused holds no value."""
+        """A new version of a secret, or of a new one. What is refused holds no value.
+
+        Before the first deploy the project may not use Secret Manager yet.
+        """
+        for pause in (0, 5, 10, 20, 30):
+            try:
+                return self._put(name, value)
+            except SwitchedOff:
+                self._api.pause(pause)
+                self._switch_on()
+        return self._put(name, value)
+
+    def _switch_on(self) -> None:
+        url = f"{USAGE}{self._project}/services:batchEnable"
+        operation = self._api.ask("POST", url, {"serviceIds": ["secretmanager.googleapis.com"]})
+        self._api.finish(operation, USAGE, "Secret Manager")
+
+    def _put(self, name: str, value: str) -> bool:
         new = not self._has_value(name)
         if new and self._api.find(self._url(name)) is None:
             asked: dict[str, Json] = {
