@@ -215,7 +215,7 @@ def test_a_target_without_a_door_refuses_what_starts_a_flow(
     assert not (tmp_path / "compiled").exists()
 
 
-@pytest.mark.parametrize(("target", "has_door"), [("gcp", True), ("azure", False)])
+@pytest.mark.parametrize(("target", "has_door"), [("gcp", True), ("azure", True)])
 def test_whether_a_target_has_a_door_says_the_target(target: str, has_door: bool) -> None:
     found = load_target(target)
     assert found is not None
