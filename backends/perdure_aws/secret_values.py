@@ -58,12 +58,11 @@ class SecretValues:
         if missed is not None and now - missed < MISSED_SECONDS:
             return None
         try:
-            found = self._client.get_secret_value(SecretId=self._places[name])
+            value = self._client.get_secret_value(SecretId=self._places[name]).get("SecretString")
         except Exception as error:
             if code_of(error) not in MISSING:
                 raise
-            found = {}
-        value = found.get("SecretString")
+            value = None
         if not isinstance(value, str):  # none, or bytes that somebody put there: no secret of ours
             self._missed[name] = now
             return None
