@@ -7,6 +7,7 @@ x = op step charge(_1)    x = op step charge(_1)
 
 from perdure.ir import Block, Facts, Program, Pure, Stmt
 from perdure.passes.blocks import rewrite_blocks
+from perdure.uses import uses
 
 __all__ = ["merge_pure", "together"]
 
@@ -48,6 +49,10 @@ def _joined(run: list[Pure]) -> list[Pure]:
     for each in run[1:]:
         facts = together(facts, each.facts)
     code = tuple(node for each in run for node in each.code)
+    if any(each.facts.writes - each.facts.binds for each in run):
+        # What one deletes another may read: only the whole says whether it is bound there.
+        slots = frozenset[str]().union(*(each.facts.reads for each in run))
+        facts = facts._replace(reads=uses(code).reads & slots)
     last = run[-1].span
     span = run[0].span._replace(end_line=last.end_line, end_column=last.end_column)
     return [Pure(code, facts, span)]
