@@ -189,8 +189,10 @@ def _is_late(visit: "Visit", name: str) -> bool:
     if not visit.along_is("ended", True):
         return not _has_ended(visit, name)
     store, child = visit.host.store, f"{visit.state.run}/{name}"
-    ended = find_run(store, child).end is not None
-    return visit.is_interrupted() and (not ended or is_overtaken(store, child))
+    record = get_run(store, child)  # none, if the run was cancelled before another attempt
+    if record is None or record.end is None:
+        return visit.is_interrupted()
+    return visit.is_interrupted() and is_overtaken(store, child)
 
 
 def _has_ended(visit: "Visit", name: str) -> bool:
