@@ -69,3 +69,31 @@ async def chosen(n: int) -> list[object]:
     while len(seen) < n:
         seen.append(await work(0))
     return [seen[0], seen[1], len(seen)]
+
+
+@flow
+async def removes(n: int) -> list[int]:
+    """A list that its own loop changes: the loop goes on in the same list."""
+    left = list(range(n))
+    seen: list[int] = []
+    for one in left:
+        seen.append(await work(one))
+        if one % 3 == 0:
+            left.remove(one)
+        elif one % 7 == 0:
+            left.append(one + 1)
+        elif len(seen) == 50:
+            del left[60:]
+            left.append(-2)
+    return [*seen, *left]
+
+
+@flow
+async def grows_items(n: int) -> list[list[int]]:
+    """What the loop goes through is what the variable holds, item by item."""
+    rows = [[one] for one in range(n)]
+    for row in rows:
+        row.append(await work(row[0]))
+        if row[0]:
+            rows[row[0] - 1].append(row[0])
+    return rows

@@ -28,7 +28,7 @@ def both(flow: str, n: int, engine: str = "memory", **script: Any) -> Result:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("flow", ["counts", "ranges"])
+@pytest.mark.parametrize("flow", ["counts", "ranges", "removes", "grows_items"])
 def test_a_long_loop_goes_on_under_a_short_history(flow: str, engine: str) -> None:
     got = both(flow, 150, engine)
     assert got.status == "done"

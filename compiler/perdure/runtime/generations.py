@@ -29,6 +29,8 @@ class HandsOver(Protocol):
 
     handed: Mapping[str, Json] | None
     """Where this generation begins; None for the first."""
+    handed_values: dict[str, object] | None
+    """The values in `handed`, decoded once: what the loop goes through may be one of them."""
 
     @property
     def functions(self) -> "FunctionTable | None":
@@ -82,13 +84,16 @@ class turns[T]:  # noqa: N801  # called as a function, in place of what is itera
         self._live = live
         self._at = 0
         if scope is None:
-            self._over = over()
+            self._over: Iterable[T] = over()
         else:
             self._over = cast("Iterable[T]", _values(scope, state)["over"])
             self._at = int(str(state["at"]))
+        is_list = type(self._over) is list
+        self._list = cast("list[T]", self._over) if is_list else None
         self._items = iter(self._over)
-        for _ in range(self._at if scope is not None else 0):
-            next(self._items)
+        if self._list is None:
+            for _ in range(self._at):
+                next(self._items)
 
     def __aiter__(self) -> "turns[T]":
         return self
@@ -97,10 +102,15 @@ class turns[T]:  # noqa: N801  # called as a function, in place of what is itera
         scope = _full() if type(self._over) in (list, tuple, str, range) else None
         if scope is not None:
             await _stop(scope, self._label, self._live(), self._over, self._at)
-        try:
-            item = next(self._items)
-        except StopIteration:
-            raise StopAsyncIteration from None
+        if self._list is not None:  # its iterator is a place in it, whatever becomes of it
+            if self._at >= len(self._list):
+                raise StopAsyncIteration
+            item = self._list[self._at]
+        else:
+            try:
+                item = next(self._items)
+            except StopIteration:
+                raise StopAsyncIteration from None
         self._at += 1
         return item
 
@@ -136,7 +146,10 @@ def _handed(label: str) -> tuple[Scope | None, Mapping[str, Json]]:
 
 
 def _values(scope: Scope, state: Mapping[str, Json]) -> dict[str, object]:
-    return decode_slots(_object(state["values"]), functions=_run(scope).functions)
+    run = _run(scope)
+    if run.handed_values is None:
+        run.handed_values = decode_slots(_object(state["values"]), functions=run.functions)
+    return run.handed_values
 
 
 def _run(scope: Scope) -> HandsOver:

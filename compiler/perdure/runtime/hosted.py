@@ -56,6 +56,7 @@ class HostedRun:
         self._conversation = Conversation(host, identity.run)
         self.handed: Mapping[str, Json] | None = None
         """At which loop this generation begins, and with what; None for the first."""
+        self.handed_values: dict[str, object] | None = None
         self.next: dict[str, Json] | None = None
         """The same for the next generation, once this one stops for it."""
         self._cancelling = False
